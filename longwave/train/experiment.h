@@ -1,0 +1,84 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "longwave/data/forecast_data.h"
+#include "longwave/models/forecaster.h"
+#include "longwave/tasks/task.h"
+#include "longwave/train/recipe.h"
+
+namespace longwave {
+
+/// One epoch as the trainer saw it.
+struct EpochRecord {
+  std::int64_t epoch = 0;  // 1, 2, ...
+  std::int64_t step = 0;   // optimiser steps so far
+  double learning_rate = 0;
+  Scores train;  // means over the epoch's samples: "loss" and its parts ("mse", "next_step", ...)
+  Scores val;
+  Scores test;         // only with train.test_every_epoch
+  double seconds = 0;  // training alone
+};
+
+/// What became of a run.
+struct RunResult {
+  Scores val, test;  // with the best weights; test is empty where the task has no test split
+  std::int64_t parameters = 0;
+  std::int64_t epochs = 0, best_epoch = 0, steps = 0;  // best_epoch 0: before any training
+  double seconds_per_step = 0;                         // median over the optimiser steps of this process; 0 if none
+  double train_seconds = 0;                            // training and evaluation, all processes of the run
+  double peak_memory_bytes = 0;                        // of the process while the run went on
+  bool capped = false;                                 // train.max_minutes ended it
+  std::string stopped;                                 // "finished", "early stop", "time cap", "no parameters"
+  std::vector<EpochRecord> history;
+
+  std::shared_ptr<Forecaster> model;  // with the best weights, in evaluation mode
+  std::shared_ptr<const Task> task;
+};
+
+/// Everything but model and task.
+Json result_json(const RunResult& result);
+
+struct RunOptions {
+  std::filesystem::path run;   // run directory; empty: nothing is written
+  std::filesystem::path data;  // --data; empty: LONGWAVE_DATA, ./data
+  bool resume = false;         // continue from the last checkpoint of `run` (from the start if there is none yet)
+  bool overwrite = false;      // replace a finished run
+  bool progress = false;       // progress on stderr: a live line on a terminal, one line an epoch otherwise
+
+  /// Data already in memory (a user's own file, several runs on one set); task.data is not looked at then.
+  std::shared_ptr<const ForecastData> forecast_data;
+
+  /// Called for every log entry that metrics.jsonl gets: {"kind": "step" | "epoch" | "result", ...}.
+  std::function<void(const Json&)> log;
+
+  /// Asked after every step besides Ctrl-C and SIGTERM; true ends the run like train.max_minutes does.
+  std::function<bool()> should_stop;
+};
+
+/// Trains by the recipe, keeps the weights of the best validation epoch and scores them. A model without parameters is
+/// only scored. Sets the number of threads if the recipe asks for one.
+/// Throws UserError (bad recipe, data or checkpoint; a loss that is not finite; run directory finished or in use) and
+/// Interrupted (Ctrl-C, SIGTERM: after the step in progress and a checkpoint).
+RunResult run_experiment(const Recipe& recipe, const RunOptions& options = {});
+
+/// A finished or unfinished run directory: its recipe and its model with the best weights so far.
+struct LoadedRun {
+  Recipe recipe;
+  std::shared_ptr<Forecaster> model;
+  ForecastSizes sizes;
+};
+LoadedRun load_run(const std::filesystem::path& run);
+
+/// The task of a recipe, for scoring a loaded model. `with_calendar`: batches carry calendar features and decoder
+/// input.
+std::shared_ptr<const Task> make_task(const Recipe& recipe, const RunOptions& options, bool with_calendar);
+
+/// runs/<task>-<model>-<seed>, the run directory when none is given.
+std::filesystem::path default_run_directory(const Recipe& recipe);
+
+}  // namespace longwave
