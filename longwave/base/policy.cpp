@@ -1,0 +1,82 @@
+#include "longwave/base/policy.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace longwave {
+namespace {
+
+/// Names set here, so that the loaded library can tell the policy's values from the user's.
+constexpr const char* kSetByPolicy = "LONGWAVE_POLICY";
+
+constexpr int kKeepBytes = 1 << 30;  // the largest powers of two that mallopt's int takes
+constexpr int kTopPad = 64 << 20;
+
+void keep_memory() {
+  const auto set = [](const char* variable, int parameter, int value) {
+    if (!std::getenv(variable)) mallopt(parameter, value);
+  };
+  set("MALLOC_MMAP_THRESHOLD_", M_MMAP_THRESHOLD, kKeepBytes);
+  set("MALLOC_TRIM_THRESHOLD_", M_TRIM_THRESHOLD, kKeepBytes);
+  set("MALLOC_TOP_PAD_", M_TOP_PAD, kTopPad);
+}
+
+std::string environment(const std::string& name) {
+  const auto* value = std::getenv(name.c_str());
+  return value ? value : "";
+}
+
+}  // namespace
+
+std::map<std::string, std::string> preferred_environment(const Cpu& cpu) {
+  std::map<std::string, std::string> wanted = {{"OMP_NUM_THREADS", std::to_string(cpu.cores)}};
+  if (cpu.has_avx512()) {
+    wanted["OPENBLAS_CORETYPE"] = "SkylakeX";
+    wanted["ATEN_CPU_CAPABILITY"] = "avx512";
+  } else if (cpu.has("avx2") && cpu.has("fma")) {
+    wanted["OPENBLAS_CORETYPE"] = "Haswell";
+  }
+  return wanted;
+}
+
+void apply_process_policy(const Cpu& cpu) {
+  keep_memory();
+  std::vector<std::string> set;
+  for (const auto& [name, value] : preferred_environment(cpu))
+    if (!std::getenv(name.c_str())) {
+      setenv(name.c_str(), value.c_str(), 0);
+      set.push_back(name);
+    }
+  setenv(kSetByPolicy, join(set, ",").c_str(), 1);
+}
+
+int compute_threads(const Cpu& cpu) {
+  const int wanted = std::atoi(environment("OMP_NUM_THREADS").c_str());
+  return wanted > 0 ? wanted : cpu.cores;
+}
+
+Json machine_report(const Cpu& cpu) {
+  const auto by_policy = "," + environment(kSetByPolicy) + ",";
+  Json variables = Json::object();
+  for (const auto& [name, value] : preferred_environment(cpu)) {
+    const bool ours = by_policy.find("," + name + ",") != std::string::npos;
+    const bool set = std::getenv(name.c_str()) != nullptr;
+    variables[name] = {{"value", environment(name)},
+                       {"preferred", value},
+                       {"set_by", ours  ? "policy"
+                                  : set ? "user"
+                                        : "nobody"}};
+  }
+  return {{"cpu", cpu.model},
+          {"features", cpu.features},
+          {"cores", cpu.cores},
+          {"memory_bytes", cpu.memory_bytes},
+          {"l2_bytes", cpu.l2_bytes},
+          {"threads", compute_threads(cpu)},
+          {"malloc", std::getenv(kSetByPolicy) ? "large blocks kept" : "default"},
+          {"variables", variables}};
+}
+
+}  // namespace longwave

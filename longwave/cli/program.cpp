@@ -1,0 +1,128 @@
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <new>
+#include <system_error>
+
+#include "longwave/base/check.h"
+#include "longwave/base/policy.h"
+#include "longwave/base/suggest.h"
+#include "longwave/cli/command.h"
+
+namespace longwave {
+
+std::map<std::string, Command>& commands() {
+  static std::map<std::string, Command> registry;
+  return registry;
+}
+
+namespace {
+
+enum ExitCode { kFailure = 1, kUserError = 2, kInterrupted = 130 };
+
+int report(const std::string& text, int code) {
+  fmt::print(stderr, "error: {}\n", text.substr(0, text.find('\n')));
+  return code;
+}
+
+int out_of_memory() {
+  return report("not enough memory; use a smaller batch or model, or a shorter lookback", kFailure);
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, command] : commands()) names.push_back(name);
+  return names;
+}
+
+/// The options of the chosen command as written on a command line ("--seed", "-q").
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    for (const auto& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+const CLI::App& chosen_command(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : chosen_command(*chosen.front());
+}
+
+std::string full_name(const CLI::App& app) {
+  return app.get_parent() ? full_name(*app.get_parent()) + " " + app.get_name() : app.get_name();
+}
+
+/// What CLI11 found wrong, in our words where it names an argument that nobody expected.
+int report_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const auto& command = chosen_command(app);
+  auto text = std::string(error.what());
+  if (const auto extras = command.remaining(); dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
+    const auto name = extras.front().substr(0, extras.front().find('='));
+    if (name.starts_with("-")) {
+      const auto near = nearest_name(name, option_names(command));
+      text = fmt::format("unknown option {}{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+    } else if (&command == &app) {
+      text = "unknown command '" + name + "'" + suggestion(name, command_names());
+    } else {
+      text = fmt::format("unexpected argument '{}'", extras.front());
+    }
+  }
+  return report(fmt::format("{}{} see {} --help", text, text.ends_with("?") ? "" : ";", full_name(command)),
+                kUserError);
+}
+
+void define_commands(CLI::App& app) {
+  app.set_version_flag("--version", "longwave " LONGWAVE_VERSION);
+  app.require_subcommand(0, 1);
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  for (const auto& [name, command] : commands()) command.define(*app.add_subcommand(name, command.summary));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Efficient sequence models: train, compare, forecast.", "longwave");
+  define_commands(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& code) {
+    return code.get_exit_code();  // of a command that has already said why
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return report_usage(app, error);
+  }
+  if (app.get_subcommands().empty()) fmt::print("{}", app.help());
+  return 0;
+}
+
+int run_and_report(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Interrupted& stop) {
+    return report(stop.what(), kInterrupted);
+  } catch (const UserError& error) {
+    return report(error.what(), kUserError);
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    return text.find("can't allocate memory") == std::string::npos ? report(text, kFailure) : out_of_memory();
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  } catch (const std::system_error& error) {
+    if (error.code().value() == EPIPE) return 0;  // the reader of our output had enough
+    return report(error.what(), kFailure);
+  } catch (const std::exception& error) {
+    return report(error.what(), kFailure);
+  }
+}
+
+}  // namespace
+}  // namespace longwave
+
+/// What the program calls once the library is loaded. Returns the exit code: 0, 1 failure, 2 bad input, 130 stopped.
+extern "C" int longwave_main(int argc, char** argv) {
+  at::set_num_threads(longwave::compute_threads(longwave::detect_cpu()));
+  return longwave::run_and_report(argc, argv);
+}
