@@ -8,8 +8,9 @@ std::string type_name(const double*) { return "number"; }
 std::string type_name(const std::string*) { return "text"; }
 
 bool read_value(const Json& json, bool& out) {
-  if (!json.is_boolean()) return false;
-  out = json.get<bool>();
+  const bool zero_or_one = json.is_number_integer() && (json == 0 || json == 1);
+  if (!json.is_boolean() && !zero_or_one) return false;
+  out = zero_or_one ? json == 1 : json.get<bool>();
   return true;
 }
 
@@ -26,8 +27,8 @@ bool read_value(const Json& json, double& out) {
 }
 
 bool read_value(const Json& json, std::string& out) {
-  if (!json.is_string()) return false;
-  out = json.get<std::string>();
+  if (!json.is_string() && !json.is_null()) return false;
+  out = json.is_null() ? "none" : json.get<std::string>();
   return true;
 }
 

@@ -56,7 +56,8 @@ inline Rule<std::string> one_of(std::vector<std::string> choices) {
 }
 
 /// Types a field can have: bool, int64, double, string, and lists of the last three. `name` is the user's word for it;
-/// `read` returns false if the JSON value is of another type (an integer is accepted where a real number is expected).
+/// `read` returns false if the JSON value is of another type. Accepted beyond the type itself: an integer where a real
+/// number is expected, 0 and 1 for false and true, null (an option that Python leaves out) for the text "none".
 std::string type_name(const bool*);
 std::string type_name(const std::int64_t*);
 std::string type_name(const double*);

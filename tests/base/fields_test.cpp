@@ -42,6 +42,13 @@ TEST(Fields, ReadsEveryTypeAndKeepsDefaults) {
   EXPECT_FALSE(sizes.bias);
 }
 
+TEST(Fields, ZeroAndOneAreBooleansAndNullIsTheTextNone) {
+  EXPECT_FALSE(Sizes::fields().parse(settings_from_json({{"bias", 0}}, "x"), "").bias);
+  EXPECT_TRUE(Sizes::fields().parse(settings_from_json({{"bias", 1}}, "x"), "").bias);
+  EXPECT_EQ(error_of({{"bias", 2}}), "a.toml:3:1: model.bias is 2; expected true or false");
+  EXPECT_EQ(error_of({{"kind", nullptr}}), "a.toml:3:1: model.kind is null; expected one of plain, fancy");
+}
+
 TEST(Fields, DumpParsesBackToTheSame) {
   Sizes sizes;
   sizes.width = 77;
