@@ -1,0 +1,121 @@
+#include "longwave/models/fixture.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "longwave/base/check.h"
+#include "longwave/nn/tensor_file.h"
+
+namespace longwave {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double largest(const at::Tensor& x) { return x.numel() == 0 ? 0 : x.abs().max().item<double>(); }
+
+bool same_shape(const at::Tensor& a, const at::Tensor& b) {
+  return a.sizes() == b.sizes() || (a.numel() == 1 && b.numel() == 1);
+}
+
+at::Tensor as_double(const at::Tensor& x) {
+  const auto plain = x.detach();
+  return (plain.is_complex() ? at::view_as_real(plain) : plain).to(at::kDouble);
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+Fixture::Fixture(const std::filesystem::path& from) : path(from.string()), file_(from) {
+  system_id = metadata("system_id");
+  name = metadata("case").empty() ? from.stem().string() : metadata("case");
+  const auto text = metadata("config");
+  config = text.empty() ? Json::object() : Json::parse(text, nullptr, false);
+  check(config.is_object(), path, ": config in the metadata is no JSON object");
+}
+
+std::string Fixture::metadata(const std::string& key) const {
+  const auto found = file_.metadata().find(key);
+  return found == file_.metadata().end() ? "" : found->second;
+}
+
+at::Tensor Fixture::tensor(const std::string& tensor_name) const { return to_tensor(file_.at(tensor_name)); }
+
+TensorMap Fixture::with_prefix(const std::string& prefix) const { return read_tensors(file_, prefix); }
+
+double Fixture::tolerance(const std::string& key, double fallback) const {
+  const auto text = metadata(key);
+  if (text.empty()) return fallback;
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  check(*end == 0 && value >= 0, path, ": metadata ", key, " is '", text, "'; expected a number >= 0");
+  return value;
+}
+
+bool FixtureReport::ok() const {
+  return failed.empty() && skipped.empty() && !compared.empty() &&
+         std::all_of(compared.begin(), compared.end(), [](const auto& c) { return c.ok(); });
+}
+
+const Comparison* FixtureReport::worst() const {
+  const auto used = [](const Comparison& c) {
+    return std::isnan(c.error) ? kInfinity : c.error / std::max(c.tolerance, 1e-300);
+  };
+  const auto found = std::max_element(compared.begin(), compared.end(),
+                                      [&](const auto& a, const auto& b) { return used(a) < used(b); });
+  return found == compared.end() ? nullptr : &*found;
+}
+
+void FixtureReport::compare(const std::string& what, const at::Tensor& got, const at::Tensor& expected,
+                            double tolerance, double scale) {
+  const auto unit = std::max(largest(as_double(expected)), scale);
+  compare_absolute(what, got, expected, tolerance);
+  if (unit > 0) compared.back().error /= unit;
+}
+
+void FixtureReport::compare_absolute(const std::string& what, const at::Tensor& got, const at::Tensor& expected,
+                                     double tolerance) {
+  const auto a = as_double(got), b = as_double(expected);
+  if (!same_shape(a, b)) {
+    const auto shapes =
+        fmt::format("{} (is [{}], expected [{}])", what, fmt::join(a.sizes(), ", "), fmt::join(b.sizes(), ", "));
+    compared.push_back({shapes, kInfinity, tolerance});
+  } else {
+    compared.push_back({what, largest(a.reshape(b.sizes()) - b), tolerance});
+  }
+}
+
+std::vector<FixtureCheck>& fixture_checks() {
+  static std::vector<FixtureCheck> checks;
+  return checks;
+}
+
+FixtureReport run_fixture(const std::filesystem::path& path, const FixtureOptions& options) {
+  FixtureReport report;
+  report.name = path.stem().string();
+  try {
+    const Fixture fixture(path);
+    report.name = fixture.name;
+    const auto& checks = fixture_checks();
+    const auto found = std::find_if(checks.begin(), checks.end(), [&](const auto& c) { return c.applies(fixture); });
+    if (fixture.system_id.empty())
+      report.skipped = "no system_id in its metadata";
+    else if (found == checks.end())
+      report.skipped = "nothing here implements system_id '" + fixture.system_id + "'";
+    else
+      found->run(fixture, options, report);
+    if (report.skipped.empty() && report.compared.empty()) report.failed = "nothing in it could be compared";
+  } catch (const UserError& error) {
+    report.failed = first_line(error.what());
+  } catch (const c10::Error& error) {
+    report.failed = first_line(error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    report.failed = first_line(error.what());
+  }
+  return report;
+}
+
+}  // namespace longwave

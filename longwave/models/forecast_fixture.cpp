@@ -1,0 +1,189 @@
+// Fixtures of forecasters: builds the model that the metadata describe, loads the reference's weights, runs it, and
+// compares forecasts, losses, intermediates and gradients.
+
+#include <ATen/ops/mse_loss.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "longwave/base/check.h"
+#include "longwave/models/fixture.h"
+#include "longwave/models/forecaster.h"
+
+namespace longwave {
+namespace {
+
+constexpr double kForward = 2e-5;   // specification of the fixtures: relative to the largest output
+constexpr double kGradient = 1e-4;  // relative to the largest number of the tensor
+constexpr double kSmallGradient =
+    1e-3;  // gradients far below the largest one are rounding noise: compared to this part
+
+const ForecasterInfo* implementation(const std::string& system_id) {
+  for (const auto& [name, info] : forecasters())
+    if (std::find(info.system_ids.begin(), info.system_ids.end(), system_id) != info.system_ids.end()) return &info;
+  return nullptr;
+}
+
+std::int64_t size_of(const Fixture& fixture, const char* key, std::int64_t fallback) {
+  const auto found = fixture.config.find(key);
+  if (found == fixture.config.end()) return fallback;
+  check(found->is_number_integer(), fixture.path, ": config.", key, " is ", found->dump(), "; expected an integer");
+  return found->get<std::int64_t>();
+}
+
+/// Shapes of the stored tensors where they tell, else the configuration.
+ForecastSizes sizes_of(const Fixture& fixture) {
+  const auto x = fixture.tensor("in.x");
+  check(x.dim() == 3, fixture.path, ": in.x has ", x.dim(), " axes; expected [b, lookback, channels]");
+  ForecastSizes sizes;
+  sizes.lookback = x.size(1);
+  sizes.channels = x.size(2);
+  sizes.horizon = size_of(fixture, "pred_len", fixture.has("in.y") ? fixture.tensor("in.y").size(1) : 0);
+  check(sizes.horizon > 0, fixture.path, ": config.pred_len is ", sizes.horizon, "; expected at least 1");
+  const auto targets = size_of(fixture, "number_of_targets", 0);
+  sizes.targets = targets == 0 ? sizes.channels : targets;
+  sizes.label = size_of(fixture, "label_len", 0);
+  if (fixture.has("in.x_dec")) sizes.label = fixture.tensor("in.x_dec").size(1) - sizes.horizon;
+  if (fixture.has("in.x_mark")) sizes.time_features = fixture.tensor("in.x_mark").size(2);
+  return sizes;
+}
+
+/// The reference writes switches as 0 and 1, and its fixtures were made without dropout.
+Settings settings_of(const Fixture& fixture, const ForecasterInfo& info) {
+  auto settings = settings_from_json(fixture.config, fixture.path + " (config)");
+  for (const auto& field : info.fields) {
+    const auto found = settings.find(field.name);
+    if (field.name.ends_with("dropout")) settings[field.name] = {0.0, fixture.path};
+    if (found != settings.end() && field.type == type_name(static_cast<const bool*>(nullptr)) &&
+        found->second.value.is_number_integer())
+      found->second.value = found->second.value.get<std::int64_t>() != 0;
+  }
+  return settings;
+}
+
+std::shared_ptr<Forecaster> build(const Fixture& fixture) {
+  const auto& info = *implementation(fixture.system_id);
+  auto model = info.make(sizes_of(fixture), info.resolve(settings_of(fixture, info), "config", true), 0);
+  model->load(model->import_reference(fixture.with_prefix("param.")), fixture.path);
+  model->train(fixture.metadata("mode") == "train");
+  return model;
+}
+
+ForecastInput input_of(const Fixture& fixture) {
+  ForecastInput in;
+  in.x = fixture.tensor("in.x");
+  in.x_mark = fixture.tensor_or_none("in.x_mark");
+  in.x_dec = fixture.tensor_or_none("in.x_dec");
+  in.y_mark = fixture.tensor_or_none("in.y_mark");
+  in.with_losses = true;
+  for (const auto& [name, tensor] : fixture.with_prefix("in.index_sample."))
+    in.choices["index_sample." + name] = tensor;
+  return in;
+}
+
+/// Everything that the fixture's out.* may ask for, by their names without "out.".
+TensorMap results_of(const Fixture& fixture, const ForecastOutput& out, const TensorMap& trace) {
+  TensorMap results = {{"pred", out.forecast}};
+  for (const auto& [name, tensor] : trace) results[name.starts_with("var.") ? name : "mid." + name] = tensor;
+  at::Tensor total;
+  if (fixture.has("in.y")) {
+    auto y = fixture.tensor("in.y");
+    if (y.dim() == 3 && y.size(2) > out.forecast.size(2)) y = y.slice(2, y.size(2) - out.forecast.size(2));
+    total = results["loss_mse"] = at::mse_loss(out.forecast, y);
+  }
+  for (const auto& [name, loss] : out.extra_losses) {
+    results["loss_" + name] = loss;
+    if (total.defined()) total = total + loss;
+  }
+  if (total.defined()) results["loss_total"] = total;
+  return results;
+}
+
+void compare_outputs(const Fixture& fixture, const TensorMap& results, FixtureReport& report) {
+  const auto tolerance = fixture.tolerance("tolerance", fixture.system_id == "tide" ? 5e-5 : kForward);
+  for (const auto& [name, expected] : fixture.with_prefix("out.")) {
+    const auto found = results.find(name);
+    if (found == results.end())
+      report.not_compared.push_back("out." + name);
+    else
+      report.compare("out." + name, found->second, expected, tolerance);
+  }
+}
+
+at::Tensor gradient_of(const at::Tensor& x) { return x.grad().defined() ? x.grad() : at::zeros_like(x); }
+
+/// Gradients stored under names of the reference that are not ours: they go through the import mapping like the
+/// weights. Numbers without a stored gradient are marked NaN and left out.
+void compare_mapped(const TensorMap& mapped, const TensorMap& own, const std::set<std::string>& done, double tolerance,
+                    double scale, FixtureReport& report) {
+  for (const auto& [name, expected] : mapped) {
+    const auto found = own.find(name);
+    if (done.count(name) || found == own.end() || expected.isnan().all().item<bool>()) continue;
+    const auto known = at::isnan(expected).logical_not();
+    const auto got = gradient_of(found->second);
+    report.compare("grad.param." + name,
+                   got.sizes() == expected.sizes() ? at::where(known, got, at::zeros_like(got)) : got,
+                   at::where(known, expected, at::zeros_like(expected)), tolerance, scale);
+  }
+}
+
+void compare_gradients(const Fixture& fixture, const Forecaster& model, const at::Tensor& x, FixtureReport& report) {
+  const auto tolerance = fixture.tolerance("gradient_tolerance", kGradient);
+  const auto expected = fixture.with_prefix("grad.param.");
+  const auto own = model.state();
+  double largest = 0;
+  for (const auto& [name, tensor] : expected) largest = std::max(largest, tensor.abs().max().item<double>());
+  const auto scale = kSmallGradient * largest;
+
+  auto weights = fixture.with_prefix("param.");
+  for (auto& [name, tensor] : weights) tensor = at::full_like(tensor, NAN, tensor.options().dtype(at::kFloat));
+  std::set<std::string> done;
+  bool renamed = false;
+  for (const auto& [name, gradient] : expected) {
+    const auto found = own.find(name);
+    if (found == own.end()) {
+      renamed = true;
+      weights[name] = gradient;
+      continue;
+    }
+    done.insert(name);
+    auto got = gradient_of(found->second);
+    // Of long tables the reference's files keep the rows that are used.
+    for (std::int64_t axis = 0; axis < got.dim() && got.dim() == gradient.dim(); ++axis)
+      if (got.size(axis) > gradient.size(axis)) got = got.narrow(axis, 0, gradient.size(axis));
+    report.compare("grad.param." + name, got, gradient, tolerance, scale);
+  }
+  if (renamed) compare_mapped(model.import_reference(weights), own, done, tolerance, scale, report);
+  for (const auto& [name, gradient] : fixture.with_prefix("grad.in.")) {
+    if (name == "x")
+      report.compare("grad.in.x", gradient_of(x), gradient, tolerance);
+    else
+      report.not_compared.push_back("grad.in." + name);
+  }
+}
+
+void run(const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+  const auto model = build(fixture);
+  auto in = input_of(fixture);
+  const bool gradients = !fixture.with_prefix("grad.").empty();
+  const at::AutoGradMode mode(gradients);
+  in.x.requires_grad_(gradients);
+  TensorMap trace;
+  model->trace = &trace;
+  const auto results = results_of(fixture, model->forward(in), trace);
+  compare_outputs(fixture, results, report);
+  if (!gradients) return;
+  const auto loss = results.find(fixture.has("out.loss_total") ? "loss_total" : "loss_mse");
+  check(loss != results.end(), fixture.path, ": gradients without in.y; expected the targets of the loss");
+  loss->second.backward();
+  compare_gradients(fixture, *model, in.x, report);
+}
+
+const RegisterFixtureCheck registered({
+    [](const Fixture& fixture) { return implementation(fixture.system_id) && !fixture.has("in.x.0"); },
+    run,
+});
+
+}  // namespace
+}  // namespace longwave

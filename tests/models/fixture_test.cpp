@@ -1,0 +1,101 @@
+#include "longwave/models/fixture.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/nn/tensor_file.h"
+
+namespace longwave {
+namespace {
+
+const std::string kGolden = LONGWAVE_SOURCE_DIR "/tests/golden/";
+
+/// linear.safetensors with one tensor changed, as another file.
+class ChangedFixture : public testing::Test {
+ protected:
+  void SetUp() override {
+    const SafetensorsFile file(kGolden + "linear.safetensors");
+    tensors = read_tensors(file);
+    metadata = file.metadata();
+  }
+  void TearDown() override { std::filesystem::remove(path); }
+  FixtureReport run() {
+    write_tensors(path, tensors, metadata);
+    return run_fixture(path);
+  }
+  TensorMap tensors;
+  std::map<std::string, std::string> metadata;
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("longwave_fixture_" + std::to_string(getpid()) + ".safetensors");
+};
+
+TEST_F(ChangedFixture, AsItIsPassesAndComparesEverything) {
+  const auto report = run();
+  EXPECT_TRUE(report.ok()) << report.failed;
+  EXPECT_TRUE(report.not_compared.empty());
+  EXPECT_EQ(report.compared.size(), 5u);  // forecast, loss, gradients of input, weight and bias
+}
+
+TEST_F(ChangedFixture, OtherForecastFails) {
+  tensors["out.pred"][1][2][3] += 1e-3;
+  EXPECT_FALSE(run().ok());
+  EXPECT_EQ(run().worst()->name, "out.pred");
+}
+
+TEST_F(ChangedFixture, OtherGradientFails) {
+  tensors["grad.param.Linear.bias"].mul_(1.001);
+  EXPECT_EQ(run().worst()->name, "grad.param.Linear.bias");
+  EXPECT_FALSE(run().ok());
+}
+
+TEST_F(ChangedFixture, NotANumberFails) {
+  tensors["out.pred"][0][0][0] = NAN;
+  EXPECT_FALSE(run().ok());
+}
+
+TEST_F(ChangedFixture, OtherShapeFailsAndSaysIt) {
+  tensors["out.pred"] = tensors["out.pred"].slice(1, 0, 23).contiguous();
+  EXPECT_EQ(run().worst()->name, "out.pred (is [2, 24, 4], expected [2, 23, 4])");
+}
+
+TEST_F(ChangedFixture, UnknownExpectationIsListed) {
+  tensors["out.mid.tokens"] = at::ones({2});
+  EXPECT_EQ(run().not_compared, std::vector<std::string>{"out.mid.tokens"});
+}
+
+TEST_F(ChangedFixture, ComparingNothingFails) {
+  for (auto it = tensors.begin(); it != tensors.end();)
+    it = it->first.starts_with("out.") || it->first.starts_with("grad.") ? tensors.erase(it) : std::next(it);
+  EXPECT_EQ(run().failed, "nothing in it could be compared");
+}
+
+TEST_F(ChangedFixture, UnknownSystemIsSkipped) {
+  metadata["system_id"] = "warp";
+  EXPECT_EQ(run().skipped, "nothing here implements system_id 'warp'");
+}
+
+TEST_F(ChangedFixture, MissingWeightFails) {
+  tensors.erase("param.Linear.bias");
+  EXPECT_NE(run().failed.find("missing: Linear.bias"), std::string::npos) << run().failed;
+}
+
+TEST_F(ChangedFixture, StatedToleranceCounts) {
+  tensors["out.pred"] = tensors["out.pred"] * 1.001;
+  metadata["tolerance"] = "0.01";
+  EXPECT_TRUE(run().ok());
+}
+
+TEST_F(ChangedFixture, TruncatedFileFailsInOneLine) {
+  write_tensors(path, tensors, metadata);
+  const auto bytes = read_file(path);
+  write_file(path, bytes.substr(0, bytes.size() / 2));
+  const auto report = run_fixture(path);
+  EXPECT_FALSE(report.failed.empty());
+  EXPECT_EQ(report.failed.find('\n'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace longwave
