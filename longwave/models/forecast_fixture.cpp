@@ -49,16 +49,11 @@ ForecastSizes sizes_of(const Fixture& fixture) {
   return sizes;
 }
 
-/// The reference writes switches as 0 and 1, and its fixtures were made without dropout.
+/// The reference's fixtures were made without dropout.
 Settings settings_of(const Fixture& fixture, const ForecasterInfo& info) {
   auto settings = settings_from_json(fixture.config, fixture.path + " (config)");
-  for (const auto& field : info.fields) {
-    const auto found = settings.find(field.name);
+  for (const auto& field : info.fields)
     if (field.name.ends_with("dropout")) settings[field.name] = {0.0, fixture.path};
-    if (found != settings.end() && field.type == type_name(static_cast<const bool*>(nullptr)) &&
-        found->second.value.is_number_integer())
-      found->second.value = found->second.value.get<std::int64_t>() != 0;
-  }
   return settings;
 }
 

@@ -1,0 +1,64 @@
+#include "longwave/nn/environment.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <dlfcn.h>
+#include <hwy/targets.h>
+#include <torch/version.h>
+
+#include <filesystem>
+
+#include "longwave/base/policy.h"
+
+namespace longwave {
+namespace {
+
+/// ATen prints its instruction set; there is no function for it that all versions of libtorch have.
+std::string aten_capability() {
+  const auto text = at::show_config();
+  const std::string key = "CPU capability usage: ";
+  const auto begin = text.find(key);
+  if (begin == std::string::npos) return "unknown";
+  return text.substr(begin + key.size(), text.find('\n', begin) - begin - key.size());
+}
+
+/// The file that the BLAS in use was loaded from.
+std::string blas_file() {
+  Dl_info info;
+  void* product = dlsym(RTLD_DEFAULT, "openblas_get_corename");  // OpenBLAS proper, behind Debian's thin libblas
+  if (!product) product = dlsym(RTLD_DEFAULT, "sgemm_");
+  if (!product || !dladdr(product, &info)) return "";
+  std::error_code error;
+  const auto path = std::filesystem::canonical(info.dli_fname, error);
+  return error ? info.dli_fname : path.string();
+}
+
+std::string blas_core() {
+  using CoreName = char* (*)();
+  const auto name = reinterpret_cast<CoreName>(dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  return name ? name() : "";
+}
+
+std::vector<std::string> highway_targets() {
+  std::vector<std::string> names;
+  for (std::int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1)
+    names.emplace_back(hwy::TargetName(targets & -targets));
+  return names;
+}
+
+}  // namespace
+
+Json environment_report() {
+  auto report = machine_report(detect_cpu());
+  report["libtorch"] = TORCH_VERSION;
+  report["aten_capability"] = aten_capability();
+  report["aten_threads"] = at::get_num_threads();
+  report["blas_file"] = blas_file();
+  report["blas_core"] = blas_core();
+  report["highway_targets"] = highway_targets();
+  report["cuda"] = at::hasCUDA();
+  return report;
+}
+
+}  // namespace longwave
