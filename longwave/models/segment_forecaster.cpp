@@ -1,0 +1,88 @@
+#include "longwave/models/segment_forecaster.h"
+
+#include <cmath>
+
+namespace longwave {
+
+SegmentSizes segment_sizes(const ForecastSizes& sizes, const SegmentConfig& config, bool width_from_targets) {
+  SegmentSizes out{};
+  out.lookback = sizes.lookback;
+  out.horizon = sizes.horizon;
+  out.inputs = sizes.channels + config.time_emb_dim;
+  out.targets = config.number_of_targets ? config.number_of_targets : sizes.targets ? sizes.targets : sizes.channels;
+  check(out.targets <= sizes.channels, "model.number_of_targets is ", out.targets, "; the data have only ",
+        sizes.channels, " channels");
+  out.segments = (sizes.lookback + sizes.horizon - 1) / sizes.horizon;
+  const auto counted = static_cast<double>(width_from_targets ? out.targets : out.inputs);
+  out.width = config.d_model ? config.d_model : 32 * static_cast<std::int64_t>(std::sqrt(counted));
+  out.heads = config.n_heads ? config.n_heads : std::max<std::int64_t>(1, out.width / 16);
+  out.layers = config.e_layers;
+  check(out.width % out.heads == 0, "model.n_heads is ", out.heads, "; expected a divisor of the width ", out.width,
+        " (model.d_model)");
+  return out;
+}
+
+ArxTokenizer::ArxTokenizer(const SegmentSizes& sizes) {
+  tokenizer = register_module("tokenizer", normal_linear(sizes.horizon, sizes.width));
+  context_channel_projection =
+      register_module("context_channel_projection", normal_linear(sizes.inputs, sizes.targets));
+  context_temporal_projection =
+      register_module("context_temporal_projection", normal_linear(sizes.horizon, sizes.width));
+  tokenizer_output = register_module("tokenizer_output", normal_linear(sizes.width, sizes.horizon));
+  input_norm_main = register_module("input_norm_main", std::make_shared<RmsNorm>(sizes.width));
+  input_norm_ctx = register_module("input_norm_ctx", std::make_shared<RmsNorm>(sizes.width));
+}
+
+at::Tensor ArxTokenizer::forward(const at::Tensor& segments, bool univariate) {
+  const auto b = segments.size(0), c = segments.size(1), n = segments.size(2), s = segments.size(3);
+  const auto& mix = context_channel_projection;
+  const auto targets = mix->weight.size(0);
+  const auto main = tokenizer->forward(segments.narrow(1, c - targets, targets));
+  const auto mixed = at::matmul(mix->weight, segments.reshape({b, c, n * s})) + mix->bias.unsqueeze(1);
+  auto exogenous = context_temporal_projection->forward(mixed.view({b, targets, n, s}));
+  if (univariate) exogenous = at::zeros_like(exogenous);
+  return at::stack({input_norm_ctx->forward(exogenous), input_norm_main->forward(main)}, 3)
+      .view({b, targets, 2 * n, main.size(-1)});
+}
+
+SegmentForecaster::SegmentForecaster(const SegmentSizes& sizes, const SegmentConfig& config, bool univariate)
+    : sizes_(sizes),
+      dropout_{config.dropout, &random},
+      tokenizer_(register_module("tokenizer", std::make_shared<ArxTokenizer>(sizes))),
+      calendar_(config.time_emb_dim),
+      univariate_(univariate) {}
+
+at::Tensor SegmentForecaster::normalised_segments(const at::Tensor& x, at::Tensor& mean, at::Tensor& std) const {
+  const auto series = x.transpose(1, 2).contiguous();  // [b, c, l]
+  const auto recent = std::min(sizes_.horizon, sizes_.lookback);
+  mean = series.narrow(2, sizes_.lookback - recent, recent).mean(2, true);
+  std = series.std(2, /*unbiased=*/true, /*keepdim=*/true) + 1e-8;
+  const auto padding = sizes_.segments * sizes_.horizon - sizes_.lookback;
+  auto scaled = (series - mean) / std;
+  if (padding > 0) scaled = at::constant_pad_nd(scaled, {padding, 0});
+  return scaled.view({x.size(0), x.size(2), sizes_.segments, sizes_.horizon});
+}
+
+ForecastOutput SegmentForecaster::forward(const ForecastInput& in) {
+  check(in.x.dim() == 3 && in.x.size(1) == sizes_.lookback && in.x.size(2) + calendar_ == sizes_.inputs, "input is ",
+        in.x.sizes(), "; expected [batch, ", sizes_.lookback, ", ", sizes_.inputs - calendar_, "]");
+  at::Tensor mean, std;
+  const auto x = calendar_ ? at::cat({in.x_mark.narrow(2, 0, calendar_), in.x}, 2) : in.x;
+  const auto segments = normalised_segments(x, mean, std);
+  const auto tokens = tokenizer_->forward(segments, univariate_);
+  note("tokens", tokens);
+  auto main = encode(tokens);  // [b j, n, d]
+
+  const bool with_losses = (is_training() || in.with_losses) && sizes_.segments > 1;
+  const auto b = x.size(0), j = sizes_.targets, n = sizes_.segments;
+  if (!with_losses) main = main.narrow(1, n - 1, 1);
+  const auto next = tokenizer_->tokenizer_output->forward(main).view({b, j, -1, sizes_.horizon});  // [b, j, n or 1, s]
+  const auto of_targets = [&](const at::Tensor& all) { return all.narrow(1, sizes_.inputs - j, j); };
+  ForecastOutput out;
+  out.forecast = (next.select(2, -1) * of_targets(std) + of_targets(mean)).transpose(1, 2);
+  if (with_losses)
+    out.extra_losses["next_step"] = at::mse_loss(next.narrow(2, 0, n - 1), of_targets(segments).narrow(2, 1, n - 1));
+  return out;
+}
+
+}  // namespace longwave

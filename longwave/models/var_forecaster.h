@@ -1,0 +1,39 @@
+#pragma once
+
+#include "longwave/models/segment_forecaster.h"
+#include "longwave/models/structural_matrix.h"
+
+namespace longwave {
+
+/// Queries and values of all layers. They depend on the VAR observations alone, never on another layer.
+struct QueriesValues {
+  std::vector<at::Tensor> q, v;  // a layer each: [b j, t, h, e]
+};
+
+/// A linear transformer aligned with a vector autoregression: all MLPs first, then attention layers whose keys are the
+/// observations, chained without residuals, and a read-out through the structural matrix.
+class VarForecaster : public SegmentForecaster {
+ public:
+  VarForecaster(const SegmentSizes& sizes, const SegmentConfig& config, bool univariate);
+
+ protected:
+  /// From the VAR observations x [b j, t, d].
+  virtual QueriesValues queries_values(const at::Tensor& x) = 0;
+  /// Where subclasses register their layers, as "attn".
+  Module& transformer() { return *transformer_; }
+
+ private:
+  at::Tensor encode(const at::Tensor& tokens) final;
+  at::Tensor positions() const;
+  at::Tensor observations(const at::Tensor& tokens);
+  at::Tensor attend(const at::Tensor& observations);
+
+  std::shared_ptr<Module> transformer_, pos_emb_;
+  std::shared_ptr<PartList<RmsNorm>> lns_;
+  std::shared_ptr<PartList<Mlp>> mlps_;
+  std::shared_ptr<RmsNorm> pre_norm_, final_norm_, var_input_norm_;
+  std::shared_ptr<StructuralMatrix> structural_;
+  at::Tensor segment_emb_, kind_emb_, channel_emb_, channel_kind_emb_;
+};
+
+}  // namespace longwave
