@@ -59,6 +59,7 @@ class LinTrans final : public SegmentForecaster {
     const auto d = sizes_.width;
     const bool training = is_training();
     auto x = pre_norm_->forward(dropout_(tokens, training) + (pos_emb_ + channel_emb_));
+    note("tokens", x);
     x = x.view({-1, sizes_.tokens(), d});
     for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {
       const auto attended = (*attn_)[layer].forward((*pns_)[layer].forward(x), sizes_.heads, dropout_, training);

@@ -69,9 +69,7 @@ ForecastOutput SegmentForecaster::forward(const ForecastInput& in) {
   at::Tensor mean, std;
   const auto x = calendar_ ? at::cat({in.x_mark.narrow(2, 0, calendar_), in.x}, 2) : in.x;
   const auto segments = normalised_segments(x, mean, std);
-  const auto tokens = tokenizer_->forward(segments, univariate_);
-  note("tokens", tokens);
-  auto main = encode(tokens);  // [b j, n, d]
+  auto main = encode(tokenizer_->forward(segments, univariate_));  // [b j, n, d]
 
   const bool with_losses = (is_training() || in.with_losses) && sizes_.segments > 1;
   const auto b = x.size(0), j = sizes_.targets, n = sizes_.segments;

@@ -14,15 +14,18 @@ struct SegmentConfig {
 
 template <class Config>
 FieldTable<Config> segment_fields() {
+  const auto of = []<class T>(T SegmentConfig::*member) { return static_cast<T Config::*>(member); };
+  using C = SegmentConfig;
+  const auto any = at_least<std::int64_t>(0);
   return FieldTable<Config>()
-      .add("d_model", &Config::d_model, "width of a token; 0: 32 floor(sqrt(channels))", at_least<std::int64_t>(0))
-      .add("n_heads", &Config::n_heads, "attention heads; 0: width / 16", at_least<std::int64_t>(0))
-      .add("e_layers", &Config::e_layers, "layers", at_least<std::int64_t>(1))
-      .add("dropout", &Config::dropout, "of tokens, MLP outputs and attention outputs", fraction())
-      .add("number_of_targets", &Config::number_of_targets,
-           "forecast only the last so many channels; 0: as the data say", at_least<std::int64_t>(0))
-      .add("time_emb_dim", &Config::time_emb_dim, "calendar features read as further exogenous channels (they come first); 0: none",
-           at_least<std::int64_t>(0));
+      .add("d_model", of(&C::d_model), "width of a token; 0: 32 floor(sqrt(channels))", any)
+      .add("n_heads", of(&C::n_heads), "attention heads; 0: width / 16", any)
+      .add("e_layers", of(&C::e_layers), "layers", at_least<std::int64_t>(1))
+      .add("dropout", of(&C::dropout), "of tokens, MLP outputs and attention outputs", fraction())
+      .add("number_of_targets", of(&C::number_of_targets), "forecast the last so many channels; 0: as the data say",
+           any)
+      .add("time_emb_dim", of(&C::time_emb_dim), "calendar features read as exogenous channels, before the others",
+           any);
 }
 
 /// The sizes that follow. Shape letters: s horizon = segment length, n segments, t = 2n tokens, d width, h heads,

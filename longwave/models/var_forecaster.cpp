@@ -37,6 +37,7 @@ at::Tensor VarForecaster::positions() const {
 
 at::Tensor VarForecaster::observations(const at::Tensor& tokens) {
   auto x = pre_norm_->forward(dropout_(tokens, is_training()) + positions());
+  note("tokens", x);
   x = x.view({-1, sizes_.tokens(), sizes_.width});
   for (std::int64_t layer = 0; layer < sizes_.layers; ++layer)
     x = mlp_block(x, (*lns_)[layer], (*mlps_)[layer], dropout_, is_training());
