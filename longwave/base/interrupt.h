@@ -1,0 +1,18 @@
+#pragma once
+
+namespace longwave {
+
+/// While one of these lives, Ctrl-C (SIGINT) and SIGTERM only set a flag, so that work can be saved at a good moment.
+/// A second signal ends the program at once. May be nested; the outermost one restores the old handlers.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  ~InterruptGuard();
+
+  /// Has the user asked to stop since the outermost guard was made?
+  static bool requested();
+};
+
+}  // namespace longwave

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+
+#include "longwave/base/fields.h"
+
+namespace longwave {
+
+/// The folder of one run:
+///   recipe.toml        complete recipe
+///   environment.json   what the run ran on
+///   metrics.jsonl      one JSON object for every log entry
+///   last.safetensors   checkpoint to resume from
+///   best.safetensors   weights of the best validation epoch, under the model's own names
+///   result.json        scores; there when the run is finished
+/// While this object lives no other process can work on the folder.
+class RunDirectory {
+ public:
+  /// UserError if another process works on it, or if a run lies there and neither `resume` nor `overwrite` is given.
+  RunDirectory(const std::filesystem::path& path, bool resume, bool overwrite);
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+
+  std::filesystem::path last() const { return path_ / "last.safetensors"; }
+  std::filesystem::path best() const { return path_ / "best.safetensors"; }
+  std::filesystem::path recipe() const { return path_ / "recipe.toml"; }
+  std::filesystem::path result() const { return path_ / "result.json"; }
+
+  void write_start(const Json& recipe);
+
+  /// Begins metrics.jsonl, keeping the entries up to `step` of an earlier process.
+  void open_metrics(std::int64_t step);
+  void log(const Json& entry);
+
+  void write_result(const Json& result);
+
+ private:
+  void lock();
+  void refuse_or_clear(bool resume, bool overwrite);
+
+  std::filesystem::path path_;
+  int handle_ = -1;
+  std::ofstream metrics_;
+};
+
+/// Program, libraries, processor and settings, for environment.json.
+Json environment_report();
+
+}  // namespace longwave

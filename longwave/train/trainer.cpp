@@ -1,0 +1,277 @@
+#include "longwave/train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "longwave/base/check.h"
+#include "longwave/base/interrupt.h"
+
+namespace longwave {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
+Json stream_json(const RandomStream& stream) { return {stream.seed, stream.count}; }
+void restore_stream(RandomStream& stream, const Json& json) {
+  stream = {json.at(0).get<std::uint64_t>(), json.at(1).get<std::uint64_t>()};
+}
+
+// Purposes of the streams that come from train.seed; 1 is the model's own.
+enum Purpose : std::uint64_t { kLoader = 2, kChannelDrop = 3 };
+
+}  // namespace
+
+Trainer::Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config,
+                 bool drop_channels, Hooks hooks)
+    : model_(model),
+      model_random_(model_random),
+      task_(task),
+      config_(config),
+      drop_channels_(drop_channels),
+      hooks_(std::move(hooks)),
+      loader_random_(RandomStream{static_cast<std::uint64_t>(config.seed), 0}.split(kLoader)),
+      drop_random_(RandomStream{static_cast<std::uint64_t>(config.seed), 0}.split(kChannelDrop)),
+      loader_(task, Split::train, config.batch, loader_random_),
+      optimizer_(model, {.beta2 = config.beta2, .epsilon = config.epsilon, .weight_decay = config.weight_decay}),
+      schedule_(config, (loader_.batches() + config.accumulate - 1) / config.accumulate),
+      begin_(Clock::now()),
+      last_save_(begin_) {}
+
+double Trainer::elapsed() const { return earlier_seconds_ + seconds_since(begin_); }
+
+bool Trainer::exhausted() const { return config_.patience > 0 && bad_epochs_ >= config_.patience; }
+
+/// Number of batches whose mean gradient makes the optimiser step that `batch` belongs to: the last group of an epoch
+/// may be smaller.
+std::int64_t Trainer::group_size(std::int64_t batch) const {
+  const auto first = batch / config_.accumulate * config_.accumulate;
+  return std::min(config_.accumulate, loader_.batches() - first);
+}
+
+void Trainer::run(RunResult& result) {
+  const InterruptGuard guard;
+  model_.train();
+  result.stopped = "finished";
+  while (epoch_ < config_.epochs && !exhausted()) {
+    const auto ending = train_epoch();
+    if (ending == Ending::interrupted) {
+      save(false);
+      throw Interrupted(fmt::format("interrupted in epoch {} after step {}", epoch_ + 1, step_));
+    }
+    finish_epoch();
+    if (ending == Ending::capped) {
+      result.capped = true;
+      break;
+    }
+  }
+  if (result.capped)
+    result.stopped = "time cap";
+  else if (epoch_ < config_.epochs)
+    result.stopped = "early stop";
+  if (!best_.empty()) model_.load(best_, "best weights");
+  result.epochs = static_cast<std::int64_t>(history_.size());
+  result.best_epoch = best_epoch_;
+  result.steps = step_;
+  result.history = history_;
+  if (!step_seconds_.empty()) {
+    const auto middle = step_seconds_.begin() + static_cast<std::ptrdiff_t>(step_seconds_.size() / 2);
+    std::nth_element(step_seconds_.begin(), middle, step_seconds_.end());
+    result.seconds_per_step = *middle;
+  }
+  result.train_seconds = elapsed();
+}
+
+Trainer::Ending Trainer::train_epoch() {
+  loader_.start(epoch_, batch_);
+  auto ending = Ending::none;
+  while (ending == Ending::none) {
+    const auto start = Clock::now();
+    auto* batch = loader_.next();
+    if (!batch) break;
+    const auto group = group_size(batch_);
+    if (batch_ % config_.accumulate == 0) optimizer_.zero_grad();
+    const auto loss = train_batch(*batch, group);
+    ++batch_;
+    const bool group_done = batch_ % config_.accumulate == 0 || batch_ == loader_.batches();
+    if (group_done) optimizer_step();
+    pending_seconds_ += seconds_since(start);
+    epoch_seconds_ += seconds_since(start);
+    if (hooks_.step) hooks_.step(epoch_, batch_, loss);
+    if (group_done) ending = after_step();
+  }
+  return ending;
+}
+
+double Trainer::train_batch(Batch& batch, std::int64_t group) {
+  if (drop_channels_) task_.augment(batch, drop_random_);
+  const auto loss = task_.loss(model_, batch);
+  check_finite(loss);
+  (group == 1 ? loss.total : loss.total / static_cast<double>(group)).backward();
+  const auto weight = static_cast<double>(batch.size);
+  const auto value = loss.total.item<double>();
+  sums_["loss"] += value * weight;
+  for (const auto& [name, part] : loss.parts) sums_[name] += part.item<double>() * weight;
+  samples_ += weight;
+  return value;
+}
+
+void Trainer::check_finite(const Loss& loss) const {
+  const auto finite = [](const at::Tensor& x) { return std::isfinite(x.item<double>()); };
+  const auto where = fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1);
+  for (const auto& [name, part] : loss.parts)
+    check(finite(part), where, ": the training loss '", name, "' is ", part.item<double>(),
+          "; the last checkpoint is kept; try a smaller train.learning_rate or train.clip");
+  check(finite(loss.total), where, ": the sum of the training losses is ", loss.total.item<double>(),
+        "; the last checkpoint is kept; try a smaller train.learning_rate");
+}
+
+void Trainer::optimizer_step() {
+  const auto norm = optimizer_.gradient_norm();
+  check(std::isfinite(norm), "epoch ", epoch_ + 1, ", step ", step_ + 1, ": the gradient of ",
+        optimizer_.first_bad_gradient(), " is not finite; the last checkpoint is kept; try a smaller ",
+        "train.learning_rate");
+  const double scale = config_.clip > 0 ? std::min(1.0, config_.clip / (norm + 1e-6)) : 1.0;
+  const auto size = schedule_.at(step_);
+  optimizer_.step(size.learning_rate, size.beta1, scale);
+  ++step_;
+  if (step_ % config_.log_steps != 0 || !hooks_.log) return;
+  Json entry = {{"kind", "step"},
+                {"step", step_},
+                {"epoch", epoch_ + 1},
+                {"learning_rate", size.learning_rate},
+                {"gradient_norm", norm}};
+  for (const auto& [name, value] : epoch_means()) entry["train"][name] = value;
+  hooks_.log(entry);
+}
+
+Trainer::Ending Trainer::after_step() {
+  step_seconds_.push_back(pending_seconds_);
+  pending_seconds_ = 0;
+  if (InterruptGuard::requested()) return Ending::interrupted;
+  if (config_.max_minutes > 0 && elapsed() >= 60 * config_.max_minutes) return Ending::capped;
+  if (hooks_.should_stop && hooks_.should_stop()) return Ending::capped;
+  const bool by_steps = config_.checkpoint_steps > 0 && step_ - saved_step_ >= config_.checkpoint_steps;
+  const bool by_time = config_.checkpoint_seconds > 0 && seconds_since(last_save_) >= config_.checkpoint_seconds;
+  if (by_steps || by_time) save(false);
+  return Ending::none;
+}
+
+Scores Trainer::epoch_means() const {
+  Scores means;
+  for (const auto& [name, sum] : sums_) means[name] = sum / samples_;
+  return means;
+}
+
+void Trainer::finish_epoch() {
+  const EvaluateOptions options{.batch = config_.eval_batch};
+  EpochRecord record{.epoch = epoch_ + 1,
+                     .step = step_,
+                     .learning_rate = schedule_.at(step_ - 1).learning_rate,
+                     .train = epoch_means(),
+                     .val = {},
+                     .test = {},
+                     .seconds = epoch_seconds_};
+  record.val = task_.evaluate(model_, Split::val, options);
+  if (config_.test_every_epoch && task_.samples(Split::test) > 0)
+    record.test = task_.evaluate(model_, Split::test, options);
+  const auto score = record.val.at(task_.selection_score());
+  check(std::isfinite(score), "epoch ", epoch_ + 1, ": the validation ", task_.selection_score(), " is ", score,
+        "; the last checkpoint is kept; try a smaller train.learning_rate");
+  const bool better = best_.empty() || score <= best_score_;
+  if (better) {
+    best_score_ = score;
+    best_epoch_ = record.epoch;
+    best_ = copy_of(model_.state());
+  }
+  bad_epochs_ = better ? 0 : bad_epochs_ + 1;
+  schedule_.report(score);
+  history_.push_back(record);
+  ++epoch_;
+  batch_ = 0;
+  sums_.clear();
+  samples_ = epoch_seconds_ = 0;
+  if (hooks_.log) hooks_.log(epoch_json(record));
+  save(better);
+}
+
+void Trainer::save(bool best_changed) {
+  if (hooks_.save) hooks_.save(checkpoint(), best_changed);
+  last_save_ = Clock::now();
+  saved_step_ = step_;
+}
+
+Checkpoint Trainer::checkpoint() const {
+  Json history = Json::array();
+  for (const auto& record : history_) history.push_back(epoch_json(record));
+  const Json state = {{"epoch", epoch_},
+                      {"batch", batch_},
+                      {"step", step_},
+                      {"best_epoch", best_epoch_},
+                      {"bad_epochs", bad_epochs_},
+                      {"best_score", best_score_},
+                      {"seconds", elapsed()},
+                      {"epoch_seconds", epoch_seconds_},
+                      {"sums", sums_},
+                      {"samples", samples_},
+                      {"history", history},
+                      {"schedule", schedule_.state()},
+                      {"optimizer_steps", optimizer_.steps()},
+                      {"streams",
+                       {{"model", stream_json(model_random_)},
+                        {"loader", stream_json(loader_random_)},
+                        {"channel_drop", stream_json(drop_random_)}}}};
+  return {{}, state, model_.state(), optimizer_.state(), best_};
+}
+
+void Trainer::restore(const Checkpoint& saved, const std::string& where) {
+  model_.load(saved.model, where);
+  try {
+    const auto& state = saved.state;
+    optimizer_.load(saved.optimizer, state.at("optimizer_steps"), where);
+    epoch_ = state.at("epoch").get<std::int64_t>();
+    batch_ = state.at("batch").get<std::int64_t>();
+    step_ = saved_step_ = state.at("step").get<std::int64_t>();
+    best_epoch_ = state.at("best_epoch").get<std::int64_t>();
+    bad_epochs_ = state.at("bad_epochs").get<std::int64_t>();
+    best_score_ = state.at("best_score").get<double>();
+    earlier_seconds_ = state.at("seconds").get<double>();
+    epoch_seconds_ = state.at("epoch_seconds").get<double>();
+    sums_ = state.at("sums").get<std::map<std::string, double>>();
+    samples_ = state.at("samples").get<double>();
+    for (const auto& record : state.at("history")) history_.push_back(epoch_from_json(record));
+    schedule_.load(state.at("schedule"));
+    restore_stream(model_random_, state.at("streams").at("model"));
+    restore_stream(loader_random_, state.at("streams").at("loader"));
+    restore_stream(drop_random_, state.at("streams").at("channel_drop"));
+  } catch (const Json::exception& error) {
+    fail(where, ": damaged: its state is not complete (", error.what(), ")");
+  }
+  best_ = saved.best;
+}
+
+Json epoch_json(const EpochRecord& record) {
+  Json json = {{"kind", "epoch"},       {"epoch", record.epoch},
+               {"step", record.step},   {"learning_rate", record.learning_rate},
+               {"train", record.train}, {"val", record.val}};
+  if (!record.test.empty()) json["test"] = record.test;
+  json["seconds"] = record.seconds;
+  return json;
+}
+
+EpochRecord epoch_from_json(const Json& json) {
+  EpochRecord record{.epoch = json.at("epoch").get<std::int64_t>(),
+                     .step = json.at("step").get<std::int64_t>(),
+                     .learning_rate = json.at("learning_rate").get<double>(),
+                     .train = json.at("train").get<Scores>(),
+                     .val = json.at("val").get<Scores>(),
+                     .test = {},
+                     .seconds = json.at("seconds").get<double>()};
+  if (json.contains("test")) record.test = json.at("test").get<Scores>();
+  return record;
+}
+
+}  // namespace longwave

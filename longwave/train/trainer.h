@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "longwave/tasks/task.h"
+#include "longwave/train/checkpoint.h"
+#include "longwave/train/experiment.h"
+#include "longwave/train/loader.h"
+#include "longwave/train/optimizer.h"
+#include "longwave/train/recipe.h"
+#include "longwave/train/schedule.h"
+
+namespace longwave {
+
+/// The training loop: one task, one model, one recipe. It knows no files; what is to be kept goes to the hooks.
+class Trainer {
+ public:
+  struct Hooks {
+    std::function<void(const Json&)> log;                            // entries of metrics.jsonl
+    std::function<void(const Checkpoint&, bool best_changed)> save;  // a checkpoint is due; recipe is empty
+    std::function<void(std::int64_t epoch, std::int64_t batch, double loss)> step;  // after every batch
+    std::function<bool()> should_stop;
+  };
+
+  /// `model_random`: the stream that the model draws from. `drop_channels`: random changes to training batches.
+  Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config, bool drop_channels,
+          Hooks hooks);
+
+  /// Goes on from a checkpoint. UserError naming `where` if it does not fit.
+  void restore(const Checkpoint& checkpoint, const std::string& where);
+
+  /// Trains to the end; the model then has the best weights. Fills stopped, capped, history and the counts of `result`.
+  /// Interrupted after Ctrl-C, when the checkpoint is saved; UserError when a loss is not finite.
+  void run(RunResult& result);
+
+  std::int64_t batches_per_epoch() const { return loader_.batches(); }
+  std::int64_t step() const { return step_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class Ending { none, capped, interrupted };
+
+  Ending train_epoch();
+  double train_batch(Batch& batch, std::int64_t group_size);
+  void optimizer_step();
+  void finish_epoch();
+  Ending after_step();
+  bool exhausted() const;
+  std::int64_t group_size(std::int64_t batch) const;
+  void check_finite(const Loss& loss) const;
+  void save(bool best_changed);
+  Checkpoint checkpoint() const;
+  Scores epoch_means() const;
+  double elapsed() const;
+
+  Module& model_;
+  RandomStream& model_random_;
+  const Task& task_;
+  TrainConfig config_;
+  bool drop_channels_;
+  Hooks hooks_;
+
+  RandomStream loader_random_, drop_random_;
+  Loader loader_;
+  AdamW optimizer_;
+  Schedule schedule_;
+
+  // Position and account: all of this is in a checkpoint.
+  std::int64_t epoch_ = 0, batch_ = 0, step_ = 0;  // epoch in progress, its next batch, optimiser steps done
+  std::int64_t best_epoch_ = 0, bad_epochs_ = 0;
+  double best_score_ = 0, earlier_seconds_ = 0, epoch_seconds_ = 0;
+  std::map<std::string, double> sums_;  // over the samples of the epoch in progress
+  double samples_ = 0;
+  std::vector<EpochRecord> history_;
+  TensorMap best_;
+
+  Clock::time_point begin_, last_save_;
+  std::vector<double> step_seconds_;  // of this process
+  double pending_seconds_ = 0;        // of the optimiser step in progress
+  std::int64_t saved_step_ = 0;
+};
+
+Json epoch_json(const EpochRecord& record);
+EpochRecord epoch_from_json(const Json& json);
+
+}  // namespace longwave
