@@ -55,14 +55,16 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
           take(file, "model/"), take(file, "optimizer/"), take(file, "best/")};
 }
 
-void write_weights(const std::filesystem::path& path, const TensorMap& weights, const Json& recipe,
-                   const Json& scores) {
+void write_weights(const std::filesystem::path& path, const TensorMap& tensors, const Json& recipe, const Json& sizes) {
   TensorMap all;
-  add(all, "", weights);
-  write_tensors(path, all, {{"format", "longwave weights 1"}, {"recipe", recipe.dump()}, {"scores", scores.dump()}});
+  add(all, "", tensors);
+  write_tensors(path, all, {{"format", "longwave weights 1"}, {"recipe", recipe.dump()}, {"sizes", sizes.dump()}});
 }
 
-TensorMap read_weights(const std::filesystem::path& path) { return take(SafetensorsFile(path), ""); }
+Weights read_weights(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  return {take(file, ""), metadata_json(file, "recipe", path.string()), metadata_json(file, "sizes", path.string())};
+}
 
 TensorMap copy_of(const TensorMap& tensors) {
   TensorMap copies;

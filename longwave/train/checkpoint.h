@@ -23,11 +23,15 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
 /// UserError in one line if the file is missing, damaged or no checkpoint.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
-/// Weights alone, under the model's own names; the metadata carry the recipe and its scores.
-void write_weights(const std::filesystem::path& path, const TensorMap& weights, const Json& recipe, const Json& scores);
+/// Weights alone, under the model's own names, with what is needed to build the model.
+struct Weights {
+  TensorMap tensors;
+  Json recipe, sizes;
+};
+void write_weights(const std::filesystem::path& path, const TensorMap& tensors, const Json& recipe, const Json& sizes);
 
-/// The weights of such a file.
-TensorMap read_weights(const std::filesystem::path& path);
+/// UserError in one line if the file is missing, damaged or not written by write_weights.
+Weights read_weights(const std::filesystem::path& path);
 
 /// Copies that later training does not change.
 TensorMap copy_of(const TensorMap& tensors);

@@ -53,6 +53,21 @@ bool drops_channels(const Recipe& recipe, const Forecaster& model) {
   return choice == "on" || (choice == "auto" && model.drops_channels());
 }
 
+Json sizes_json(const ForecastSizes& s) {
+  return {{"lookback", s.lookback}, {"horizon", s.horizon}, {"channels", s.channels},
+          {"targets", s.targets},   {"label", s.label},     {"time_features", s.time_features}};
+}
+
+ForecastSizes sizes_from_json(const Json& json) {
+  const auto size = [&](const char* name) { return json.at(name).get<std::int64_t>(); };
+  return {.lookback = size("lookback"),
+          .horizon = size("horizon"),
+          .channels = size("channels"),
+          .targets = size("targets"),
+          .label = size("label"),
+          .time_features = size("time_features")};
+}
+
 std::string scores_text(const Scores& scores) {
   std::string text;
   for (const auto& [name, value] : scores) text += fmt::format("{}{} {:.5f}", text.empty() ? "" : " ", name, value);
@@ -127,10 +142,12 @@ class Experiment {
   void save(Checkpoint checkpoint, bool best_changed) {
     if (!directory_) return;
     checkpoint.recipe = json_;
-    if (best_changed)
-      write_weights(directory_->best(), checkpoint.best, json_,
-                    {{"epoch", checkpoint.state.at("best_epoch")}, {"val", checkpoint.state.at("best_score")}});
+    if (best_changed) write_best(checkpoint.best);
     write_checkpoint(directory_->last(), checkpoint);
+  }
+
+  void write_best(const TensorMap& weights) {
+    write_weights(directory_->best(), weights, json_, sizes_json(source_.sizes));
   }
 
   void show(std::int64_t epoch, std::int64_t batch, double loss) {
@@ -168,7 +185,7 @@ class Experiment {
     Json entry = {{"kind", "result"}, {"step", result_.steps}, {"val", result_.val}, {"test", result_.test}};
     log(entry);
     if (directory_) {
-      if (result_.parameters == 0) write_weights(directory_->best(), result_.model->state(), json_, {});
+      if (result_.parameters == 0) write_best(result_.model->state());
       Json file = {{"task", recipe_.task.type},
                    {"data", recipe_.task.data},
                    {"model", recipe_.model},
@@ -213,6 +230,24 @@ Json result_json(const RunResult& result) {
 }
 
 RunResult run_experiment(const Recipe& recipe, const RunOptions& options) { return Experiment(recipe, options).run(); }
+
+LoadedRun load_run(const std::filesystem::path& run) {
+  const auto path = std::filesystem::is_directory(run) ? run / "best.safetensors" : run;
+  check(std::filesystem::exists(path), path.string(), ": no such file; expected a run directory with the weights of ",
+        "at least one epoch");
+  const auto weights = read_weights(path);
+  LoadedRun loaded;
+  loaded.recipe = recipe_from_json(weights.recipe, path.string());
+  try {
+    loaded.sizes = sizes_from_json(weights.sizes);
+  } catch (const Json::exception& error) {
+    fail(path.string(), ": damaged: its sizes are not complete (", error.what(), ")");
+  }
+  loaded.model = make_model(loaded.recipe, loaded.sizes);
+  loaded.model->load(weights.tensors, path.string());
+  loaded.model->eval();
+  return loaded;
+}
 
 std::shared_ptr<const Task> make_task(const Recipe& recipe, const RunOptions& options, bool with_calendar) {
   return open_source(recipe, options).make_task(with_calendar);

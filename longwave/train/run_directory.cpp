@@ -1,45 +1,33 @@
 #include "longwave/train/run_directory.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
-#include <torch/version.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
 #include "longwave/io/toml.h"
+#include "longwave/nn/environment.h"
 
 namespace longwave {
 namespace {
 
-Json environment_variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? Json(value) : Json();
-}
-
-std::string processor() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
+/// Every number of a log entry as a curve "<split>/<score>" or "<name>".
+void add_curves(EventWriter& events, const Json& entry) {
+  const auto step = entry.value("step", std::int64_t{0});
+  for (const auto& [name, value] : entry.items()) {
+    if (value.is_number_float()) events.scalar(name, value.get<double>(), step);
+    if (!value.is_object()) continue;
+    for (const auto& [score, number] : value.items())
+      if (number.is_number()) events.scalar(name + "/" + score, number.get<double>(), step);
+  }
 }
 
 }  // namespace
-
-Json environment_report() {
-  return {{"libtorch", TORCH_VERSION},
-          {"processor", processor()},
-          {"threads", at::get_num_threads()},
-          {"OPENBLAS_CORETYPE", environment_variable("OPENBLAS_CORETYPE")},
-          {"ATEN_CPU_CAPABILITY", environment_variable("ATEN_CPU_CAPABILITY")},
-          {"OMP_NUM_THREADS", environment_variable("OMP_NUM_THREADS")}};
-}
 
 RunDirectory::RunDirectory(const std::filesystem::path& path, bool resume, bool overwrite) : path_(path) {
   make_folder(path_);
@@ -67,6 +55,8 @@ void RunDirectory::refuse_or_clear(bool resume, bool overwrite) {
   const auto name = path_.string();
   const bool finished = std::filesystem::exists(result()), begun = std::filesystem::exists(last());
   if (overwrite) {
+    for (const auto& entry : std::filesystem::directory_iterator(path_))
+      if (entry.path().filename().string().starts_with("events.out.tfevents.")) std::filesystem::remove(entry.path());
     for (const auto& file : {last(), best(), recipe(), result(), path_ / "metrics.jsonl"})
       std::filesystem::remove(file);
     return;
@@ -90,11 +80,13 @@ void RunDirectory::open_metrics(std::int64_t step) {
   }
   write_file(path, kept);
   metrics_.open(path, std::ios::app);
+  events_.emplace(path_, step > 0 ? fmt::format(".from{}", step) : "");
 }
 
 void RunDirectory::log(const Json& entry) {
   metrics_ << entry.dump() << std::endl;
   check(metrics_.good(), (path_ / "metrics.jsonl").string(), ": cannot be written: ", std::strerror(errno));
+  if (entry.at("kind") != "result") add_curves(*events_, entry);
 }
 
 void RunDirectory::write_result(const Json& json) { write_file(result(), json.dump(2) + "\n"); }

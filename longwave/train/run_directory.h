@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "longwave/base/fields.h"
+#include "longwave/report/tensorboard.h"
 
 namespace longwave {
 
@@ -12,6 +14,7 @@ namespace longwave {
 ///   recipe.toml        complete recipe
 ///   environment.json   what the run ran on
 ///   metrics.jsonl      one JSON object for every log entry
+///   events.out.tfevents.*  the same as curves for TensorBoard
 ///   last.safetensors   checkpoint to resume from
 ///   best.safetensors   weights of the best validation epoch, under the model's own names
 ///   result.json        scores; there when the run is finished
@@ -44,9 +47,7 @@ class RunDirectory {
   std::filesystem::path path_;
   int handle_ = -1;
   std::ofstream metrics_;
+  std::optional<EventWriter> events_;
 };
-
-/// Program, libraries, processor and settings, for environment.json.
-Json environment_report();
 
 }  // namespace longwave

@@ -1,0 +1,74 @@
+// `longwave train`: one experiment from a recipe.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "longwave/base/check.h"
+#include "longwave/cli/command.h"
+#include "longwave/train/experiment.h"
+
+namespace longwave {
+namespace {
+
+struct Arguments {
+  std::string recipe, run, data;
+  std::vector<std::string> overrides;
+  bool resume = false, overwrite = false, fields = false;
+};
+
+std::string fields_text() {
+  std::string text;
+  for (const auto& section : describe_recipe()) {
+    text += fmt::format("[{}]\n", section.name);
+    for (const auto& f : section.fields)
+      text += fmt::format("  {:<20} {} (default {}{}{})\n", f.name, f.help, f.fallback, f.range.empty() ? "" : "; ",
+                          f.range);
+    text += "\n";
+  }
+  return text;
+}
+
+Recipe read_recipe(const Arguments& arguments) {
+  auto sections = read_toml(arguments.recipe);
+  for (const auto& assignment : arguments.overrides) apply_override(sections, assignment);
+  return resolve_recipe(sections);
+}
+
+void train(const Arguments& arguments) {
+  if (arguments.fields) return fmt::print("{}", fields_text());
+  check(!arguments.recipe.empty(),
+        "train: no recipe given; expected longwave train RECIPE.toml [section.key=value ...]");
+  const auto recipe = read_recipe(arguments);
+  const auto run = arguments.run.empty() ? default_run_directory(recipe) : std::filesystem::path(arguments.run);
+  fmt::print(stderr, "run directory: {}\n", run.string());
+  const auto result = run_experiment(recipe, {.run = run,
+                                              .data = arguments.data,
+                                              .resume = arguments.resume,
+                                              .overwrite = arguments.overwrite,
+                                              .progress = true,
+                                              .forecast_data = {},
+                                              .log = {},
+                                              .should_stop = {}});
+  auto summary = result_json(result);
+  summary.erase("history");
+  fmt::print("{}\n", summary.dump(2));
+}
+
+void define(CLI::App& app) {
+  const auto a = std::make_shared<Arguments>();
+  app.add_option("recipe", a->recipe, "TOML file with sections [task], [model] and [train]");
+  app.add_option("overrides", a->overrides, "section.key=value, for example train.seed=2");
+  app.add_option("--run", a->run, "run directory; default runs/<task>-<model>-<seed>");
+  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, then ./data");
+  app.add_flag("--resume", a->resume, "continue from the last checkpoint of the run directory");
+  app.add_flag("--overwrite", a->overwrite, "replace a run that lies there");
+  app.add_flag("--fields", a->fields, "print every field of a recipe with default and range");
+  app.footer([] { return "Fields of a recipe:\n\n" + fields_text(); });
+  app.callback([a] { train(*a); });
+}
+
+const RegisterCommand registered("train", "train one model from a recipe", define);
+
+}  // namespace
+}  // namespace longwave
