@@ -10,6 +10,7 @@
 #include "longwave/base/check.h"
 #include "longwave/models/fixture.h"
 #include "longwave/models/forecaster.h"
+#include "longwave/models/var_weights.h"
 
 namespace longwave {
 namespace {
@@ -80,7 +81,11 @@ ForecastInput input_of(const Fixture& fixture) {
 /// Everything that the fixture's out.* may ask for, by their names without "out.".
 TensorMap results_of(const Fixture& fixture, const ForecastOutput& out, const TensorMap& trace) {
   TensorMap results = {{"pred", out.forecast}};
-  for (const auto& [name, tensor] : trace) results[name.starts_with("var.") ? name : "mid." + name] = tensor;
+  for (const auto& [name, tensor] : trace) results["mid." + name] = tensor;
+  if (fixture.has("out.var.phi_last")) {
+    const auto notes = var_trace(trace);
+    results["var.phi_last"] = var_weights(notes, notes.tokens() - 1).phi;
+  }
   at::Tensor total;
   if (fixture.has("in.y")) {
     auto y = fixture.tensor("in.y");
