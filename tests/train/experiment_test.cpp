@@ -1,0 +1,246 @@
+#include "longwave/train/experiment.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/train/checkpoint.h"
+#include "tests/support/series.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Recipe text with overrides separated by spaces. One thread: some tests fork.
+Recipe recipe_of(const std::string& text, const std::string& overrides) {
+  auto sections =
+      parse_toml(text + "\n[train]\nepochs = 2\nbatch = 8\nseed = 5\nlearning_rate = 0.01\nthreads = 1\n", "test");
+  std::istringstream words(overrides);
+  for (std::string word; words >> word;) apply_override(sections, word);
+  return resolve_recipe(sections);
+}
+
+Recipe small_recipe(const std::string& overrides = "") {
+  return recipe_of(
+      "[task]\nlookback = 13\nhorizon = 3\n[model]\nname = \"samovar\"\nd_model = 8\nn_heads = 2\ne_layers = 1\n",
+      overrides);
+}
+
+Recipe linear_recipe(const std::string& overrides) {
+  return recipe_of("[task]\nlookback = 13\nhorizon = 3\n[model]\nname = \"linear\"\n", overrides);
+}
+
+class ExperimentTest : public ::testing::Test {
+ protected:
+  ExperimentTest() : folder_(fs::temp_directory_path() / ("longwave_experiment_" + std::to_string(::getpid()))) {
+    fs::remove_all(folder_);
+  }
+  ~ExperimentTest() override { fs::remove_all(folder_); }
+
+  RunOptions options(const std::string& run = "") const {
+    RunOptions options;
+    if (!run.empty()) options.run = folder_ / run;
+    options.forecast_data = data_;
+    return options;
+  }
+
+  std::string message(const std::function<void()>& action) const {
+    try {
+      action();
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+
+  fs::path folder_;
+  std::shared_ptr<const ForecastData> data_ = testing::wave_data();
+};
+
+void expect_same(const TensorMap& a, const TensorMap& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(at::equal(tensor, b.at(name))) << name;
+}
+
+TEST_F(ExperimentTest, LearnsAndSameSeedGivesTheSameBits) {
+  const auto a = run_experiment(small_recipe("train.epochs=8"), options());
+  const auto b = run_experiment(small_recipe("train.epochs=8"), options());
+  const auto c = run_experiment(small_recipe("train.epochs=8 train.seed=6"), options());
+  expect_same(a.model->state(), b.model->state());
+  EXPECT_EQ(a.test.at("mse"), b.test.at("mse"));
+  EXPECT_NE(a.test.at("mse"), c.test.at("mse"));
+  EXPECT_LT(a.history.back().train.at("loss"), a.history.front().train.at("loss"));
+  EXPECT_EQ(a.stopped, "finished");
+  EXPECT_GT(a.parameters, 0);
+}
+
+/// Runs in a child that kills itself with SIGKILL once it has logged `step`.
+void killed_run(const Recipe& recipe, RunOptions options, std::int64_t step) {
+  const auto child = ::fork();
+  if (child == 0) {
+    options.should_stop = [steps = std::int64_t{0}, step]() mutable {
+      if (++steps == step) ::raise(SIGKILL);
+      return false;
+    };
+    run_experiment(recipe, options);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+}
+
+TEST_F(ExperimentTest, KilledAndResumedGivesTheBitsOfAnUninterruptedRun) {
+  for (const std::string more : {"", "train.accumulate=2", "train.random_channel_drop=on train.schedule=plateau"}) {
+    const auto recipe = small_recipe("train.checkpoint_steps=2 train.log_steps=1 " + more);
+    for (const std::int64_t step : {4, 7}) {
+      const auto name = "killed" + std::to_string(step) + std::to_string(more.size());
+      killed_run(recipe, options(name), step);
+      ASSERT_TRUE(fs::exists(folder_ / name / "last.safetensors"));
+      EXPECT_FALSE(fs::exists(folder_ / name / "result.json"));
+      auto again = options(name);
+      again.resume = true;
+      const auto resumed = run_experiment(recipe, again);
+      const auto whole = run_experiment(recipe, options());
+      expect_same(whole.model->state(), resumed.model->state());
+      EXPECT_EQ(whole.test, resumed.test);
+      ASSERT_EQ(whole.history.size(), resumed.history.size());
+      for (std::size_t i = 0; i < whole.history.size(); ++i)
+        EXPECT_EQ(whole.history[i].train, resumed.history[i].train);
+    }
+  }
+}
+
+TEST_F(ExperimentTest, CtrlCSavesACheckpointAndResumes) {
+  auto stopped = options("stopped");
+  stopped.should_stop = [steps = 0]() mutable {
+    if (++steps == 5) ::raise(SIGINT);
+    return false;
+  };
+  EXPECT_THROW(run_experiment(small_recipe(), stopped), Interrupted);
+  auto again = options("stopped");
+  again.resume = true;
+  const auto resumed = run_experiment(small_recipe(), again);
+  expect_same(run_experiment(small_recipe(), options()).model->state(), resumed.model->state());
+}
+
+TEST_F(ExperimentTest, RunDirectoryHoldsEverything) {
+  const auto result = run_experiment(small_recipe("train.log_steps=3"), options("run"));
+  for (const auto* name : {"recipe.toml", "environment.json", "metrics.jsonl", "result.json", "best.safetensors"})
+    EXPECT_TRUE(fs::exists(folder_ / "run" / name)) << name;
+  const auto again = resolve_recipe(read_toml(folder_ / "run" / "recipe.toml"));
+  EXPECT_EQ(recipe_json(again), recipe_json(small_recipe("train.log_steps=3")));
+  const auto json = Json::parse(read_file(folder_ / "run" / "result.json"));
+  EXPECT_EQ(json["test"]["mse"], result.test.at("mse"));
+  int epochs = 0, steps = 0;
+  std::ifstream metrics(folder_ / "run" / "metrics.jsonl");
+  for (std::string line; std::getline(metrics, line);) {
+    const auto entry = Json::parse(line);
+    epochs += entry["kind"] == "epoch";
+    steps += entry["kind"] == "step";
+  }
+  EXPECT_EQ(epochs, 2);
+  EXPECT_EQ(steps, result.steps / 3);
+  const auto loaded = load_run(folder_ / "run");
+  expect_same(result.model->state(), loaded.model->state());
+  const auto task = make_task(loaded.recipe, options(), loaded.model->uses_calendar());
+  EXPECT_EQ(task->evaluate(*loaded.model, Split::test, {}), result.test);
+}
+
+TEST_F(ExperimentTest, FinishedRunsAndForeignCheckpointsAreRefusedInOneLine) {
+  run_experiment(small_recipe("train.epochs=1"), options("run"));
+  EXPECT_NE(message([&] { run_experiment(small_recipe(), options("run")); }).find("holds a finished run"),
+            std::string::npos);
+  fs::remove(folder_ / "run" / "result.json");
+  EXPECT_NE(message([&] { run_experiment(small_recipe(), options("run")); }).find("--resume"), std::string::npos);
+  auto resume = options("run");
+  resume.resume = true;
+  EXPECT_NE(message([&] {
+              run_experiment(small_recipe("model.d_model=16"), resume);
+            }).find("is from another run: model.d_model was 8, the recipe says 16"),
+            std::string::npos);
+  fs::resize_file(folder_ / "run" / "last.safetensors", 5000);
+  const auto truncated = message([&] { run_experiment(small_recipe(), resume); });
+  EXPECT_NE(truncated.find("last.safetensors"), std::string::npos) << truncated;
+  EXPECT_EQ(truncated.find('\n'), std::string::npos);
+  auto overwrite = options("run");
+  overwrite.overwrite = true;
+  EXPECT_EQ(run_experiment(small_recipe(), overwrite).stopped, "finished");
+}
+
+TEST_F(ExperimentTest, ARunInProgressIsLocked) {
+  auto outer = options("run");
+  std::string inner;
+  outer.should_stop = [&] {
+    inner = message([&] { run_experiment(small_recipe(), options("run")); });
+    return true;
+  };
+  const auto result = run_experiment(small_recipe(), outer);
+  EXPECT_NE(inner.find("another process is working on this run"), std::string::npos) << inner;
+  EXPECT_TRUE(result.capped);
+  EXPECT_EQ(result.steps, 1);
+  EXPECT_EQ(result.best_epoch, 1) << "a run that is cut short is still validated";
+}
+
+TEST_F(ExperimentTest, StopsWhenTheLossIsNotFiniteAndKeepsTheCheckpoint) {
+  auto data = testing::wave_data();
+  const auto recipe = linear_recipe("train.checkpoint_steps=1");
+  auto run = options("run");
+  run.forecast_data = data;
+  run.should_stop = [steps = 0, data]() mutable {
+    if (++steps == 3) std::fill(data->train.values.begin(), data->train.values.end(), NAN);
+    return false;
+  };
+  const auto text = message([&] { run_experiment(recipe, run); });
+  EXPECT_NE(text.find("the training loss 'mse' is nan"), std::string::npos) << text;
+  const auto saved = read_checkpoint(folder_ / "run" / "last.safetensors");
+  for (const auto& [name, tensor] : saved.model) EXPECT_TRUE(at::isfinite(tensor).all().item<bool>()) << name;
+}
+
+TEST_F(ExperimentTest, EarlyStoppingKeepsTheBestWeights) {
+  const auto recipe = small_recipe("train.epochs=60 train.patience=2 train.learning_rate=0.2 train.schedule=constant");
+  const auto result = run_experiment(recipe, options());
+  EXPECT_EQ(result.stopped, "early stop");
+  EXPECT_EQ(result.epochs, result.best_epoch + 2);
+  for (const auto& record : result.history) EXPECT_GE(record.val.at("mse"), result.val.at("mse"));
+  EXPECT_EQ(result.task->evaluate(*result.model, Split::val, {}), result.val);
+}
+
+TEST(Recipe, DefectsNamePlaceKeyAndNearestName) {
+  const auto message = [](const std::string& text) -> std::string {
+    try {
+      resolve_recipe(parse_toml(text, "r.toml"));
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(message("[train]\nepoch = 3"), "r.toml:2:1: unknown key train.epoch; did you mean 'epochs'?");
+  EXPECT_EQ(message("[train]\nepochs = \"3\"").substr(0, 58),
+            "r.toml:2:1: train.epochs is \"3\"; expected integer >= 1");
+  EXPECT_EQ(message("[train]\nepochs = 0"), "r.toml:2:1: train.epochs is 0; expected >= 1");
+  EXPECT_EQ(message("[model]\nname = \"samovr\""),
+            "r.toml:2:1: model.name: unknown model 'samovr'; did you mean 'samovar'?");
+}
+
+TEST(GradientAccumulation, IsTheGradientOfTheLargerBatch) {
+  const auto data = testing::wave_data(160);  // 81 windows: the last group is smaller
+  RunOptions options;
+  options.forecast_data = data;
+  const std::string base = "train.epochs=1 train.clip=0 ";
+  const auto large = run_experiment(linear_recipe(base + "train.batch=27"), options);
+  const auto small = run_experiment(linear_recipe(base + "train.batch=9 train.accumulate=3"), options);
+  EXPECT_EQ(large.steps, 3);
+  EXPECT_EQ(small.steps, 3);
+  for (const auto& [name, tensor] : large.model->state())
+    EXPECT_LT((tensor - small.model->state().at(name)).abs().max().item<double>(), 1e-6) << name;
+}
+
+}  // namespace
+}  // namespace longwave
