@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+namespace longwave::kernels {
+
+/// One parameter tensor of an AdamW step, flat.
+struct AdamWPart {
+  float* parameter;
+  const float* gradient;
+  float* average;         // of the gradient
+  float* average_square;  // of its square
+  std::int64_t n;
+};
+
+/// Scalars of the step, the same for every parameter. With g the gradient times `gradient_scale`:
+///   w *= decay;  m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;  w -= rate m / (sqrt(v) * inverse_root +
+///   eps)
+struct AdamWScalars {
+  float decay;  // 1 - lr * weight_decay
+  float beta1, beta2;
+  float rate;          // lr / (1 - beta1^step)
+  float inverse_root;  // 1 / sqrt(1 - beta2^step)
+  float eps;
+  float gradient_scale;
+};
+
+void adamw(const AdamWPart& part, const AdamWScalars& s);
+
+/// Sum of squares in double, in fixed blocks: same bits for any number of threads.
+double sum_of_squares(const float* x, std::int64_t n);
+
+}  // namespace longwave::kernels

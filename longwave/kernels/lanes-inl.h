@@ -1,0 +1,73 @@
+// Included once per instruction set, after highway.h: no include guard of its own.
+#if defined(LONGWAVE_KERNELS_LANES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LONGWAVE_KERNELS_LANES_INL_H
+#undef LONGWAVE_KERNELS_LANES_INL_H
+#else
+#define LONGWAVE_KERNELS_LANES_INL_H
+#endif
+
+#include <cstdint>
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Calls body(tag, i) for i = 0..n-1 in whole vectors, then halves of them, down to single lanes.
+/// Never touches memory past n.
+template <class Body>
+HWY_INLINE void for_lanes(std::int64_t n, Body body) {
+  const hn::ScalableTag<float> wide;
+  const hn::CappedTag<float, 8> eight;
+  const hn::CappedTag<float, 4> four;
+  const hn::CappedTag<float, 1> single;
+  std::int64_t i = 0;
+  const auto run = [&](auto tag) HWY_ATTR {
+    const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
+    for (; i + step <= n; i += step) body(tag, i);
+  };
+  run(wide);
+  if (i < n) run(eight);
+  if (i < n) run(four);
+  if (i < n) run(single);
+}
+
+/// Sum of a[i] * b[i].
+HWY_INLINE float dot(const float* a, const float* b, std::int64_t n) {
+  const hn::ScalableTag<float> wide;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(wide));
+  float sum = 0;
+  std::int64_t i = 0;
+  if (n >= step) {
+    auto total = hn::Zero(wide);
+    for (; i + step <= n; i += step) total = hn::MulAdd(hn::LoadU(wide, a + i), hn::LoadU(wide, b + i), total);
+    sum = hn::GetLane(hn::SumOfLanes(wide, total));
+  }
+  for_lanes(n - i, [&](auto tag, std::int64_t j) HWY_ATTR {
+    const auto product = hn::Mul(hn::LoadU(tag, a + i + j), hn::LoadU(tag, b + i + j));
+    sum += hn::GetLane(hn::SumOfLanes(tag, product));
+  });
+  return sum;
+}
+
+/// y[i] += s * x[i].
+HWY_INLINE void add_scaled(float s, const float* x, float* y, std::int64_t n) {
+  for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+    hn::StoreU(hn::MulAdd(hn::Set(tag, s), hn::LoadU(tag, x + i), hn::LoadU(tag, y + i)), tag, y + i);
+  });
+}
+
+/// sums[j] += sum over rows of x[row, j].
+HWY_INLINE void add_column_sums(const float* x, std::int64_t rows, std::int64_t n, std::int64_t stride, float* sums) {
+  for_lanes(n, [&](auto tag, std::int64_t j) HWY_ATTR {
+    auto total = hn::LoadU(tag, sums + j);
+    for (std::int64_t row = 0; row < rows; ++row) total = hn::Add(total, hn::LoadU(tag, x + row * stride + j));
+    hn::StoreU(total, tag, sums + j);
+  });
+}
+
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
