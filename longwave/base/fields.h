@@ -46,6 +46,9 @@ Rule<T> between(T low, T high) {
   return {"in [" + Json(low).dump() + ", " + Json(high).dump() + "]",
           [low, high](const T& v) { return v >= low && v <= high; }};
 }
+inline Rule<std::int64_t> odd() {
+  return {"odd and >= 1", [](const std::int64_t& v) { return v >= 1 && v % 2 == 1; }};
+}
 /// For probabilities that must stay below one, such as dropout.
 inline Rule<double> fraction() {
   return {"in [0, 1)", [](const double& v) { return v >= 0 && v < 1; }};
@@ -86,8 +89,8 @@ bool read_value(const Json& json, std::vector<T>& out) {
 ///     static const FieldTable<Config>& fields();
 ///   };
 ///   const FieldTable<Config>& Config::fields() {
-///     static const auto table = FieldTable<Config>().add("d_model", &Config::d_model, "width of a token", at_least<std::int64_t>(1));
-///     return table;
+///     static const auto table = FieldTable<Config>().add("d_model", &Config::d_model, "width of a token",
+///     at_least<std::int64_t>(1)); return table;
 ///   }
 template <class C>
 class FieldTable {

@@ -22,10 +22,10 @@ struct ForecastSizes {
 };
 
 struct ForecastInput {
-  at::Tensor x;       // [b, l, c] scaled values
-  at::Tensor x_mark;  // [b, l, f] calendar features; undefined if the model does not use them
-  at::Tensor x_dec;   // [b, label + p, c] the last `label` observations, then zeros; undefined if not used
-  at::Tensor y_mark;  // [b, label + p, f]; undefined if not used
+  at::Tensor x;              // [b, l, c] scaled values
+  at::Tensor x_mark;         // [b, l, f] calendar features; undefined if the model does not use them
+  at::Tensor x_dec;          // [b, label + p, c] the last `label` observations, then zeros; undefined if not used
+  at::Tensor y_mark;         // [b, label + p, f]; undefined if not used
   bool with_losses = false;  // also compute the extra losses (always true in training)
   TensorMap choices;  // random choices imposed from outside, by name ("index_sample.0"); empty: the model draws them
 };
@@ -88,7 +88,8 @@ std::map<std::string, ForecasterInfo>& forecaster_registry();
 std::shared_ptr<Forecaster> with_seed(std::uint64_t seed, const std::function<std::shared_ptr<Forecaster>()>& make);
 }  // namespace detail
 
-/// Registers Model, which has a `Config` with a static `fields()` and a constructor (const ForecastSizes&, const Config&).
+/// Registers Model, which has a `Config` with a static `fields()` and a constructor (const ForecastSizes&, const
+/// Config&).
 template <class Model>
 struct RegisterForecaster {
   using Config = typename Model::Config;

@@ -1,9 +1,8 @@
-// Linear: one linear map over time shared by all channels, y = W x + b.
+// Linear: one linear map over time, y = W x + b.
 // "Are Transformers Effective for Time Series Forecasting?" (Zeng et al. 2023), section 4.
 
-#include <torch/nn/modules/linear.h>
-
-#include "longwave/models/forecaster.h"
+#include "longwave/models/targets.h"
+#include "longwave/models/time_linear.h"
 
 namespace longwave {
 namespace {
@@ -15,16 +14,18 @@ class Linear final : public Forecaster {
     static const FieldTable<Config>& fields();
   };
 
-  Linear(const ForecastSizes& sizes, const Config&) {
-    linear_ = register_module("Linear", torch::nn::Linear(sizes.lookback, sizes.horizon));
+  Linear(const ForecastSizes& sizes, const Config& config) : sizes_(sizes) {
+    const TimeLinear::Sizes map{sizes.lookback, sizes.horizon, sizes.channels};
+    linear_ = register_module("Linear", std::make_shared<TimeLinear>(map, config.individual));
   }
 
   ForecastOutput forward(const ForecastInput& in) override {
-    return {linear_->forward(in.x.transpose(1, 2)).transpose(1, 2), {}};
+    return {target_channels(linear_->forward(in.x), sizes_), {}};
   }
 
  private:
-  torch::nn::Linear linear_{nullptr};
+  ForecastSizes sizes_;
+  std::shared_ptr<TimeLinear> linear_;
 };
 
 const FieldTable<Linear::Config>& Linear::Config::fields() {
