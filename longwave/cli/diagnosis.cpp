@@ -7,7 +7,10 @@
 namespace longwave {
 namespace {
 
-bool contains(const Json& list, const char* word) { return std::find(list.begin(), list.end(), word) != list.end(); }
+/// Kernels of OpenBLAS that leave half of a CPU with AVX2, or with AVX-512, unused.
+const std::vector<std::string> kBelowAvx2 = {"Prescott", "Generic", "Core2", "Penryn", "Nehalem", "Sandybridge"};
+const std::vector<std::string> kBelowAvx512 = {"Prescott", "Generic",     "Core2",   "Penryn",
+                                               "Nehalem",  "Sandybridge", "Haswell", "Zen"};
 
 /// "unset X" if the user chose the value, "set X=..." if nobody did.
 std::string remedy(const Json& report, const char* variable) {
@@ -24,10 +27,14 @@ std::string blas_problem(const Json& report) {
         "the matrix library is {}, not OpenBLAS: matrix products are many times slower than they could be; "
         "install libopenblas0-openmp",
         file.empty() ? "unknown" : file);
-  const bool fast = core != "Prescott" && core != "Generic" && core != "Core2" && core != "Nehalem" && core != "Penryn";
-  if (fast || !contains(report["features"], "avx2")) return "";
-  return fmt::format("OpenBLAS runs its {} kernels, made for much older CPUs; {}", core,
-                     remedy(report, "OPENBLAS_CORETYPE"));
+  if (report["variables"].contains("OPENBLAS_CORETYPE")) {
+    const bool wants_avx512 = report["variables"]["OPENBLAS_CORETYPE"]["preferred"] == "SkylakeX";
+    const auto& slower = wants_avx512 ? kBelowAvx512 : kBelowAvx2;
+    if (std::find(slower.begin(), slower.end(), core) != slower.end())
+      return fmt::format("OpenBLAS runs its {} kernels, made for older CPUs than this one; {}", core,
+                         remedy(report, "OPENBLAS_CORETYPE"));
+  }
+  return "";
 }
 
 std::string aten_problem(const Json& report) {
