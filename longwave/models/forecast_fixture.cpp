@@ -1,6 +1,8 @@
 // Fixtures of forecasters: builds the model that the metadata describe, loads the reference's weights, runs it, and
 // compares forecasts, losses, intermediates and gradients.
 
+#include "longwave/models/forecast_fixture.h"
+
 #include <ATen/ops/mse_loss.h>
 
 #include <algorithm>
@@ -8,17 +10,19 @@
 #include <set>
 
 #include "longwave/base/check.h"
-#include "longwave/models/fixture.h"
-#include "longwave/models/forecaster.h"
 #include "longwave/models/var_weights.h"
 
 namespace longwave {
 namespace {
 
-constexpr double kForward = 2e-5;   // specification of the fixtures: relative to the largest output
-constexpr double kGradient = 1e-4;  // relative to the largest number of the tensor
-constexpr double kSmallGradient =
-    1e-3;  // gradients far below the largest one are rounding noise: compared to this part
+constexpr double kForward = 2e-5;        // specification of the fixtures: relative to the largest output
+constexpr double kGradient = 1e-4;       // relative to the largest number of the tensor
+constexpr double kSmallGradient = 1e-3;  // ... or to this part of the largest gradient: below it is rounding noise
+
+/// Of the first batch, where a fixture has several.
+std::string first_batch(const Fixture& fixture, const std::string& name) {
+  return fixture.has(name) ? name : name + ".0";
+}
 
 const ForecasterInfo* implementation(const std::string& system_id) {
   for (const auto& [name, info] : forecasters())
@@ -35,12 +39,13 @@ std::int64_t size_of(const Fixture& fixture, const char* key, std::int64_t fallb
 
 /// Shapes of the stored tensors where they tell, else the configuration.
 ForecastSizes sizes_of(const Fixture& fixture) {
-  const auto x = fixture.tensor("in.x");
+  const auto x = fixture.tensor(first_batch(fixture, "in.x"));
   check(x.dim() == 3, fixture.path, ": in.x has ", x.dim(), " axes; expected [b, lookback, channels]");
   ForecastSizes sizes;
   sizes.lookback = x.size(1);
   sizes.channels = x.size(2);
-  sizes.horizon = size_of(fixture, "pred_len", fixture.has("in.y") ? fixture.tensor("in.y").size(1) : 0);
+  const auto y = fixture.tensor_or_none(first_batch(fixture, "in.y"));
+  sizes.horizon = size_of(fixture, "pred_len", y.defined() ? y.size(1) : 0);
   check(sizes.horizon > 0, fixture.path, ": config.pred_len is ", sizes.horizon, "; expected at least 1");
   const auto targets = size_of(fixture, "number_of_targets", 0);
   sizes.targets = targets == 0 ? sizes.channels : targets;
@@ -58,13 +63,23 @@ Settings settings_of(const Fixture& fixture, const ForecasterInfo& info) {
   return settings;
 }
 
-std::shared_ptr<Forecaster> build(const Fixture& fixture) {
+}  // namespace
+
+std::shared_ptr<Forecaster> build_forecaster(const Fixture& fixture) {
   const auto& info = *implementation(fixture.system_id);
   auto model = info.make(sizes_of(fixture), info.resolve(settings_of(fixture, info), "config", true), 0);
   model->load(model->import_reference(fixture.with_prefix("param.")), fixture.path);
   model->train(fixture.metadata("mode") == "train");
   return model;
 }
+
+bool has_forecaster(const Fixture& fixture) { return implementation(fixture.system_id) != nullptr; }
+
+at::Tensor forecast_mse(const at::Tensor& forecast, const at::Tensor& y) {
+  return at::mse_loss(forecast, y.slice(2, y.size(2) - forecast.size(2)));
+}
+
+namespace {
 
 ForecastInput input_of(const Fixture& fixture) {
   ForecastInput in;
@@ -87,11 +102,7 @@ TensorMap results_of(const Fixture& fixture, const ForecastOutput& out, const Te
     results["var.phi_last"] = var_weights(notes, notes.tokens() - 1).phi;
   }
   at::Tensor total;
-  if (fixture.has("in.y")) {
-    auto y = fixture.tensor("in.y");
-    if (y.dim() == 3 && y.size(2) > out.forecast.size(2)) y = y.slice(2, y.size(2) - out.forecast.size(2));
-    total = results["loss_mse"] = at::mse_loss(out.forecast, y);
-  }
+  if (fixture.has("in.y")) total = results["loss_mse"] = forecast_mse(out.forecast, fixture.tensor("in.y"));
   for (const auto& [name, loss] : out.extra_losses) {
     results["loss_" + name] = loss;
     if (total.defined()) total = total + loss;
@@ -164,7 +175,7 @@ void compare_gradients(const Fixture& fixture, const Forecaster& model, const at
 }
 
 void run(const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
-  const auto model = build(fixture);
+  const auto model = build_forecaster(fixture);
   auto in = input_of(fixture);
   const bool gradients = !fixture.with_prefix("grad.").empty();
   const at::AutoGradMode mode(gradients);
@@ -181,7 +192,7 @@ void run(const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
 }
 
 const RegisterFixtureCheck registered({
-    [](const Fixture& fixture) { return implementation(fixture.system_id) && !fixture.has("in.x.0"); },
+    [](const Fixture& fixture) { return has_forecaster(fixture) && !fixture.has("in.x.0"); },
     run,
 });
 
