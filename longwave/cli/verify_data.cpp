@@ -14,6 +14,7 @@
 #include "longwave/base/check.h"
 #include "longwave/data/catalog.h"
 #include "longwave/data/forecast_data.h"
+#include "longwave/data/synthetic_var.h"
 #include "longwave/models/fixture.h"
 
 namespace longwave {
@@ -125,7 +126,24 @@ void run_protocol(const Fixture& fixture, const FixtureOptions& options, Fixture
       report.compare(key, at::tensor(*ours, at::kDouble), fixture.tensor(key), 1e-9);
 }
 
+void run_synthetic_var(const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+  for (int i = 0; fixture.has("in." + std::to_string(i) + ".init"); ++i) {
+    const auto in = "in." + std::to_string(i) + ".", out = "out." + std::to_string(i) + ".series";
+    const auto part = [&](const char* name) { return fixture.tensor(in + name).to(at::kDouble).contiguous(); };
+    const auto init = part("init"), matrices = part("matrices"), noise = part("noise"), expected = fixture.tensor(out);
+    const auto order = init.size(0), channels = init.size(1), steps = order + noise.size(0);
+    check(matrices.numel() == order * channels * channels && noise.size(1) == channels, fixture.path, ": ", in,
+          "matrices or noise do not fit init");
+    std::vector<float> series(static_cast<std::size_t>(steps * channels));
+    run_var(init.data_ptr<double>(), matrices.data_ptr<double>(), noise.data_ptr<double>(), order, steps, channels,
+            series.data());
+    report.compare(out, rows(series, channels, 0, steps), expected, kRounding);
+  }
+}
+
 const RegisterFixtureCheck protocol({[](const Fixture& f) { return f.system_id == "data_protocol"; }, run_protocol});
+const RegisterFixtureCheck synthetic({[](const Fixture& f) { return f.system_id == "synthetic_var"; },
+                                      run_synthetic_var});
 
 }  // namespace
 }  // namespace longwave
