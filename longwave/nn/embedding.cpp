@@ -23,16 +23,12 @@ at::Tensor circular_conv(const at::Tensor& x, const at::Tensor& weight, const at
   return bias.defined() ? y + bias : y;
 }
 
-at::Tensor circular_conv_weight(std::int64_t out, std::int64_t in) {
-  auto weight = at::empty({out, in, 3});
-  return torch::nn::init::kaiming_normal_(weight, 0.01, torch::kFanIn, torch::kLeakyReLU);
-}
-
 DataEmbedding::DataEmbedding(std::int64_t channels, std::int64_t time_features, std::int64_t d, bool positions,
                              Dropout dropout)
     : positions_(positions), dropout_(dropout) {
-  value_weight_ =
-      submodule(*this, "value_embedding.tokenConv").register_parameter("weight", circular_conv_weight(d, channels));
+  auto value = at::empty({d, channels, 3});
+  torch::nn::init::kaiming_normal_(value, 0.01, torch::kFanIn, torch::kLeakyReLU);
+  value_weight_ = submodule(*this, "value_embedding.tokenConv").register_parameter("weight", value);
   auto calendar = at::empty({d, time_features});
   torch::nn::init::kaiming_uniform_(calendar, std::sqrt(5.0));  // torch's default for linear maps
   calendar_weight_ = submodule(*this, "temporal_embedding.embed").register_parameter("weight", calendar);

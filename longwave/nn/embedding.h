@@ -31,7 +31,4 @@ class DataEmbedding final : public Module {
   at::Tensor value_weight_, calendar_weight_;
 };
 
-/// Kaiming normal initialisation of "TokenEmbedding" and of Autoformer's trend map: variance 2 / (1.0001 fan in).
-at::Tensor circular_conv_weight(std::int64_t out, std::int64_t in);
-
 }  // namespace longwave

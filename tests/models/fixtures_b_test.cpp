@@ -21,7 +21,9 @@ TEST_P(Reference, EverythingStoredAgrees) {
   EXPECT_TRUE(report.not_compared.empty()) << report.not_compared.front();
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, Reference, testing::Values("cats", "cats_grad", "timesnet", "formerbaseline"));
+INSTANTIATE_TEST_SUITE_P(Fixtures, Reference,
+                         testing::Values("cats", "cats_grad", "timesnet", "formerbaseline", "informer", "autoformer",
+                                         "transformer"));
 
 /// A model on small odd sizes, the last 2 of 3 channels forecast.
 struct Case {
@@ -57,6 +59,7 @@ TEST_P(Properties, EvaluationRepeatsAndHasTheShapeOfTheTargets) {
   EXPECT_EQ(y.sizes(), at::IntArrayRef({4, 11, 2}));
   EXPECT_TRUE(y.isfinite().all().item<bool>());
   EXPECT_TRUE(at::equal(y, twin->forward(input()).forecast));
+  EXPECT_TRUE(at::equal(y, model->forward(input()).forecast));
 }
 
 TEST_P(Properties, TrainingRepeatsFromTheStateOfTheStreamAlone) {
@@ -93,6 +96,12 @@ TEST_P(Properties, StateOfOneModelMakesAnotherTheSame) {
   EXPECT_TRUE(at::equal(model->forward(input()).forecast, other->forward(input()).forecast));
 }
 
+Json small(Json extra) {
+  Json config = {{"d_model", 12}, {"n_heads", 3}, {"d_ff", 10}};
+  config.update(extra);
+  return config;
+}
+
 const std::set<std::string> kCatsUnused = {"channel_w", "channel_b"};
 INSTANTIATE_TEST_SUITE_P(
     Models, Properties,
@@ -107,7 +116,12 @@ INSTANTIATE_TEST_SUITE_P(
                           {"mlp_ratio", 1}},
                          kCatsUnused},
                     Case{"timesnet", {{"d_model", 8}, {"d_ff", 6}, {"num_kernels", 3}, {"top_k", 4}}},
-                    Case{"formerbaseline", {{"d_model", 12}, {"n_heads", 3}, {"e_layers", 2}, {"mlp_ratio", 2}}}));
+                    Case{"formerbaseline", {{"d_model", 12}, {"n_heads", 3}, {"e_layers", 2}, {"mlp_ratio", 2}}},
+                    Case{"transformer", small({{"activation", "relu"}, {"d_layers", 2}})},
+                    Case{"informer", small({{"e_layers", 3}, {"factor", 2}})},
+                    Case{"informer", small({{"distil", false}, {"d_layers", 2}, {"activation", "relu"}})},
+                    Case{"autoformer", small({{"moving_avg", 7}, {"factor", 2}})},
+                    Case{"autoformer", small({{"d_layers", 2}, {"e_layers", 1}, {"activation", "relu"}})}));
 
 }  // namespace
 }  // namespace longwave
