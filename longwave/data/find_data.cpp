@@ -68,9 +68,10 @@ FoundData find_data(const std::string& data, const std::vector<fs::path>& roots)
   return {data, data_set_of_file(data)};
 }
 
-CsvTable read_data(const FoundData& found) {
+CsvTable read_data(const FoundData& found, CsvOptions::Missing missing) {
   if (found.path.extension() == ".npz" || found.path.extension() == ".npy") return read_pems(found.path);
   CsvOptions options;
+  options.missing = missing;
   if (found.set) {
     options.header = found.set->header ? CsvOptions::Header::yes : CsvOptions::Header::no;
     options.no_dates = !found.set->dates;

@@ -20,7 +20,7 @@ struct FoundData {
 FoundData find_data(const std::string& data, const std::vector<std::filesystem::path>& roots);
 
 /// Reads it as the table that it is: header or none, dates or none, NumPy archive. Missing values are refused, except
-/// in PEMS sets.
-CsvTable read_data(const FoundData& found);
+/// in PEMS sets or where `missing` says so.
+CsvTable read_data(const FoundData& found, CsvOptions::Missing missing = CsvOptions::Missing::refuse);
 
 }  // namespace longwave

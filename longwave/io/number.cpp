@@ -15,16 +15,23 @@ constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e
 
 bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
-/// All numbers that the exact short way cannot take: correctly rounded, from the standard library.
-bool convert(const char* begin, const char* end, char decimal, int exponent, double& value) {
-  std::string text(begin + (*begin == '+'), end);
-  if (decimal != '.') std::replace(text.begin(), text.end(), decimal, '.');
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+/// Correctly rounded, from the standard library.
+bool convert_plain(const char* begin, const char* end, int exponent, double& value) {
+  begin += *begin == '+';
+  const auto [stop, error] = std::from_chars(begin, end, value);
   if (error == std::errc::result_out_of_range && exponent < 0) {
     value = 0;  // too small for a double
     return true;
   }
-  return error == std::errc() && stop == text.data() + text.size() && std::isfinite(value);
+  return error == std::errc() && stop == end && std::isfinite(value);
+}
+
+/// All numbers that the exact short way cannot take.
+bool convert(const char* begin, const char* end, char decimal, int exponent, double& value) {
+  if (decimal == '.') return convert_plain(begin, end, exponent, value);
+  std::string text(begin, end);
+  std::replace(text.begin(), text.end(), decimal, '.');
+  return convert_plain(text.data(), text.data() + text.size(), exponent, value);
 }
 
 }  // namespace

@@ -1,0 +1,163 @@
+// `longwave data`: what sets are known and here, what is in them, how to get or make them.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/base/check.h"
+#include "longwave/base/suggest.h"
+#include "longwave/cli/command.h"
+#include "longwave/data/catalog.h"
+#include "longwave/data/find_data.h"
+#include "longwave/data/forecast_data.h"
+#include "longwave/data/summary.h"
+#include "longwave/data/synthetic_var.h"
+#include "longwave/io/download.h"
+#include "longwave/io/safetensors.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string data, path, name, url, sha256, out, kind;
+  std::uint64_t seed = 0;
+  std::int64_t train = 20000, val = 2000;
+};
+
+void list(const Arguments& arguments) {
+  const auto roots = data_roots(arguments.data);
+  fmt::print("{:<17} {:>7} {:>7}  {:<62} {}\n", "name", "rows", "columns", "what", "found");
+  for (const auto& set : catalog()) {
+    const auto path = locate(set, roots);
+    const auto found = !path.empty() ? path.string() : set.url.empty() ? "no" : "no; longwave data get " + set.name;
+    fmt::print("{:<17} {:>7} {:>7}  {:<62} {}\n", set.name, set.rows, set.columns, set.about, found);
+  }
+}
+
+void show(const DataSummary& summary) {
+  fmt::print("{}: {}\n  {} rows, {} columns, {} missing values\n", summary.name, summary.path, summary.rows,
+             summary.columns, summary.missing);
+  if (!summary.frequency.empty())
+    fmt::print("  {} to {}, {}\n", summary.first_date, summary.last_date, summary.frequency);
+  if (!summary.constant.empty()) fmt::print("  constant: {}\n", join(summary.constant));
+  for (const auto& remark : summary.remarks) fmt::print("  note: {}\n", remark);
+  fmt::print("  sha256 {}\n", summary.sha256);
+}
+
+void check_data(const Arguments& arguments) {
+  std::error_code ignored;
+  if (fs::is_regular_file(arguments.path, ignored)) return show(summarize(find_data(arguments.path, {})));
+  const auto root = data_roots(arguments.path)[0];
+  check(fs::is_directory(root, ignored), root.string(), ": no such folder; say which with `longwave data check DIR`");
+  int found = 0, bad = 0;
+  for (const auto& set : catalog()) {
+    const auto path = locate(set, {root});
+    if (path.empty()) continue;
+    ++found;
+    try {
+      show(summarize({path, &set}));
+    } catch (const UserError& error) {
+      ++bad;
+      fmt::print("{}: BAD: {}\n", set.name, error.what());
+    }
+  }
+  if (found == 0) {
+    fmt::print("expected (also packed as .gz or .xz, directly in the folder, or under all_datasets/ or dataset/):\n{}",
+               expected_tree());
+    fail(root.string(), ": none of the ", catalog().size(), " known data sets is there");
+  }
+  fmt::print("{} of {} known data sets found, {} bad\n", found, catalog().size(), bad);
+  check(bad == 0, root.string(), ": ", bad, " of ", found, " data sets cannot be used");
+}
+
+void make(const Arguments& arguments) {
+  check(arguments.kind == "synthetic-var", "no generator is called '", arguments.kind, "'",
+        suggestion(arguments.kind, {"synthetic-var"}));
+  make_folder(arguments.out);
+  const auto train = make_synthetic_var_train(arguments.seed, arguments.train);
+  const auto val = make_synthetic_var_val(arguments.seed, arguments.val);
+  const auto view = [](const SyntheticVarSet& set) {
+    return TensorView{Dtype::f32,
+                      {set.count, set.steps, set.channels},
+                      reinterpret_cast<const std::byte*>(set.series.data()),
+                      set.series.size() * sizeof(float)};
+  };
+  const auto path = fs::path(arguments.out) / "synthetic_var.safetensors";
+  write_safetensors(path, {{"generator", "synthetic-var"}, {"seed", std::to_string(arguments.seed)}},
+                    {{"train", view(train)}, {"val", view(val)}});
+  fmt::print("{}: tensors train [{}, 65, 2] and val [{}, 65, 2]\n", path.string(), train.count, val.count);
+}
+
+bool show_progress(std::int64_t now, std::int64_t total) {
+  if (::isatty(STDERR_FILENO) && now > 0)
+    fmt::print(stderr, "\r{:.1f} MB{}", static_cast<double>(now) / 1e6,
+               total > 0 ? fmt::format(" of {:.1f} MB", static_cast<double>(total) / 1e6) : "");
+  return true;
+}
+
+void get(const Arguments& arguments) {
+  const auto* set = find_data_set(arguments.name);
+  std::vector<std::string> names;
+  for (const auto& known : catalog()) names.push_back(known.name);
+  check(set != nullptr, "no data set is called '", arguments.name, "'", suggestion(arguments.name, names));
+  const auto url = arguments.url.empty() ? set->url : arguments.url;
+  check(!url.empty(), "no public address of ", set->name, " is known; give one with --url URL");
+  auto file = set->files[0];
+  for (const char* packed : {".gz", ".xz"})
+    if (url.ends_with(packed)) file += packed;
+  const auto folder =
+      (arguments.out.empty() ? data_roots(arguments.data)[0] : fs::path(arguments.out)) / set->folders[0];
+  const auto path = folder / file;
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) {
+    fmt::print("{}: is there already\n", path.string());
+    return;
+  }
+  make_folder(folder);
+  const auto expected = !arguments.sha256.empty() ? arguments.sha256 : arguments.url.empty() ? set->sha256 : "";
+  const auto sha256 = download(url, path, {expected, show_progress});
+  if (::isatty(STDERR_FILENO)) fmt::print(stderr, "\n");
+  fmt::print("{}: {} bytes, sha256 {}{}\n", path.string(), fs::file_size(path), sha256,
+             expected.empty() ? " (not compared with anything)" : " as expected");
+}
+
+void define(CLI::App& app) {
+  const auto a = std::make_shared<Arguments>();
+  const char* folder = "folder with the data sets; default LONGWAVE_DATA, then ./data";
+  app.require_subcommand(1);
+
+  auto* listing = app.add_subcommand("list", "the known data sets and where they are");
+  listing->add_option("--data", a->data, folder);
+  listing->callback([a] { list(*a); });
+
+  auto* checking =
+      app.add_subcommand("check", "read every known data set of a folder, or one file, and say what is in it");
+  checking->add_option("path", a->path, "folder or file; default LONGWAVE_DATA, then ./data");
+  checking->callback([a] { check_data(*a); });
+
+  auto* making = app.add_subcommand("make", "generate data: synthetic-var (random vector autoregressions)");
+  making->add_option("kind", a->kind, "synthetic-var")->required();
+  making->add_option("--out", a->out, "folder for synthetic_var.safetensors (tensors train and val, float32)")
+      ->required();
+  making->add_option("--seed", a->seed, "seed of the generator; default 0");
+  making->add_option("--series", a->train, "training series")->check(CLI::PositiveNumber)->capture_default_str();
+  making->add_option("--val-series", a->val, "validation series")->check(CLI::PositiveNumber)->capture_default_str();
+  making->callback([a] { make(*a); });
+
+  auto* getting = app.add_subcommand("get", "download a data set (the only command that uses the network)");
+  getting->add_option("name", a->name, "data set, see `longwave data list`")->required();
+  getting->add_option("--url", a->url, "address of the file, instead of the public one");
+  getting->add_option("--sha256", a->sha256, "expected checksum of the file");
+  getting->add_option("--out", a->out, "data folder to put it in; default as --data");
+  getting->add_option("--data", a->data, folder);
+  getting->callback([a] { get(*a); });
+}
+
+const RegisterCommand registered("data", "list, check, download or generate data sets", define);
+
+}  // namespace
+}  // namespace longwave
