@@ -1,0 +1,84 @@
+// Runs the built program: exit codes and messages.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace {
+
+struct Outcome {
+  int code;
+  std::string out;  // standard output and error together
+};
+
+Outcome run(const std::string& arguments) {
+  FILE* pipe = popen((std::string(LONGWAVE_PROGRAM) + " " + arguments + " 2>&1").c_str(), "r");
+  Outcome outcome{-1, ""};
+  std::array<char, 4096> buffer;
+  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.out.append(buffer.data(), n);
+  const int status = pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
+
+const std::string kGolden = LONGWAVE_SOURCE_DIR "/tests/golden/";
+
+TEST(Program, HelpListsCommands) {
+  const auto outcome = run("--help");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_NE(outcome.out.find("verify"), std::string::npos) << outcome.out;
+}
+
+TEST(Program, MistypedCommandSuggests) {
+  const auto outcome = run("verfy");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.out, "error: unknown command 'verfy'; did you mean 'verify'? see longwave --help\n");
+}
+
+TEST(Program, MistypedOptionSuggests) {
+  const auto outcome = run("doctor --jsn");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.out, "error: unknown option --jsn; did you mean '--json'? see longwave doctor --help\n");
+}
+
+TEST(Doctor, JsonParsesAndSaysWhatWasMeasured) {
+  const auto outcome = run("doctor --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  const auto report = nlohmann::json::parse(outcome.out);
+  EXPECT_GT(report.at("gemm_gflops").get<double>(), 0);
+  EXPECT_GT(report.at("memory_gb_per_s").get<double>(), 0);
+  EXPECT_TRUE(report.at("problems").is_array());
+}
+
+TEST(Verify, PassesOnAReferenceFixture) {
+  const auto outcome = run("verify " + kGolden + "linear.safetensors");
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_EQ(outcome.out.substr(0, 10), "ok    line");
+  EXPECT_NE(outcome.out.find("\n1 passed, 0 failed, 0 skipped\n"), std::string::npos) << outcome.out;
+}
+
+TEST(Verify, DamagedFixtureFails) {
+  const auto path =
+      std::filesystem::temp_directory_path() / ("longwave_damaged_" + std::to_string(getpid()) + ".safetensors");
+  std::ofstream(path) << "not a fixture";
+  const auto outcome = run("verify " + path.string());
+  std::filesystem::remove(path);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out.substr(0, 6), "FAIL  ");
+  EXPECT_NE(outcome.out.find("0 passed, 1 failed, 0 skipped"), std::string::npos) << outcome.out;
+}
+
+TEST(Verify, MissingPathIsAUserError) {
+  const auto outcome = run("verify nowhere.safetensors");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.out.substr(0, 28), "error: nowhere.safetensors: ") << outcome.out;
+}
+
+}  // namespace
