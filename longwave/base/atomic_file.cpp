@@ -78,8 +78,8 @@ std::string read_file(const std::filesystem::path& path) {
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  check(!error && std::filesystem::is_directory(path), path.string(), ": cannot make this folder: ",
-        error ? error.message() : "a file of that name exists");
+  check(!error && std::filesystem::is_directory(path), path.string(),
+        ": cannot make this folder: ", error ? error.message() : "a file of that name exists");
 }
 
 }  // namespace longwave

@@ -19,7 +19,7 @@ struct SeriesPart {
 };
 
 struct ForecastDataOptions {
-  std::string data;          // "ETTh1", "weather", ... or a path to a CSV file
+  std::string data;            // "ETTh1", "weather", ... or a path to a CSV file
   std::string features = "M";  // M: all in, all out; S: the target alone; MS: all in, the target out
   std::string target = "OT";
   std::string freq = "h";  // of the calendar features: "h" (4 wide) or "t" (5 wide, with minutes)
@@ -35,14 +35,12 @@ struct ForecastData {
   std::vector<std::string> columns;  // channel names in model order: the target last
   std::int64_t targets = 0;          // the last `targets` columns are scored
   std::int64_t time_features = 0;
-  std::vector<double> mean, std;     // per channel, of the training rows (population standard deviation, 0 -> 1)
+  std::vector<double> mean, std;  // per channel, of the training rows (population standard deviation, 0 -> 1)
   SeriesPart train, val, test;
   std::int64_t lookback = 0, horizon = 0;
 
   std::int64_t channels() const { return static_cast<std::int64_t>(columns.size()); }
-  const SeriesPart& part(Split split) const {
-    return split == Split::train ? train : split == Split::val ? val : test;
-  }
+  const SeriesPart& part(Split split) const { return split == Split::train ? train : split == Split::val ? val : test; }
   /// Number of windows of a split, at least 1 (too short a file is refused when loading).
   std::int64_t windows(Split split) const { return part(split).rows - lookback - horizon + 1; }
 };

@@ -78,8 +78,7 @@ const char* name_of(Dtype dtype) { return row_of(dtype).name; }
 
 std::int64_t TensorView::count() const { return safe_count(shape); }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : SafetensorsFile(read_file(path), path.string()) {}
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(read_file(path), path.string()) {}
 
 SafetensorsFile::SafetensorsFile(std::string bytes, std::string name)
     : bytes_(std::move(bytes)), name_(std::move(name)) {
@@ -133,11 +132,11 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   std::size_t offset = 0;
   // Wide types first keeps every tensor aligned without padding, which the format does not allow.
   std::vector<std::pair<std::string, TensorView>> ordered(tensors.begin(), tensors.end());
-  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-    return bytes_of(a.second.dtype) > bytes_of(b.second.dtype);
-  });
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return bytes_of(a.second.dtype) > bytes_of(b.second.dtype); });
   for (const auto& [name, view] : ordered) {
-    header[name] = {{"dtype", name_of(view.dtype)}, {"shape", view.shape}, {"data_offsets", {offset, offset + view.bytes}}};
+    header[name] = {
+        {"dtype", name_of(view.dtype)}, {"shape", view.shape}, {"data_offsets", {offset, offset + view.bytes}}};
     offset += view.bytes;
   }
   auto text = header.dump();
