@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -23,23 +22,12 @@ struct Transfer {
   std::FILE* file = nullptr;
   std::int64_t start = 0;
   int disk_error = 0;
-  bool begun = false, stopped = false;
+  bool stopped = false;
   const DownloadOptions* options = nullptr;
 };
 
-/// A server that ignores the wish to resume sends the file from its first byte: so must we write it.
-bool restart_unless_partial(Transfer& transfer) {
-  long status = 0;
-  curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
-  if (transfer.start == 0 || status != 200) return true;
-  transfer.start = 0;
-  return std::fflush(transfer.file) == 0 && ::ftruncate(::fileno(transfer.file), 0) == 0;
-}
-
 std::size_t take(char* data, std::size_t one, std::size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
-  if (!transfer.begun && !restart_unless_partial(transfer)) return 0;
-  transfer.begun = true;
   const auto written = std::fwrite(data, one, count, transfer.file);
   if (written != count) transfer.disk_error = errno;
   return written * one;
@@ -85,7 +73,8 @@ void configure(Transfer& transfer, const std::string& url, char* error) {
   fail(url, ": ", detail.empty() ? curl_easy_strerror(code) : detail.c_str(), advice);
 }
 
-/// Brings `part` to its full length. Returns false if the server says that nothing is left to send after its end.
+/// Brings `part` to its full length. Returns false if the server cannot go on from there: it knows no ranges, or has
+/// nothing after the end of `part`.
 bool fetch(const std::string& url, const fs::path& part, const DownloadOptions& options) {
   std::error_code ignored;
   Transfer transfer;
@@ -102,9 +91,10 @@ bool fetch(const std::string& url, const fs::path& part, const DownloadOptions& 
   const auto code = curl_easy_perform(handle.get());
   long status = 0;
   curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (status == 416 && transfer.start > 0) return false;
+  if (transfer.start > 0 && (status == 416 || code == CURLE_RANGE_ERROR)) return false;
   check(std::fflush(file.get()) == 0 && ::fsync(::fileno(file.get())) == 0, part.string(),
         ": cannot be written: ", std::strerror(errno));
+  if (std::ftell(file.get()) == 0) fs::remove(part, ignored);
   if (code != CURLE_OK) refuse(code, transfer, url, part, detail);
   return true;
 }
@@ -118,10 +108,11 @@ std::string download(const std::string& url, const fs::path& path, const Downloa
   part += ".part";
   std::error_code error;
   const bool resumed = fs::exists(part, error);
-  const bool whole = fetch(url, part, options);
+  const bool continued = fetch(url, part, options);
+  check(fs::exists(part, error), url, ": the server sent an empty file");
   auto found = sha256_of_file(part);
   const bool wrong = !options.sha256.empty() && found != options.sha256;
-  if (resumed && (wrong || (!whole && options.sha256.empty()))) {  // the old part was of another file
+  if (resumed && (wrong || (!continued && options.sha256.empty()))) {  // begin again without the old part
     fs::remove(part, error);
     return download(url, path, options);
   }

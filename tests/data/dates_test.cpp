@@ -1,0 +1,92 @@
+#include "longwave/data/dates.h"
+
+#include <gtest/gtest.h>
+
+#include "longwave/base/check.h"
+
+namespace longwave {
+namespace {
+
+CsvTable table_of(const std::vector<std::string>& dates) {
+  CsvTable table;
+  table.path = "f.csv";
+  table.date_name = "date";
+  table.dates = dates;
+  table.rows = static_cast<std::int64_t>(dates.size());
+  return table;
+}
+
+std::string error_of(const std::vector<std::string>& dates) {
+  try {
+    read_dates(table_of(dates));
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+struct Case {
+  std::vector<std::string> dates;
+  std::string frequency, next;
+};
+
+TEST(Dates, AreContinuedInTheStyleOfTheFile) {
+  const Case cases[] = {
+      {{"2016-07-01 00:00:00", "2016-07-01 01:00:00"}, "hourly", "2016-07-01 02:00:00"},
+      {{"2016/7/1 22:15", "2016/7/1 22:30"}, "15 minutes", "2016/7/1 22:45"},
+      {{"2016/7/1 9:00", "2016/7/1 10:00"}, "hourly", "2016/7/1 11:00"},
+      {{"2024-02-28", "2024-02-29"}, "daily", "2024-03-01"},
+      {{"31.01.2024", "29.02.2024", "31.03.2024"}, "monthly", "30.04.2024"},
+      {{"30/12/2023", "31/12/2023"}, "daily", "01/01/2024"},
+      {{"12/30/2023", "12/31/2023"}, "daily", "01/01/2024"},
+      {{"2020", "2021", "2022"}, "yearly", "2023"},
+      {{"2020-10", "2020-11", "2020-12"}, "monthly", "2021-01"},
+      {{"2020-Q2", "2020-Q3", "2020-Q4"}, "quarterly", "2021-Q1"},
+      {{"1700000000", "1700003600"}, "hourly", "1700007200"},
+      {{"2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09", "2024-01-10", "2024-01-11", "2024-01-12"},
+       "business days",
+       "2024-01-15"},
+      {{"2024-01-01T00:00:00Z", "2024-01-08T00:00:00Z"}, "weekly", "2024-01-15T00:00:00Z"},
+      {{"01-Jan-2024", "02-Jan-2024"}, "daily", "03-Jan-2024"},
+      {{"1/2/2024 11:00 AM", "1/2/2024 12:00 PM", "1/13/2024 1:00 PM"}, "hourly", "1/13/2024 2:00 PM"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.dates[0]);
+    const auto axis = read_dates(table_of(c.dates));
+    EXPECT_EQ(axis.frequency.name(), c.frequency);
+    EXPECT_EQ(axis.continued(1)[0], c.next);
+    for (std::size_t i = 0; i < c.dates.size(); ++i) EXPECT_EQ(axis.format.format(axis.instants[i]), c.dates[i]);
+  }
+}
+
+TEST(Dates, DisorderAndNonsenseAreNamedWithTheirLine) {
+  EXPECT_EQ(error_of({"2024-01-01", "2024-01-02", "2024-01-02"}).substr(0, 39),
+            "f.csv:4: date 2024-01-02 occurs twice; ");
+  EXPECT_NE(error_of({"2024-01-03", "2024-01-02"}).find("f.csv:3: date 2024-01-02 is earlier than 2024-01-03"),
+            std::string::npos);
+  EXPECT_NE(error_of({"2024-01-01", "2024-02-30"}).find("f.csv:3: '2024-02-30'"), std::string::npos);
+  EXPECT_NE(error_of({"soon"}).find("f.csv:2: 'soon'"), std::string::npos);
+  EXPECT_NE(error_of({"01/02/2024", "01/03/2024"}).find("may be day/month or month/day"), std::string::npos);
+}
+
+TEST(Dates, GapsAreCounted) {
+  const auto axis =
+      read_dates(table_of({"2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 02:00", "2024-01-01 05:00"}));
+  EXPECT_EQ(axis.frequency.irregular, 1);
+  EXPECT_EQ(axis.frequency.first_irregular, 3);
+}
+
+TEST(Calendar, FeaturesSpanMinusHalfToHalf) {
+  std::vector<float> marks;
+  append_calendar(1483225140, "t", marks);  // Saturday 2016-12-31 22:59
+  ASSERT_EQ(marks.size(), 5u);
+  EXPECT_FLOAT_EQ(marks[0], 0.5f);
+  EXPECT_FLOAT_EQ(marks[1], static_cast<float>(22.0 / 23 - 0.5));
+  EXPECT_FLOAT_EQ(marks[2], static_cast<float>(5.0 / 6 - 0.5));
+  EXPECT_FLOAT_EQ(marks[3], 0.5f);
+  EXPECT_FLOAT_EQ(marks[4], 0.5f);
+  EXPECT_THROW(calendar_width("d"), UserError);
+}
+
+}  // namespace
+}  // namespace longwave
