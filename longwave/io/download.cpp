@@ -94,7 +94,7 @@ bool fetch(const std::string& url, const fs::path& part, const DownloadOptions& 
   if (transfer.start > 0 && (status == 416 || code == CURLE_RANGE_ERROR)) return false;
   check(std::fflush(file.get()) == 0 && ::fsync(::fileno(file.get())) == 0, part.string(),
         ": cannot be written: ", std::strerror(errno));
-  if (std::ftell(file.get()) == 0) fs::remove(part, ignored);
+  if (fs::file_size(part, ignored) == 0) fs::remove(part, ignored);
   if (code != CURLE_OK) refuse(code, transfer, url, part, detail);
   return true;
 }

@@ -125,6 +125,10 @@ TEST_F(Download, FailuresAreSaidPlainlyAndLeaveNoFile) {
   EXPECT_FALSE(fs::exists(part()));
   EXPECT_NE(error_of(address_ + "/none").find("404"), std::string::npos);
   EXPECT_NE(error_of("http://127.0.0.1:1/file").find("is there a network?"), std::string::npos);
+  EXPECT_FALSE(fs::exists(part()));
+  write_file(part(), "begun");
+  EXPECT_NE(error_of("http://127.0.0.1:1/file"), "");
+  EXPECT_EQ(read_file(part()), "begun");
   EXPECT_FALSE(fs::exists(target()));
 }
 
