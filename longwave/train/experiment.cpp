@@ -9,6 +9,7 @@
 #include "longwave/base/memory.h"
 #include "longwave/base/progress.h"
 #include "longwave/tasks/forecast.h"
+#include "longwave/tasks/synthetic_var.h"
 #include "longwave/train/run_directory.h"
 #include "longwave/train/trainer.h"
 
@@ -39,9 +40,17 @@ Source forecast_source(const Recipe& recipe, const RunOptions& options) {
           }};
 }
 
+Source synthetic_source(const Recipe& recipe) {
+  const auto& t = recipe.task;
+  const auto sizes = synthetic_var_sizes(t.lookback, t.label);
+  return {sizes, [=, extra = recipe.train.extra_losses](bool with_calendar) {
+            return make_synthetic_var_task(static_cast<std::uint64_t>(t.data_seed), t.train_series, t.val_series, sizes,
+                                           {.with_calendar = with_calendar, .extra_losses = extra});
+          }};
+}
+
 Source open_source(const Recipe& recipe, const RunOptions& options) {
-  check(recipe.task.type == "forecast", "task.type is \"", recipe.task.type, "\", which this program cannot run yet");
-  return forecast_source(recipe, options);
+  return recipe.task.type == "synthetic-var" ? synthetic_source(recipe) : forecast_source(recipe, options);
 }
 
 std::shared_ptr<Forecaster> make_model(const Recipe& recipe, const ForecastSizes& sizes) {

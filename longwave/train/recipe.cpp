@@ -11,13 +11,6 @@ Rule<double> positive() {
   return {"> 0", [](const double& v) { return v > 0; }};
 }
 
-void check_task(const TaskConfig& task) {
-  if (task.type != "synthetic-var") return;
-  check(task.lookback <= task.steps, "task.lookback is ", task.lookback, "; expected at most task.steps = ", task.steps,
-        ", the observed steps of a generated series");
-  check(task.horizon == 1, "task.horizon is ", task.horizon, "; expected 1 with task.type = \"synthetic-var\"");
-}
-
 }  // namespace
 
 const FieldTable<TaskConfig>& TaskConfig::fields() {
@@ -36,8 +29,8 @@ const FieldTable<TaskConfig>& TaskConfig::fields() {
           .add("label", &C::label, "observed steps repeated to a decoder; -1: the whole lookback", at_least<Int>(-1))
           .add("train_series", &C::train_series, "synthetic-var: generated series to train on", at_least<Int>(1))
           .add("val_series", &C::val_series, "synthetic-var: generated series to validate on", at_least<Int>(1))
-          .add("steps", &C::steps, "synthetic-var: observed steps of a series; a shorter lookback sees the last ones",
-               at_least<Int>(1));
+          .add("data_seed", &C::data_seed, "synthetic-var: of the generated series; train.seed does not change them",
+               at_least<Int>(0));
   return table;
 }
 
@@ -94,7 +87,8 @@ Recipe resolve_recipe(const Sections& sections) {
   };
   Recipe recipe;
   recipe.task = TaskConfig::fields().parse(section("task"), "task");
-  check_task(recipe.task);
+  check(recipe.task.type == "forecast" || recipe.task.horizon == 1, "task.horizon is ", recipe.task.horizon,
+        "; expected 1 with task.type = \"synthetic-var\"");
   recipe.train = TrainConfig::fields().parse(section("train"), "train");
   auto model = section("model");
   if (const auto name = model.find("name"); name != model.end()) {

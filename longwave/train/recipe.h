@@ -16,7 +16,7 @@ struct TaskConfig {
   std::int64_t lookback = 512, horizon = 96;
   std::string features = "M", target = "OT", freq = "h";
   std::int64_t label = -1;
-  std::int64_t train_series = 20000, val_series = 2000, steps = 64;
+  std::int64_t train_series = 20000, val_series = 2000, data_seed = 2025;
   static const FieldTable<TaskConfig>& fields();
 };
 

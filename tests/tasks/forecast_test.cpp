@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "longwave/base/check.h"
+#include "longwave/tasks/synthetic_var.h"
 #include "tests/support/series.h"
 
 namespace longwave {
@@ -53,6 +54,20 @@ TEST(ForecastTask, ScoresAreMeansOverAllWindowsWhateverTheBatch) {
   EXPECT_NE(task->evaluate(model, Split::test, {.batch = 4, .drop_last = true}).at("mse"),
             task->evaluate(model, Split::test, {.batch = 4}).at("mse"));
   EXPECT_THROW(task->evaluate(model, Split::test, {.batch = 100, .drop_last = true}), UserError);
+}
+
+TEST(SyntheticVarTask, AShorterLookbackSeesTheLastSteps) {
+  const auto make = [](std::int64_t lookback) {
+    return make_synthetic_var_task(3, 20, 10, synthetic_var_sizes(lookback, -1), {.with_calendar = true});
+  };
+  Batch whole, tail;
+  make(64)->gather(Split::val, {7, 2}, whole);
+  make(8)->gather(Split::val, {7, 2}, tail);
+  EXPECT_TRUE(at::equal(whole.tensors.at("x").slice(1, 56), tail.tensors.at("x")));
+  EXPECT_TRUE(at::equal(whole.tensors.at("y"), tail.tensors.at("y")));
+  EXPECT_EQ(make(8)->samples(Split::train), 20);
+  EXPECT_EQ(make(8)->samples(Split::test), 0);
+  EXPECT_THROW(synthetic_var_sizes(65, -1), UserError);
 }
 
 TEST(ForecastTask, ExtraLossesCanBeLeftOut) {
