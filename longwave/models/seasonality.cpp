@@ -1,5 +1,7 @@
 #include "longwave/models/seasonality.h"
 
+#include <cmath>
+
 namespace longwave {
 namespace {
 
@@ -29,9 +31,10 @@ at::Tensor detect_period(const at::Tensor& x) {
   const auto r = autocorrelation(series, longest + 2);             // lags 0 .. longest + 1
   const auto at_lag = r.narrow(-1, 2, longest - 1);
   const auto is_peak = at_lag.gt(r.narrow(-1, 1, longest - 1)) & at_lag.ge(r.narrow(-1, 3, longest - 1));
-  const auto before = r.narrow(-1, 1, longest - 1).square().cumsum(-1);  // sum of r_i^2 for 1 <= i < lag
+  // Over one cycle, the last value is as good as the mean of r_1 .. r_{m-1}, the last cycle as good as r_m.
+  const auto nearer = r.narrow(-1, 1, longest - 1).cumsum(-1) / at::arange(1, longest, r.options());
   const auto z = at::special_ndtri(at::scalar_tensor(1 - 0.05 / static_cast<double>(longest - 1), at::kDouble));
-  const auto bound = ((before * 2 + 1) / static_cast<double>(l)).sqrt() * z;
+  const auto bound = at::maximum(nearer, z / std::sqrt(static_cast<double>(l)));
   const auto height = at_lag.masked_fill((is_peak & at_lag.gt(bound)).logical_not(), 0);
   const auto best = height.max(-1);
   return at::where(std::get<0>(best).gt(0), std::get<1>(best) + 2, at::ones_like(std::get<1>(best)));

@@ -17,8 +17,10 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
 
 at::Tensor feed_forward(const at::Tensor& x, const FeedForwardWeights& weights, Activation activation,
                         const Dropout& dropout, bool training) {
-  const auto hidden = activate(at::linear(x, weights.in, weights.in_bias), activation);
-  return at::linear(dropout(hidden, training), weights.out, weights.out_bias);
+  const bool drops = training && dropout.p > 0;
+  const auto key = drops ? static_cast<std::int64_t>(dropout.stream->next()) : 0;
+  return ops::mlp(x, weights.in, weights.in_bias, weights.out, weights.out_bias, activation,
+                  ops::DropoutPlace::after_activation, drops ? dropout.p : 0, key);
 }
 
 PointwiseConv::PointwiseConv(std::int64_t in, std::int64_t out, bool with_bias) {

@@ -5,10 +5,11 @@
 #include <string>
 
 #include "longwave/nn/dropout.h"
+#include "longwave/ops/mlp.h"
 
 namespace longwave {
 
-enum class Activation { relu, gelu };
+using ops::Activation;
 
 /// "relu" or "gelu" (the exact erf form).
 Activation activation_of(const std::string& name);
@@ -19,7 +20,7 @@ struct FeedForwardWeights {
   at::Tensor in, in_bias, out, out_bias;
 };
 
-/// out(dropout(activation(in(x)))) over the last dimension of x [..., d].
+/// out(dropout(activation(in(x)))) over the last dimension of x [..., d]. The hidden layer is never stored.
 at::Tensor feed_forward(const at::Tensor& x, const FeedForwardWeights& weights, Activation activation,
                         const Dropout& dropout, bool training);
 
