@@ -7,16 +7,6 @@
 namespace longwave {
 namespace {
 
-std::string sha256(const std::string& text) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += {kHex[digest[i] >> 4], kHex[digest[i] & 15]};
-  return hex;
-}
-
 /// JSON has no NaN: a number that is not finite is stored as null.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 double number_from(const Json& json) { return json.is_number() ? json.get<double>() : std::nan(""); }
@@ -34,6 +24,16 @@ std::vector<double> numbers_from(const Json& json) {
 
 }  // namespace
 
+std::string content_hash(const std::string& bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) hex += {kHex[digest[i] >> 4], kHex[digest[i] & 15]};
+  return hex;
+}
+
 std::string CellId::key() const {
   const nlohmann::json sorted = {{"task", task},
                                  {"data", data},
@@ -42,7 +42,7 @@ std::string CellId::key() const {
                                  {"lookback", lookback},
                                  {"seed", seed},
                                  {"recipe", nlohmann::json(recipe)}};
-  return sha256(sorted.dump());
+  return content_hash(sorted.dump());
 }
 
 Json to_json(const CellResult& r) {

@@ -24,6 +24,9 @@ struct CellId {
   std::string key() const;
 };
 
+/// SHA-256 of the bytes, in hexadecimal.
+std::string content_hash(const std::string& bytes);
+
 /// A window of the test split as it was forecast, in scaled units.
 struct SampleForecast {
   std::string channel;

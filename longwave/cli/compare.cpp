@@ -1,0 +1,189 @@
+// `longwave compare RECIPE.toml`: models x data sets x horizons x seeds through a store of finished cells.
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <thread>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/base/interrupt.h"
+#include "longwave/base/progress.h"
+#include "longwave/cli/cell_process.h"
+#include "longwave/cli/command.h"
+#include "longwave/io/toml.h"
+#include "longwave/report/ticks.h"
+#include "longwave/train/comparison_report.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string recipe, store, report, data;
+  std::vector<std::string> overrides;
+  bool report_only = false, retry = false, cell = false;
+};
+
+/// runs/compare/<name>: recipes/forecast/compare_real.toml -> forecast-compare_real, recipes/demo.toml -> demo.
+fs::path default_folder(const fs::path& recipe) {
+  const auto parent = recipe.parent_path().filename().string(), stem = recipe.stem().string();
+  const bool plain = parent.empty() || parent == "." || parent == "recipes";
+  return fs::path("runs") / "compare" / (plain ? stem : parent + "-" + stem);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Works through the cells of a comparison, leaving out what the store has.
+class Runner {
+ public:
+  Runner(const Comparison& comparison, const fs::path& store, const Options& options)
+      : comparison_(comparison), path_(store), store_(store), options_(options) {}
+
+  void run() {
+    say_what_is_done();
+    std::vector<const ComparisonCell*> waiting;
+    for (const auto& cell : comparison_.cells) waiting.push_back(&cell);
+    for (bool first = true; !waiting.empty(); first = false) {
+      std::erase_if(waiting, [this](const ComparisonCell* cell) { return take(*cell); });
+      if (waiting.empty()) break;
+      if (first) fmt::print("{} cells are being run by another process; waiting for them\n", waiting.size());
+      std::fflush(stdout);
+      pause();
+    }
+  }
+
+ private:
+  void say_what_is_done() {
+    std::vector<std::string> keys;
+    for (const auto& cell : comparison_.cells) keys.push_back(cell.key);
+    const auto records = store_.read(keys);
+    const auto done =
+        std::count_if(records.begin(), records.end(), [](const auto& r) { return r.second.state == CellState::done; });
+    remaining_ = comparison_.cells.size() - static_cast<std::size_t>(done);
+    fmt::print("{} cells, {} finished before; store {}\n", comparison_.cells.size(), done, path_.string());
+    std::fflush(stdout);
+  }
+
+  /// True once nothing is left to do for the cell.
+  bool take(const ComparisonCell& cell) {
+    const auto claim = store_.claim(cell.id, options_.retry && !tried_.count(cell.key));
+    if (claim == Claim::busy) return false;
+    if (claim == Claim::mine) run_cell(cell);
+    return true;
+  }
+
+  void run_cell(const ComparisonCell& cell) {
+    tried_.insert(cell.key);
+    const auto name = fmt::format("[{}/{}] {} {} {} seed {}", 1 + (&cell - comparison_.cells.data()),
+                                  comparison_.cells.size(), cell.id.data, cell.id.horizon, cell.id.model, cell.id.seed);
+    const auto start = std::chrono::steady_clock::now();
+    const auto outcome = guarded(cell);
+    const bool stored = outcome.ok ? store_.finish(cell.key, outcome.result) : store_.give_up(cell.key, outcome.error);
+    spent_ += seconds_since(start);
+    ++ran_;
+    if (remaining_ > 0) --remaining_;
+    const auto left =
+        remaining_ > 0
+            ? fmt::format("  ({} left, about {})", remaining_,
+                          duration_text(spent_ / static_cast<double>(ran_) * static_cast<double>(remaining_)))
+            : std::string();
+    fmt::print("{}  {}{}{}\n", name, outcome.ok ? words(outcome.result) : "failed: " + outcome.error,
+               stored ? "" : "  (not stored: another process took the cell over)", left);
+    std::fflush(stdout);
+  }
+
+  /// The cell's process, with its claim kept alive and given back if the user stops it.
+  CellOutcome guarded(const ComparisonCell& cell) {
+    const Heartbeat heartbeat(path_, cell.key);
+    try {
+      return run_cell_process(cell.recipe, options_.data);
+    } catch (...) {
+      store_.release(cell.key);
+      throw;
+    }
+  }
+
+  static std::string words(const CellResult& r) {
+    const auto score = [&](const char* name) { return r.scores.count(name) ? r.scores.at(name) : std::nan(""); };
+    return fmt::format("MSE {:.5f}  MAE {:.5f}  {}{}", score("mse"), score("mae"),
+                       format_number(r.total_seconds, NumberStyle::seconds), r.capped ? "  time limit" : "");
+  }
+
+  static void pause() {
+    const InterruptGuard guard;
+    for (int i = 0; i < 20; ++i) {
+      if (InterruptGuard::requested()) throw Interrupted("interrupted; finished cells are stored");
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  const Comparison& comparison_;
+  fs::path path_;
+  Store store_;
+  const Options& options_;
+  std::set<std::string> tried_;
+  std::size_t ran_ = 0, remaining_ = 0;
+  double spent_ = 0;
+};
+
+std::string terminal(const Table& table) {
+  const bool is_terminal = ::isatty(STDOUT_FILENO);
+  winsize size{};
+  const bool known = is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? terminal_table(table, size.ws_col, true) : terminal_table(table, 120, is_terminal);
+}
+
+void show(const Comparison& comparison, const fs::path& store_path, const Options& options) {
+  std::vector<std::string> keys;
+  for (const auto& cell : comparison.cells) keys.push_back(cell.key);
+  const auto records = Store(store_path).read(keys);
+  const auto scores = layout(score_table(comparison, records));
+  fmt::print("\n{}\n\n{}\n{}", comparison.config.title, terminal(scores), terminal(cost_table(comparison, records)));
+  const auto folder = options.report.empty() ? default_folder(options.recipe) : fs::path(options.report);
+  make_folder(folder);
+  std::string command = "longwave compare " + options.recipe;
+  for (const auto& text : options.overrides) command += " " + text;
+  write_file(folder / "report.html", comparison_page(comparison, records, command));
+  write_file(folder / "table.md", markdown_table(scores) + "\n" + markdown_table(cost_table(comparison, records)));
+  fmt::print("\nreport: {}\n", (folder / "report.html").string());
+}
+
+void compare(const Options& options) {
+  if (options.cell) return serve_cell_process();
+  check(!options.recipe.empty(), "a recipe is missing; expected longwave compare RECIPE.toml");
+  auto sections = read_toml(options.recipe);
+  for (const auto& text : options.overrides) apply_override(sections, text);
+  const auto comparison = plan_comparison(sections);
+  const auto store = options.store.empty() ? default_folder(options.recipe) / "store.sqlite" : fs::path(options.store);
+  if (options.report_only)
+    check(fs::exists(store), store.string(),
+          ": no such store; run the comparison first, or name its store with --store");
+  else if (store.has_parent_path())
+    make_folder(store.parent_path());
+  if (!options.report_only) Runner(comparison, store, options).run();
+  show(comparison, store, options);
+}
+
+void define(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("recipe", options->recipe, "the comparison: a TOML file with a section [compare]");
+  app.add_option("overrides", options->overrides, "settings over the recipe's: section.key=value");
+  app.add_option("--store", options->store, "file of finished cells (default: runs/compare/NAME/store.sqlite)");
+  app.add_option("--report", options->report, "folder of report.html and table.md (default: runs/compare/NAME)");
+  app.add_option("--data", options->data, "folder of data sets (default: LONGWAVE_DATA, then ./data)");
+  app.add_flag("--report-only", options->report_only, "draw from the store what there is; run nothing");
+  app.add_flag("--retry", options->retry, "also run cells again that failed before");
+  app.add_flag("--cell", options->cell, "run one cell given on standard input")->group("");
+  app.callback([options] { compare(*options); });
+}
+
+const RegisterCommand registered("compare", "compare models on data sets, horizons and seeds", define);
+
+}  // namespace
+}  // namespace longwave

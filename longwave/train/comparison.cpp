@@ -1,0 +1,183 @@
+#include "longwave/train/comparison.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/models/forecaster.h"
+
+namespace longwave {
+namespace {
+
+constexpr const char* kSynthetic = "synthetic-var";
+constexpr const char* kCommandLine = "command line";  // as apply_override writes it
+
+/// A section for some cells: "task.samovar.336" is base "task" with two names.
+struct Scoped {
+  std::string base;
+  std::vector<std::string> names;
+  const Settings* settings;
+};
+
+struct Names {
+  std::string model, data, horizon;
+  bool has(const std::string& name) const { return name == model || name == data || name == horizon; }
+};
+
+std::vector<std::string> known_names(const ComparisonConfig& config) {
+  auto names = config.models;
+  names.insert(names.end(), config.data.begin(), config.data.end());
+  for (const auto h : config.horizons) names.push_back(std::to_string(h));
+  return names;
+}
+
+/// Cuts "samovar.336" into known names. A name may hold dots itself (a CSV file), so the longest that fits is taken.
+std::vector<std::string> split_names(std::string rest, const std::vector<std::string>& known,
+                                     const std::string& where) {
+  std::vector<std::string> names;
+  while (!rest.empty()) {
+    std::string best;
+    for (const auto& name : known)
+      if ((rest == name || rest.starts_with(name + ".")) && name.size() > best.size()) best = name;
+    check(!best.empty(), where, ": no model, data set or horizon of this comparison is called '",
+          rest.substr(0, rest.find('.')), "'", suggestion(rest.substr(0, rest.find('.')), known));
+    names.push_back(best);
+    rest.erase(0, best.size() + 1);
+  }
+  return names;
+}
+
+std::vector<Scoped> scoped_sections(const Sections& sections, const ComparisonConfig& config) {
+  const auto known = known_names(config);
+  std::vector<Scoped> list;
+  for (const auto& [section, settings] : sections) {
+    if (section == "compare") continue;
+    const auto where = settings.empty() ? "[" + section + "]" : settings.begin()->second.where;
+    const auto dot = section.find('.');
+    const auto base = section.substr(0, dot);
+    if (base != "task" && base != "train" && base != "model")
+      check_sections({{section, settings}}, {"compare", "task", "train", "model"});
+    const auto names =
+        dot == std::string::npos ? std::vector<std::string>() : split_names(section.substr(dot + 1), known, where);
+    const bool of_model = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return std::find(config.models.begin(), config.models.end(), name) != config.models.end();
+    });
+    check(base != "model" || of_model || settings.empty(), where, ": [", section,
+          "] does not say which model it is of; expected [model.NAME] with one of ", join(config.models));
+    list.push_back({base, names, &settings});
+  }
+  std::stable_sort(list.begin(), list.end(),
+                   [](const Scoped& a, const Scoped& b) { return a.names.size() < b.names.size(); });
+  return list;
+}
+
+Sections sections_of_cell(const std::vector<Scoped>& all, const Names& cell) {
+  Sections merged;
+  for (const bool command_line : {false, true})
+    for (const auto& scoped : all) {
+      if (!std::all_of(scoped.names.begin(), scoped.names.end(), [&](const auto& n) { return cell.has(n); })) continue;
+      for (const auto& [key, setting] : *scoped.settings)
+        if ((setting.where == kCommandLine) == command_line) merged[scoped.base][key] = setting;
+    }
+  return merged;
+}
+
+/// Everything that can change the result, but nothing that says where things lie or how progress is saved and shown.
+Json comparable(const Recipe& recipe) {
+  auto json = recipe_json(recipe);
+  for (const auto* key : {"checkpoint_steps", "checkpoint_seconds", "log_steps", "test_every_epoch"})
+    json["train"].erase(key);
+  if (recipe.task.type == "forecast" && std::filesystem::is_regular_file(recipe.task.data)) {
+    json["task"]["data"] = std::filesystem::path(recipe.task.data).filename().string();
+    json["task"]["content"] = content_hash(read_file(recipe.task.data));
+  }
+  return json;
+}
+
+ComparisonCell make_cell(Sections sections, const Names& names, std::int64_t horizon, std::int64_t seed) {
+  const auto set = [&](const char* section, const char* key, const Json& value) {
+    auto& setting = sections[section][key];
+    check(setting.where.empty(), setting.where, ": ", section, ".", key,
+          " belongs into [compare], which has the lists of models, data, horizons and seeds");
+    setting = {value, "[compare]"};
+  };
+  const bool synthetic = names.data == kSynthetic;
+  set("task", "type", synthetic ? kSynthetic : "forecast");
+  if (!synthetic) set("task", "data", names.data);
+  set("task", "horizon", horizon);
+  set("train", "seed", seed);
+  set("model", "name", names.model);
+  ComparisonCell cell;
+  try {
+    cell.recipe = resolve_recipe(sections);
+  } catch (const UserError& error) {
+    fail(error.what(), " (cell ", names.model, ", ", names.data, ", ", names.horizon, ")");
+  }
+  const auto json = comparable(cell.recipe);
+  cell.id = {cell.recipe.task.type,
+             synthetic ? names.data : json["task"]["data"].get<std::string>(),
+             names.model,
+             horizon,
+             cell.recipe.task.lookback,
+             seed,
+             json};
+  cell.key = cell.id.key();
+  return cell;
+}
+
+void check_lists(const ComparisonConfig& config, const Settings& settings) {
+  const auto where = settings.empty() ? std::string("the recipe") : settings.begin()->second.where;
+  check(!config.models.empty(), where,
+        ": compare.models is missing; expected a list such as [\"samovar\", \"dlinear\"]");
+  check(!config.data.empty(), where, ": compare.data is missing; expected a list such as [\"ETTh1\", \"weather\"]");
+  check(!config.horizons.empty(), where, ": compare.horizons is missing; expected a list such as [96, 336]");
+  check(!config.seeds.empty(), where, ": compare.seeds is empty; expected at least one number");
+  for (const auto& model : config.models) {
+    try {
+      find_forecaster(model);
+    } catch (const UserError& error) {
+      fail(settings.at("models").where, ": compare.models: ", error.what());
+    }
+  }
+}
+
+}  // namespace
+
+const FieldTable<ComparisonConfig>& ComparisonConfig::fields() {
+  using C = ComparisonConfig;
+  static const auto table =
+      FieldTable<C>()
+          .add("title", &C::title, "heading of the report")
+          .add("about", &C::about, "paragraphs for the reader of the report: protocol, what was cut")
+          .add("models", &C::models, "registered names, in the order of the table's columns")
+          .add("data", &C::data, "data sets: names, paths of CSV files, or synthetic-var")
+          .add("horizons", &C::horizons, "steps to forecast")
+          .add("seeds", &C::seeds, "one run each")
+          .add("noise_floor", &C::noise_floor, "known smallest possible MSE, drawn as a line; 0: none",
+               at_least<double>(0));
+  return table;
+}
+
+Comparison plan_comparison(const Sections& sections) {
+  Comparison plan;
+  const auto found = sections.find("compare");
+  const auto settings = found == sections.end() ? Settings() : found->second;
+  plan.config = ComparisonConfig::fields().parse(settings, "compare");
+  check_lists(plan.config, settings);
+  const auto scoped = scoped_sections(sections, plan.config);
+  for (const auto& data : plan.config.data)
+    for (const auto horizon : plan.config.horizons)
+      for (const auto seed : plan.config.seeds)
+        for (const auto& model : plan.config.models) {
+          const Names names{model, data, std::to_string(horizon)};
+          auto cell = make_cell(sections_of_cell(scoped, names), names, horizon, seed);
+          const bool twice = std::any_of(plan.cells.begin(), plan.cells.end(),
+                                         [&](const ComparisonCell& other) { return other.key == cell.key; });
+          check(!twice, settings.begin()->second.where, ": the cell ", model, ", ", data, ", ", horizon, ", seed ",
+                seed, " is listed twice");
+          plan.cells.push_back(std::move(cell));
+        }
+  return plan;
+}
+
+}  // namespace longwave
