@@ -28,11 +28,11 @@ struct Options {
   bool report_only = false, retry = false, cell = false;
 };
 
-/// runs/compare/<name>: recipes/forecast/compare_real.toml -> forecast-compare_real, recipes/demo.toml -> demo.
+/// runs/<name>: recipes/forecast/compare_real.toml -> forecast-compare_real, recipes/demo.toml -> demo.
 fs::path default_folder(const fs::path& recipe) {
   const auto parent = recipe.parent_path().filename().string(), stem = recipe.stem().string();
   const bool plain = parent.empty() || parent == "." || parent == "recipes";
-  return fs::path("runs") / "compare" / (plain ? stem : parent + "-" + stem);
+  return fs::path("runs") / (plain ? stem : parent + "-" + stem);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -174,8 +174,8 @@ void define(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("recipe", options->recipe, "the comparison: a TOML file with a section [compare]");
   app.add_option("overrides", options->overrides, "settings over the recipe's: section.key=value");
-  app.add_option("--store", options->store, "file of finished cells (default: runs/compare/NAME/store.sqlite)");
-  app.add_option("--report", options->report, "folder of report.html and table.md (default: runs/compare/NAME)");
+  app.add_option("--store", options->store, "file of finished cells (default: runs/NAME/store.sqlite)");
+  app.add_option("--report", options->report, "folder of report.html and table.md (default: runs/NAME)");
   app.add_option("--data", options->data, "folder of data sets (default: LONGWAVE_DATA, then ./data)");
   app.add_flag("--report-only", options->report_only, "draw from the store what there is; run nothing");
   app.add_flag("--retry", options->retry, "also run cells again that failed before");

@@ -127,7 +127,7 @@ std::string svg_style() {
                     ".lw .paper{fill:var(--paper)}.lw text{stroke:none}.lw text.ink,.lw .inkfill{fill:var(--ink)}"
                     ".lw text.soft{fill:var(--soft)}.lw .title{font-weight:600}"
                     ".lw line.ink,.lw polyline.ink,.lw rect.ink{stroke:var(--ink)}.lw rect.ink,.lw .hollow{fill:none}"
-                    ".lw .soft{stroke:var(--soft)}.lw .grid{stroke:var(--grid)}.lw .curve{stroke-width:2;"
+                    ".lw line.soft{stroke:var(--soft)}.lw .grid{stroke:var(--grid)}.lw .curve{stroke-width:2;"
                     "stroke-linejoin:round;stroke-linecap:round}.lw .band{stroke:none}";
   for (int i = 0; i < kColors; ++i)
     css += fmt::format(".lw .s{0}{{stroke:var(--s{0})}}.lw .f{0},.lw text.f{0}{{fill:var(--s{0})}}", i);

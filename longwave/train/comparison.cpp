@@ -47,11 +47,11 @@ std::vector<std::string> split_names(std::string rest, const std::vector<std::st
   return names;
 }
 
-std::vector<Scoped> scoped_sections(const Sections& sections, const ComparisonConfig& config) {
-  const auto known = known_names(config);
+std::vector<Scoped> scoped_sections(const Sections& sections, const ComparisonConfig& config,
+                                    const std::vector<std::string>& known) {
   std::vector<Scoped> list;
   for (const auto& [section, settings] : sections) {
-    if (section == "compare") continue;
+    if (section == "compare" || section.starts_with("compare.")) continue;
     const auto where = settings.empty() ? "[" + section + "]" : settings.begin()->second.where;
     const auto dot = section.find('.');
     const auto base = section.substr(0, dot);
@@ -125,6 +125,35 @@ ComparisonCell make_cell(Sections sections, const Names& names, std::int64_t hor
   return cell;
 }
 
+/// The lists of [compare] as [compare.DATA] changes them for one data set.
+ComparisonConfig config_of_data(const Sections& sections, const ComparisonConfig& common, const std::string& data) {
+  auto config = common;
+  const auto found = sections.find("compare." + data);
+  if (found == sections.end()) return config;
+  for (const auto& [key, setting] : found->second)
+    check(key == "models" || key == "horizons" || key == "seeds", setting.where, ": unknown key compare.", data, ".",
+          key, suggestion(key, {"models", "horizons", "seeds"}));
+  const auto own = ComparisonConfig::fields().parse(found->second, "compare." + data);
+  if (found->second.count("models")) config.models = own.models;
+  if (found->second.count("horizons")) config.horizons = own.horizons;
+  if (found->second.count("seeds")) config.seeds = own.seeds;
+  for (const auto& model : config.models)
+    check(std::find(common.models.begin(), common.models.end(), model) != common.models.end(),
+          found->second.at("models").where, ": compare.", data, ".models: '", model, "' is not in compare.models",
+          suggestion(model, common.models));
+  return config;
+}
+
+void check_data_sections(const Sections& sections, const ComparisonConfig& config) {
+  for (const auto& [section, settings] : sections) {
+    if (!section.starts_with("compare.")) continue;
+    const auto data = section.substr(8);
+    check(std::find(config.data.begin(), config.data.end(), data) != config.data.end(),
+          settings.empty() ? "" : settings.begin()->second.where + ": ", "section [", section,
+          "] is of no data set of this comparison", suggestion(data, config.data));
+  }
+}
+
 void check_lists(const ComparisonConfig& config, const Settings& settings) {
   const auto where = settings.empty() ? std::string("the recipe") : settings.begin()->second.where;
   check(!config.models.empty(), where,
@@ -164,11 +193,16 @@ Comparison plan_comparison(const Sections& sections) {
   const auto settings = found == sections.end() ? Settings() : found->second;
   plan.config = ComparisonConfig::fields().parse(settings, "compare");
   check_lists(plan.config, settings);
-  const auto scoped = scoped_sections(sections, plan.config);
+  check_data_sections(sections, plan.config);
+  auto known = known_names(plan.config);
   for (const auto& data : plan.config.data)
-    for (const auto horizon : plan.config.horizons)
-      for (const auto seed : plan.config.seeds)
-        for (const auto& model : plan.config.models) {
+    for (const auto h : config_of_data(sections, plan.config, data).horizons) known.push_back(std::to_string(h));
+  const auto scoped = scoped_sections(sections, plan.config, known);
+  for (const auto& data : plan.config.data) {
+    const auto config = config_of_data(sections, plan.config, data);
+    for (const auto horizon : config.horizons)
+      for (const auto seed : config.seeds)
+        for (const auto& model : config.models) {
           const Names names{model, data, std::to_string(horizon)};
           auto cell = make_cell(sections_of_cell(scoped, names), names, horizon, seed);
           const bool twice = std::any_of(plan.cells.begin(), plan.cells.end(),
@@ -177,6 +211,7 @@ Comparison plan_comparison(const Sections& sections) {
                 seed, " is listed twice");
           plan.cells.push_back(std::move(cell));
         }
+  }
   return plan;
 }
 

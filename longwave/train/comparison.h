@@ -36,6 +36,7 @@ struct Comparison {
 /// Sections: [compare]; [task] and [train] as in a training recipe, for all cells; [model.NAME] for the fields of one
 /// model. Each may be narrowed by names of models, data sets and horizons of the comparison: [task.samovar.336],
 /// [train.weather], [model.patchtst.weather]. A narrower section wins over a wider one, the command line over all.
+/// [compare.DATA] gives one data set lists of its own (models, horizons, seeds).
 /// A data set named "synthetic-var" is the generated one. UserError names the place, the key and the nearest name;
 /// every cell's recipe is checked before any runs.
 Comparison plan_comparison(const Sections& sections);
