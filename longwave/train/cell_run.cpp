@@ -50,7 +50,9 @@ double or_nan(const Scores& scores, const std::string& name) {
 }  // namespace
 
 CellResult run_cell(const Recipe& recipe, const std::filesystem::path& data) {
-  RunOptions options{.data = data, .progress = true};
+  RunOptions options;
+  options.data = data;
+  options.progress = true;
   std::string channel = "last series";
   if (recipe.task.type == "forecast") {
     const auto& t = recipe.task;

@@ -134,13 +134,14 @@ ComparisonConfig config_of_data(const Sections& sections, const ComparisonConfig
     check(key == "models" || key == "horizons" || key == "seeds", setting.where, ": unknown key compare.", data, ".",
           key, suggestion(key, {"models", "horizons", "seeds"}));
   const auto own = ComparisonConfig::fields().parse(found->second, "compare." + data);
-  if (found->second.count("models")) config.models = own.models;
   if (found->second.count("horizons")) config.horizons = own.horizons;
   if (found->second.count("seeds")) config.seeds = own.seeds;
+  const auto models = found->second.find("models");
+  if (models == found->second.end()) return config;
+  config.models = own.models;
   for (const auto& model : config.models)
-    check(std::find(common.models.begin(), common.models.end(), model) != common.models.end(),
-          found->second.at("models").where, ": compare.", data, ".models: '", model, "' is not in compare.models",
-          suggestion(model, common.models));
+    check(std::find(common.models.begin(), common.models.end(), model) != common.models.end(), models->second.where,
+          ": compare.", data, ".models: '", model, "' is not in compare.models", suggestion(model, common.models));
   return config;
 }
 
