@@ -139,11 +139,11 @@ std::string inspection_page(const VarInspection& v) {
   page.figure(draw_paths(v, SvgUse::page),
               fmt::format("The {} strongest chains; width is the norm of the chain's share of the weights.",
                           std::min(kDrawnPaths, v.paths.paths.size())));
+  page.figure(draw_contributions(v, true, SvgUse::page), "Layer l holds the influence paths of l hops.");
+  page.figure(draw_contributions(v, false, SvgUse::page), "Layer l holds the influence paths of l hops.");
   page.figure(draw_weights(v, SvgUse::page),
               "The exact weights seen through the output map on both sides, summed over heads, averaged to at most 16 "
               "cells a side. Main: the series itself. Exogenous: the mixture of all series.");
-  page.figure(draw_contributions(v, true, SvgUse::page), "Layer l holds the influence paths of l hops.");
-  page.figure(draw_contributions(v, false, SvgUse::page), "Layer l holds the influence paths of l hops.");
   page.close_figures();
   page.heading("Strongest paths");
   page.table(paths_table(v));

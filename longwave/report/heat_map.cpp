@@ -10,7 +10,7 @@
 namespace longwave {
 namespace {
 
-constexpr double kTop = 66, kLeft = 78, kGap = 8, kTitle = 18, kFoot = 28;
+constexpr double kTop = 66, kLeft = 78, kGap = 8, kTitle = 18, kFoot = 6;
 
 double largest(const HeatMaps& maps) {
   double most = 0;
@@ -29,9 +29,9 @@ void cell(Svg& svg, double x, double y, double width, double height, double shar
 }
 
 void legend(Svg& svg, const HeatMaps& maps, double most) {
-  constexpr double kWidth = 180, kHeight = 10;
+  constexpr double kWidth = 120, kHeight = 10;
   constexpr int kSteps = 36;
-  const auto left = maps.width - kWidth - 40;
+  const auto left = maps.width - kWidth - 30;
   for (int i = 0; i < kSteps; ++i)
     cell(svg, left + kWidth * i / kSteps, 30, kWidth / kSteps + 0.2, kHeight, 2 * (i + 0.5) / kSteps - 1);
   svg.rect(left, 30, kWidth, kHeight, "ink hollow", "stroke-width=\"0.5\"");

@@ -125,7 +125,7 @@ std::string svg_style() {
                     variables(true) +
                     "}}"
                     ".lw .paper{fill:var(--paper)}.lw text{stroke:none}.lw text.ink,.lw .inkfill{fill:var(--ink)}"
-                    ".lw text.soft{fill:var(--soft)}.lw .title{font-weight:600}"
+                    ".lw text.soft{fill:var(--soft);stroke:none}.lw .title{font-weight:600}"
                     ".lw line.ink,.lw polyline.ink,.lw rect.ink{stroke:var(--ink)}.lw rect.ink,.lw .hollow{fill:none}"
                     ".lw line.soft{stroke:var(--soft)}.lw .grid{stroke:var(--grid)}.lw .curve{stroke-width:2;"
                     "stroke-linejoin:round;stroke-linecap:round}.lw .band{stroke:none}";
