@@ -7,7 +7,9 @@
 
 #include "longwave/models/forecaster.h"
 #include "longwave/models/targets.h"
+#include "longwave/nn/dropout_draw.h"
 #include "longwave/nn/path.h"
+#include "longwave/ops/mlp.h"
 
 namespace longwave {
 namespace {
@@ -149,7 +151,11 @@ class Cats final : public Forecaster {
     note("predictor_snapshot", (at::cat({z, prediction}, 2) + offset).transpose(1, 2));
   }
 
-  at::Tensor predict(const at::Tensor& z) { return down_->forward(at::gelu(dropout_(up_->forward(z), is_training()))); }
+  at::Tensor predict(const at::Tensor& z) {
+    const DropoutDraw draw(dropout_, is_training());
+    return ops::mlp(z, up_->weight, up_->bias, down_->weight, down_->bias, ops::Activation::gelu,
+                    ops::DropoutPlace::before_activation, draw.p, draw.key);
+  }
 
   ForecastSizes sizes_;
   Config config_;

@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "longwave/models/linear_attention.h"
 #include "longwave/models/segment_forecaster.h"
+#include "longwave/ops/causal_linear_attention.h"
 
 namespace longwave {
 namespace {
@@ -19,8 +19,8 @@ struct Attention final : Module {
   /// [b, t, d] -> [b, t, d]. Dropout on the input of the keys and on the output.
   at::Tensor forward(const at::Tensor& x, std::int64_t heads, const Dropout& dropout, bool training) {
     const auto split = [&](const at::Tensor& y) { return y.view({x.size(0), x.size(1), heads, -1}); };
-    const auto out =
-        linear_attention(split(q1->forward(x)), split(k1->forward(dropout(x, training))), split(v1->forward(x)));
+    const auto out = ops::causal_linear_attention(split(q1->forward(x)), split(k1->forward(dropout(x, training))),
+                                                  split(v1->forward(x)));
     return dropout(c_proj->forward(out.reshape(x.sizes())), training);
   }
   torch::nn::Linear q1{nullptr}, k1{nullptr}, v1{nullptr}, c_proj{nullptr};

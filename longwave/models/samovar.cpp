@@ -2,6 +2,7 @@
 // "Linear Transformers as VAR Models" (Lu and Yang 2025, arXiv 2502.07244), section 4.
 
 #include "longwave/models/var_forecaster.h"
+#include "longwave/ops/rms_norm.h"
 
 namespace longwave {
 namespace {
@@ -47,10 +48,9 @@ class Samovar final : public VarForecaster {
         norms.push_back(norm);
       }
     const auto count = static_cast<std::int64_t>(weights.size());
-    const auto maps = at::linear(x, at::cat(weights), at::cat(biases))
-                          .view({x.size(0), x.size(1), count, sizes_.heads, sizes_.head_width()});
-    const auto unit = maps * (maps.square().mean(-1, true) + 1e-8).rsqrt() * at::stack(norms);
-    const auto parts = unit.unbind(2);
+    const auto maps = at::linear(x, at::cat(weights), at::cat(biases));
+    const auto unit = ops::rms_norm(maps, at::cat(norms), 1e-8);  // per head
+    const auto parts = unit.view({x.size(0), x.size(1), count, sizes_.heads, sizes_.head_width()}).unbind(2);
     QueriesValues out;
     for (std::int64_t i = 0; i < count; i += 2) {
       out.q.push_back(parts[i]);

@@ -22,7 +22,6 @@ struct RmsNorm final : Module {
 /// d -> 4d -> GELU -> d. `depth` scales the initial output weights by 1 / sqrt(2 depth).
 struct Mlp final : Module {
   Mlp(std::int64_t width, std::int64_t depth);
-  at::Tensor forward(const at::Tensor& x);
   torch::nn::Linear c_fc{nullptr}, c_proj{nullptr};
 };
 

@@ -1,6 +1,6 @@
 #include "longwave/models/var_forecaster.h"
 
-#include "longwave/models/linear_attention.h"
+#include "longwave/ops/causal_linear_attention.h"
 
 namespace longwave {
 
@@ -53,7 +53,7 @@ at::Tensor VarForecaster::attend(const at::Tensor& observations) {
   at::Tensor total;  // over layers, at the main tokens: [b j, n, h, e]
   for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {
     if (trace) keys.push_back(k);
-    k = dropout_(linear_attention(q[layer], k, v[layer]), is_training());
+    k = dropout_(ops::causal_linear_attention(q[layer], k, v[layer]), is_training());
     note("attn_out." + std::to_string(layer), k.reshape({folded, t, sizes_.width}));
     const auto main = k.reshape({folded, n, 2, h, e}).select(2, 1);
     total = total.defined() ? total + main : main;

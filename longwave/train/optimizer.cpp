@@ -2,9 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include <cmath>
-
 #include "longwave/base/check.h"
+#include "longwave/ops/adamw.h"
 
 namespace longwave {
 namespace {
@@ -26,13 +25,10 @@ void AdamW::zero_grad() {
 }
 
 double AdamW::gradient_norm() const {
-  double sum = 0;
+  std::vector<at::Tensor> grads;
   for (const auto& slot : slots_)
-    if (const auto& grad = slot.parameter.grad(); grad.defined()) {
-      const auto norm = at::norm(real_view(grad)).item<double>();
-      sum += norm * norm;
-    }
-  return std::sqrt(sum);
+    if (const auto& grad = slot.parameter.grad(); grad.defined()) grads.push_back(real_view(grad));
+  return ops::grad_norm(grads);
 }
 
 std::string AdamW::first_bad_gradient() const {
@@ -46,16 +42,15 @@ void AdamW::step(double learning_rate, double beta1, double gradient_scale) {
   const at::NoGradGuard no_grad;
   for (auto& slot : slots_) {
     if (!slot.parameter.grad().defined()) continue;
-    auto parameter = real_view(slot.parameter);
-    const auto grad = real_view(slot.parameter.grad()) * gradient_scale;
     ++slot.steps;
-    const double correction1 = 1 - std::pow(beta1, static_cast<double>(slot.steps));
-    const double correction2 = 1 - std::pow(options_.beta2, static_cast<double>(slot.steps));
-    parameter.mul_(1 - learning_rate * options_.weight_decay);
-    slot.mean.mul_(beta1).add_(grad, 1 - beta1);
-    slot.square.mul_(options_.beta2).addcmul_(grad, grad, 1 - options_.beta2);
-    const auto root = slot.square.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
-    parameter.addcdiv_(slot.mean, root, -learning_rate / correction1);
+    ops::adamw_step({real_view(slot.parameter)}, {real_view(slot.parameter.grad())}, {slot.mean}, {slot.square},
+                    {.lr = learning_rate,
+                     .beta1 = beta1,
+                     .beta2 = options_.beta2,
+                     .eps = options_.epsilon,
+                     .weight_decay = options_.weight_decay,
+                     .step = slot.steps,
+                     .grad_scale = gradient_scale});
   }
 }
 
