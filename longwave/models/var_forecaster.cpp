@@ -73,7 +73,9 @@ at::Tensor VarForecaster::encode(const at::Tensor& tokens) {
   const auto total = attend(x);
   const auto structural = structural_->forward();
   note("S", structural);
-  const auto mixed = at::matmul(total.unsqueeze(-2), structural).view({-1, n, sizes_.width});
+  // One product a head, not one a token: rows of all tokens [h, b j n, e] times [h, e, e].
+  const auto mixed =
+      at::bmm(total.reshape({-1, h, e}).transpose(0, 1), structural).transpose(0, 1).reshape({-1, n, sizes_.width});
   const auto main = x.view({-1, n, 2, h * e}).select(2, 1) + mixed;
   note("final_in", main);
   const auto normalised = final_norm_->forward(main);
