@@ -99,10 +99,7 @@ Table layout(const ScoreTable& scores) {
       for (std::size_t k = 0; k < scores.metrics.size(); ++k) {
         auto& cell = line[table.labels + m * scores.metrics.size() + k];
         cell = by_metric[k][m].cell;
-        if (const auto known = row.reference.find(scores.metrics[k].first); m == 0 && known != row.reference.end())
-          cell.text = fmt::format("{:g}", known->second);
-        else if (cell.text.empty() && row.reference.empty())
-          cell.text = "-";
+        if (cell.text.empty() && !row.entries.empty()) cell.text = "-";
         if (k == 0 && entry != row.entries.end()) cell.note = notes.signs(entry->second.remarks);
       }
     }

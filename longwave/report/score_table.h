@@ -18,8 +18,7 @@ struct ScoreEntry {
 /// One row: data set and horizon, and what every model did there.
 struct ScoreRow {
   std::vector<std::string> labels;
-  std::map<std::string, ScoreEntry> entries;  // by model
-  std::map<std::string, double> reference;    // a known limit instead of models ("mse" -> 0.0025)
+  std::map<std::string, ScoreEntry> entries;  // by model; empty: a row of labels alone, such as a known limit
 };
 
 /// The table as papers print it. The lower the better; means that print alike share a rank.

@@ -15,9 +15,9 @@ struct TableCell {
 };
 
 struct TableColumn {
-  std::string name;
-  std::string group;  // neighbours of the same group stand under one heading and are never parted; "": alone
-  bool left = false;  // aligned left
+  std::string name = {};
+  std::string group = {};  // neighbours of the same group stand under one heading and are never parted; "": alone
+  bool left = false;       // aligned left
 };
 
 /// A table ready to be printed. The first `labels` columns name the row and are repeated where a narrow terminal breaks

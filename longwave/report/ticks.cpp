@@ -111,6 +111,7 @@ std::string format_number(double value, NumberStyle style) {
     case NumberStyle::bytes:
       return with_unit(value, kBytes.data(), kBytes.data() + kBytes.size());
     case NumberStyle::seconds:
+      if (value == 0) return "0 s";
       return value >= 59.95 ? clock_time(value) : with_unit(value, kSeconds.data(), kSeconds.data() + kSeconds.size());
   }
   return {};

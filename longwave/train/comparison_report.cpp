@@ -210,7 +210,7 @@ ScoreTable score_table(const Comparison& comparison, const CellRecords& records)
   table.metrics = {{"mse", "MSE"}, {"mae", "MAE"}};
   for (const auto& model : comparison.config.models) table.models.emplace_back(model, find_forecaster(model).title);
   for (const auto& setting : settings_of(comparison)) {
-    ScoreRow row{{setting.data, std::to_string(setting.horizon)}, {}, {}};
+    ScoreRow row{{setting.data, std::to_string(setting.horizon)}, {}};
     for (const auto& group : groups_of(comparison, records, setting)) {
       ScoreEntry entry;
       for (const auto* record : group.done)
@@ -221,7 +221,7 @@ ScoreTable score_table(const Comparison& comparison, const CellRecords& records)
     table.rows.push_back(std::move(row));
   }
   if (comparison.config.noise_floor > 0)
-    table.rows.push_back({{"noise floor", ""}, {}, {{"mse", comparison.config.noise_floor}}});
+    table.rows.push_back({{"noise floor, MSE", fmt::format("{:g}", comparison.config.noise_floor)}, {}});
   return table;
 }
 
