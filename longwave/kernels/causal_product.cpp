@@ -44,6 +44,31 @@ void with_state(const CausalProduct& p, std::int64_t row, std::int64_t head, flo
   }
 }
 
+/// The same for e = 8, the usual width, with the state in registers.
+void with_state_of_eight(const CausalProduct& p, std::int64_t row, std::int64_t head) {
+  const hn::CappedTag<float, 8> tag;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  const auto offset = head * 8;
+  for (std::int64_t j = 0; j < 8; j += lanes) {
+    auto s0 = hn::Zero(tag), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+    for (std::int64_t step = 0; step < p.t; ++step) {
+      const auto t = p.reverse ? p.t - 1 - step : step;
+      const float *x = p.x.at(row, t) + offset, *z = p.z.at(row, t) + offset;
+      const auto y = hn::LoadU(tag, p.y.at(row, t) + offset + j);
+      const auto grow = [&](auto& s, int a) HWY_ATTR { s = hn::MulAdd(hn::Set(tag, x[a]), y, s); };
+      grow(s0, 0), grow(s1, 1), grow(s2, 2), grow(s3, 3), grow(s4, 4), grow(s5, 5), grow(s6, 6), grow(s7, 7);
+      auto even = hn::Mul(hn::Set(tag, z[0]), s0), odd = hn::Mul(hn::Set(tag, z[1]), s1);
+      even = hn::MulAdd(hn::Set(tag, z[2]), s2, even);
+      odd = hn::MulAdd(hn::Set(tag, z[3]), s3, odd);
+      even = hn::MulAdd(hn::Set(tag, z[4]), s4, even);
+      odd = hn::MulAdd(hn::Set(tag, z[5]), s5, odd);
+      even = hn::MulAdd(hn::Set(tag, z[6]), s6, even);
+      odd = hn::MulAdd(hn::Set(tag, z[7]), s7, odd);
+      hn::StoreU(hn::Add(even, odd), tag, p.out.at(row, t) + offset + j);
+    }
+  }
+}
+
 /// One head: every pair of steps.
 void with_pairs(const CausalProduct& p, std::int64_t row, std::int64_t head) {
   const auto offset = head * p.e;
@@ -62,7 +87,9 @@ void causal_product_all(const CausalProduct& p, float* workspace) {
 #pragma omp parallel for schedule(dynamic, 4)
   for (std::int64_t row = 0; row < p.n; ++row)
     for (std::int64_t head = 0; head < p.h; ++head)
-      if (state)
+      if (state && p.e == 8)
+        with_state_of_eight(p, row, head);
+      else if (state)
         with_state(p, row, head, workspace + omp_get_thread_num() * p.e * p.e);
       else
         with_pairs(p, row, head);
