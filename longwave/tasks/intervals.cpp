@@ -1,0 +1,63 @@
+#include "longwave/tasks/intervals.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace longwave {
+namespace {
+
+/// Fewer residuals than this cannot place a 2.5 % quantile; neighbouring steps then lend theirs.
+constexpr std::int64_t kEnough = 100;
+
+/// Residuals of one channel at steps within `radius` of `step`, sorted.
+std::vector<double> pooled(const Residuals& r, std::int64_t step, std::int64_t channel, std::int64_t radius,
+                           std::int64_t first, std::int64_t last) {
+  std::vector<double> pool;
+  const auto from = std::max<std::int64_t>(0, step - radius), to = std::min(r.horizon - 1, step + radius);
+  for (auto origin = first; origin < last; ++origin)
+    for (auto s = from; s <= to; ++s) pool.push_back(r.at(origin, s, channel));
+  std::sort(pool.begin(), pool.end());
+  return pool;
+}
+
+/// The value that a new residual exceeds with probability at most `tail`: rank ceil((n + 1)(1 - tail)), the largest if
+/// n is too small for that.
+double upper_quantile(const std::vector<double>& sorted, double tail) {
+  const auto n = static_cast<std::int64_t>(sorted.size());
+  const auto rank = static_cast<std::int64_t>(std::ceil((n + 1) * (1 - tail)));
+  return sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
+}
+
+double lower_quantile(const std::vector<double>& sorted, double tail) {
+  const auto n = static_cast<std::int64_t>(sorted.size());
+  const auto rank = static_cast<std::int64_t>(std::floor((n + 1) * tail));
+  return sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
+}
+
+}  // namespace
+
+Intervals calibrate(const Residuals& residuals, double level, std::int64_t first, std::int64_t last) {
+  const double tail = (1 - level) / 2;
+  const auto radius = (kEnough / std::max<std::int64_t>(1, last - first)) / 2;
+  Intervals result{level, {}, {}};
+  for (std::int64_t step = 0; step < residuals.horizon; ++step)
+    for (std::int64_t channel = 0; channel < residuals.channels; ++channel) {
+      const auto pool = pooled(residuals, step, channel, radius, first, last);
+      result.low.push_back(lower_quantile(pool, tail));
+      result.high.push_back(upper_quantile(pool, tail));
+    }
+  return result;
+}
+
+double coverage(const Residuals& residuals, const Intervals& intervals, std::int64_t first, std::int64_t last) {
+  std::int64_t inside = 0;
+  const auto width = residuals.horizon * residuals.channels;
+  for (auto origin = first; origin < last; ++origin)
+    for (std::int64_t i = 0; i < width; ++i) {
+      const auto r = residuals.values[origin * width + i];
+      inside += r >= intervals.low[i] && r <= intervals.high[i];
+    }
+  return static_cast<double>(inside) / ((last - first) * width);
+}
+
+}  // namespace longwave

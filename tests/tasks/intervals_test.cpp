@@ -1,0 +1,53 @@
+#include "longwave/tasks/intervals.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "longwave/base/random.h"
+
+namespace longwave {
+namespace {
+
+Residuals normal_residuals(std::int64_t origins, std::int64_t horizon, std::int64_t channels) {
+  RandomStream random{11};
+  Residuals r{origins, horizon, channels, {}};
+  for (std::int64_t o = 0; o < origins; ++o)
+    for (std::int64_t s = 0; s < horizon; ++s)
+      for (std::int64_t c = 0; c < channels; ++c) r.values.push_back((c + 1) * std::sqrt(s + 1.0) * random.normal());
+  return r;
+}
+
+TEST(Intervals, CoverFutureResidualsAsPromised) {
+  const auto r = normal_residuals(600, 5, 2);
+  for (const double level : {0.8, 0.95}) {
+    const auto intervals = calibrate(r, level, 0, 300);
+    EXPECT_NEAR(coverage(r, intervals, 300, 600), level, 0.03) << level;
+  }
+}
+
+TEST(Intervals, WidenWithTheStepAndTheChannelsScale) {
+  const auto r = normal_residuals(2000, 4, 2);
+  const auto i = calibrate(r, 0.8, 0, 2000);
+  EXPECT_NEAR(i.high[0], 1.2816, 0.15);         // 90 % quantile of the standard normal
+  EXPECT_NEAR(i.low[1], -2 * 1.2816, 0.3);      // channel 2 is twice as wide
+  EXPECT_NEAR(i.high[3 * 2], 2 * 1.2816, 0.3);  // step 4: sqrt(4)
+}
+
+TEST(Intervals, FewOriginsBorrowFromNeighbouringSteps) {
+  const auto r = normal_residuals(4, 48, 1);
+  const auto i = calibrate(r, 0.95, 0, 4);
+  EXPECT_GT(coverage(r, i, 0, 4), 0.9);
+  EXPECT_LT(i.low[24], 0);
+  EXPECT_GT(i.high[24], 0);
+}
+
+TEST(Intervals, ASingleResidualIsItsOwnInterval) {
+  const Residuals r{1, 1, 1, {0.5}};
+  const auto i = calibrate(r, 0.8, 0, 1);
+  EXPECT_EQ(i.low[0], 0.5);
+  EXPECT_EQ(i.high[0], 0.5);
+}
+
+}  // namespace
+}  // namespace longwave
