@@ -18,11 +18,11 @@ namespace {
 
 constexpr std::int64_t kMaxTrainRows = 20000;  // the newest; more would spend the budget on the distant past
 constexpr std::int64_t kMaxOrigins = 200;
-constexpr std::int64_t kMinWindows = 8;        // of training, in the backtest
+constexpr std::int64_t kMinWindows = 8;  // of training, in the backtest
 constexpr std::int64_t kMaxLookback = 1024;
-constexpr std::int64_t kSeasonRows = 4096;     // searched for a season
+constexpr std::int64_t kSeasonRows = 4096;  // searched for a season
 constexpr std::int64_t kBatch = 32;
-constexpr double kRefitShare = 0.4;            // of the budget is kept for the refit
+constexpr double kRefitShare = 0.4;  // of the budget is kept for the refit
 const std::vector<std::string> kNaive{"naive-last", "seasonal-naive", "mean"};
 
 class Clock {
@@ -54,8 +54,8 @@ Plan make_plan(const UserSeries& series, std::int64_t season, const AutoForecast
   const auto needed = plan.lookback + 3 * h + kMinWindows - 1;
   check(n >= needed, "too few rows: ", n, " rows are not enough for lookback ", plan.lookback, " + horizon ", h,
         " with a backtest (", needed, " needed); the longest horizon that fits is ",
-        std::max<std::int64_t>(0, (n - std::min(plan.lookback, n / 3) - kMinWindows + 1) / 3),
-        " with lookback ", std::min(plan.lookback, n / 3));
+        std::max<std::int64_t>(0, (n - std::min(plan.lookback, n / 3) - kMinWindows + 1) / 3), " with lookback ",
+        std::min(plan.lookback, n / 3));
   const auto spare = n - needed;
   const auto test = h + std::min(spare / 3, std::max<std::int64_t>(0, n / 5 - h));
   const auto val = h + std::min(spare / 3, std::max<std::int64_t>(0, n / 8 - h));
@@ -136,8 +136,7 @@ std::vector<float> predict(const RunResult& run, const std::vector<std::int64_t>
   std::vector<float> all;
   Batch batch;
   for (std::size_t i = 0; i < windows.size(); i += kBatch) {
-    const std::vector<std::int64_t> some(windows.begin() + i,
-                                         windows.begin() + std::min(windows.size(), i + kBatch));
+    const std::vector<std::int64_t> some(windows.begin() + i, windows.begin() + std::min(windows.size(), i + kBatch));
     run.task->gather(Split::test, some, batch);
     const auto out = run.model->forward(forecast_input(batch)).forecast.contiguous();
     all.insert(all.end(), out.data_ptr<float>(), out.data_ptr<float>() + out.numel());
@@ -315,9 +314,9 @@ AutoForecast auto_forecast(const UserSeries& all, const AutoForecastOptions& opt
     return result;
   }
   const auto plan = make_plan(series, find_season(series, options.horizon), options);
-  const auto data = make_data(
-      series, {plan.train_from, plan.val_from, plan.val_from, plan.test_from, plan.test_from, series.rows},
-      plan.lookback, options.horizon);
+  const auto data =
+      make_data(series, {plan.train_from, plan.val_from, plan.val_from, plan.test_from, plan.test_from, series.rows},
+                plan.lookback, options.horizon);
   result.lookback = plan.lookback;
   result.season = plan.season;
   result.backtest_rows = series.rows - plan.test_from;
@@ -348,8 +347,8 @@ AutoForecast auto_forecast(const UserSeries& all, const AutoForecastOptions& opt
   result.beats_naive = !result.candidates.front().naive;
   add_intervals(result, best_residuals);
   say("refitting " + result.chosen + " on all rows");
-  result.forecast = refit(series, plan, result.candidates.front(), options,
-                          std::max(2.0, options.budget_seconds - clock.seconds()));
+  result.forecast =
+      refit(series, plan, result.candidates.front(), options, std::max(2.0, options.budget_seconds - clock.seconds()));
   put_constants_back(result, all, kept, options.horizon);
   result.seconds = clock.seconds();
   return result;

@@ -11,25 +11,25 @@ namespace longwave {
 
 /// Several series of one clock, complete (no missing value), oldest row first.
 struct UserSeries {
-  std::vector<std::string> names;    // [channels]
-  std::vector<double> values;        // [rows, channels] row-major, in the user's units
-  std::vector<float> marks;          // [rows + horizon, time_features] calendar features, known ahead
+  std::vector<std::string> names;  // [channels]
+  std::vector<double> values;      // [rows, channels] row-major, in the user's units
+  std::vector<float> marks;        // [rows + horizon, time_features] calendar features, known ahead
   std::int64_t rows = 0, time_features = 0;
-  std::int64_t season = 0;           // steps of the season that the clock suggests (24 for hours); 0: none
+  std::int64_t season = 0;  // steps of the season that the clock suggests (24 for hours); 0: none
 };
 
 struct AutoForecastOptions {
   std::int64_t horizon = 0;
-  std::int64_t lookback = 0;             // 0: chosen from horizon, season and number of rows
-  std::vector<std::string> candidates;   // registered models; empty: naive ones, linear ones and SAMoVAR
-  double budget_seconds = 60;            // of everything; candidates that do not fit in are left out and named
+  std::int64_t lookback = 0;            // 0: chosen from horizon, season and number of rows
+  std::vector<std::string> candidates;  // registered models; empty: naive ones, linear ones and SAMoVAR
+  double budget_seconds = 60;           // of everything; candidates that do not fit in are left out and named
   std::int64_t seed = 2024;
   std::function<void(const std::string&)> say;  // progress, one line a call; may be empty
 };
 
 /// One candidate on the rolling backtest.
 struct CandidateScore {
-  std::string model;       // registered name
+  std::string model;         // registered name
   double mae = 0, rmse = 0;  // of standardised values, over all origins, steps and series
   std::int64_t epochs = 0;   // epoch of the best validation score; 0: nothing to train
   double seconds = 0;
@@ -42,10 +42,11 @@ struct AutoForecast {
   std::int64_t origins = 0, backtest_rows = 0, train_rows = 0;
   std::vector<CandidateScore> candidates;  // best first, left out last
   std::string chosen;
-  bool beats_naive = false;  // a trained model has the lowest backtest error
+  bool beats_naive = false;          // a trained model has the lowest backtest error
   std::vector<double> forecast;      // [horizon, channels] in the user's units
   Intervals interval80, interval95;  // offsets in the user's units, from all origins
-  double coverage80 = 0, coverage95 = 0;  // on the newer half of the origins, calibrated on the older half; NaN: one origin
+  double coverage80 = 0,
+         coverage95 = 0;  // on the newer half of the origins, calibrated on the older half; NaN: one origin
   double seconds = 0;
 };
 

@@ -1,0 +1,192 @@
+#include "longwave/cli/forecast_output.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "longwave/report/chart.h"
+#include "longwave/report/stack.h"
+
+namespace longwave {
+namespace {
+
+constexpr std::size_t kMaxPictures = 8;
+constexpr double kWidth = 760, kHeight = 280;
+
+struct Value {
+  double middle, low80, high80, low95, high95;
+};
+
+Value value_at(const AutoForecast& r, std::size_t channels, std::size_t step, std::size_t channel) {
+  const auto i = step * channels + channel;
+  const auto y = r.forecast[i];
+  return {y, y + r.interval80.low[i], y + r.interval80.high[i], y + r.interval95.low[i], y + r.interval95.high[i]};
+}
+
+/// A cell that any CSV reader takes back as it was.
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\r\n;\t") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+std::vector<std::pair<double, std::string>> date_ticks(const UserFile& file, std::int64_t from) {
+  const auto rows = file.series.rows, end = rows + std::ssize(file.future);
+  const auto label = [&](std::int64_t t) { return t < rows ? file.past[t] : file.future[t - rows]; };
+  constexpr int kTicks = 4;
+  std::vector<std::pair<double, std::string>> ticks;
+  for (int i = 0; i <= kTicks; ++i) {
+    const auto t = from + (end - 1 - from) * i / kTicks;
+    ticks.emplace_back(static_cast<double>(t), label(t));
+  }
+  return ticks;
+}
+
+std::string draw_series(const UserFile& file, const AutoForecast& result, std::size_t channel) {
+  const auto channels = file.series.names.size();
+  const auto rows = file.series.rows, horizon = std::ssize(file.future);
+  const auto from = std::max<std::int64_t>(0, rows - std::max<std::int64_t>(3 * horizon, 48));
+  Line past{"observed", {}, {}, 7, false}, future{"forecast", {}, {}, 0, false};
+  Band wide{"95 %", {}, {}, {}, 0, 0.15}, narrow{"80 %", {}, {}, {}, 0, 0.25};
+  for (auto t = from; t < rows; ++t) {
+    past.x.push_back(static_cast<double>(t));
+    past.y.push_back(file.series.values[t * channels + channel]);
+  }
+  for (std::int64_t step = 0; step < horizon; ++step) {
+    const auto v = value_at(result, channels, step, channel);
+    const auto x = static_cast<double>(rows + step);
+    future.x.push_back(x);
+    future.y.push_back(v.middle);
+    for (auto& [band, low, high] : {std::tuple{&wide, v.low95, v.high95}, std::tuple{&narrow, v.low80, v.high80}}) {
+      band->x.push_back(x);
+      band->low.push_back(low);
+      band->high.push_back(high);
+    }
+  }
+  Chart chart;
+  chart.title = file.series.names[channel];
+  chart.description = fmt::format("The last {} observed values of {} and the next {}, forecast by {}", rows - from,
+                                  file.series.names[channel], horizon, find_forecaster(result.chosen).title);
+  chart.width = kWidth;
+  chart.height = kHeight;
+  chart.x.ticks = date_ticks(file, from);
+  chart.bands = {wide, narrow};
+  chart.lines = {past, future};
+  chart.references = {{"", static_cast<double>(rows) - 0.5, true}};
+  return draw(chart, SvgUse::page);
+}
+
+std::string percent(double share) { return std::isnan(share) ? "unknown" : fmt::format("{:.0f} %", 100 * share); }
+
+std::string verdict(const AutoForecast& r) {
+  const auto best_naive = std::find_if(r.candidates.begin(), r.candidates.end(),
+                                       [](const auto& c) { return c.naive && c.left_out.empty(); });
+  if (r.candidates.empty()) return "Every series is constant and is forecast as itself.";
+  const auto& best = r.candidates.front();
+  const auto title = find_forecaster(best.model).title;
+  if (!r.beats_naive)
+    return fmt::format("Nothing beats the naive forecast: no trained model had a lower backtest error than '{}'.",
+                       title);
+  return fmt::format("{} has a {:.1f} % lower backtest error than the best naive forecast ({}).", title,
+                     100 * (1 - best.mae / best_naive->mae), find_forecaster(best_naive->model).title);
+}
+
+std::string candidate_lines(const AutoForecast& r) {
+  auto text = fmt::format("  {:<18}{:>9}{:>9}{:>8}{:>9}\n", "candidate", "MAE", "RMSE", "epochs", "seconds");
+  for (const auto& c : r.candidates) {
+    const auto title = find_forecaster(c.model).title;
+    if (c.left_out.empty())
+      text += fmt::format("{} {:<18}{:>9.4f}{:>9.4f}{:>8}{:>9.1f}\n", c.model == r.chosen ? ">" : " ", title, c.mae,
+                          c.rmse, c.epochs, c.seconds);
+    else
+      text += fmt::format("  {:<18}{}\n", title, c.left_out);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string forecast_csv(const UserFile& file, const AutoForecast& result) {
+  const auto channels = file.series.names.size();
+  auto text = quoted(file.date_name);
+  for (const auto& name : file.series.names)
+    for (const char* end : {"", "_lo80", "_hi80", "_lo95", "_hi95"}) text += "," + quoted(name + end);
+  for (std::size_t step = 0; step < file.future.size(); ++step) {
+    text += "\n" + quoted(file.future[step]);
+    for (std::size_t c = 0; c < channels; ++c) {
+      const auto v = value_at(result, channels, step, c);
+      text += fmt::format(",{:.8g},{:.8g},{:.8g},{:.8g},{:.8g}", v.middle, v.low80, v.high80, v.low95, v.high95);
+    }
+  }
+  return text + "\n";
+}
+
+Json forecast_json(const UserFile& file, const AutoForecast& r) {
+  const auto number = [](double v) { return std::isnan(v) ? Json(nullptr) : Json(v); };
+  Json json{{"rows", file.series.rows},
+            {"frequency", file.frequency},
+            {"filled_cells", file.filled},
+            {"gaps", file.gaps},
+            {"ignored_columns", file.text_columns},
+            {"season", r.season},
+            {"lookback", r.lookback},
+            {"horizon", file.future.size()},
+            {"chosen", r.chosen},
+            {"beats_naive", r.beats_naive},
+            {"backtest", {{"rows", r.backtest_rows}, {"origins", r.origins}, {"train_rows", r.train_rows}}},
+            {"coverage", {{"80", number(r.coverage80)}, {"95", number(r.coverage95)}}},
+            {"seconds", r.seconds}};
+  json["candidates"] = Json::array();
+  for (const auto& c : r.candidates)
+    json["candidates"].push_back(c.left_out.empty() ? Json{{"model", c.model},
+                                                           {"mae", c.mae},
+                                                           {"rmse", c.rmse},
+                                                           {"epochs", c.epochs},
+                                                           {"seconds", c.seconds},
+                                                           {"naive", c.naive}}
+                                                    : Json{{"model", c.model}, {"left_out", c.left_out}});
+  const auto channels = file.series.names.size();
+  json["dates"] = file.future;
+  for (std::size_t c = 0; c < channels; ++c)
+    for (std::size_t step = 0; step < file.future.size(); ++step) {
+      const auto v = value_at(r, channels, step, c);
+      auto& series = json["series"][file.series.names[c]];
+      series["forecast"].push_back(v.middle);
+      series["lo80"].push_back(v.low80);
+      series["hi80"].push_back(v.high80);
+      series["lo95"].push_back(v.low95);
+      series["hi95"].push_back(v.high95);
+    }
+  return json;
+}
+
+std::string forecast_svg(const UserFile& file, const AutoForecast& result) {
+  std::vector<std::string> pictures;
+  for (std::size_t c = 0; c < std::min(file.series.names.size(), kMaxPictures); ++c)
+    pictures.push_back(draw_series(file, result, c));
+  return stack_pictures(pictures, kWidth, kHeight, "Forecast by " + find_forecaster(result.chosen).title);
+}
+
+std::string forecast_summary(const UserFile& file, const AutoForecast& r, const std::string& name) {
+  auto text = fmt::format("{}: {} rows, {} series{}{}\n", name, file.series.rows, file.series.names.size(),
+                          file.frequency.empty() ? ", no dates" : ", " + file.frequency,
+                          r.season > 1 ? fmt::format(", season of {} steps", r.season) : ", no season found");
+  if (!file.text_columns.empty()) text += "left out, not numeric: " + join(file.text_columns) + "\n";
+  if (file.filled) text += fmt::format("{} missing cells filled\n", file.filled);
+  if (file.gaps)
+    text += fmt::format("{} steps between dates are of another length; rows are taken as evenly spaced\n", file.gaps);
+  if (r.origins)
+    text += fmt::format(
+        "backtest: {} origins in the newest {} rows, trained on {} rows before; errors in units of each series' "
+        "standard deviation\n\n{}\n",
+        r.origins, r.backtest_rows, r.train_rows, candidate_lines(r));
+  text += verdict(r) + "\n";
+  if (r.origins)
+    text += fmt::format("Intervals: the 80 % ones held {} and the 95 % ones {} of the newer half of the backtest.\n",
+                        percent(r.coverage80), percent(r.coverage95));
+  return text;
+}
+
+}  // namespace longwave

@@ -1,0 +1,91 @@
+#include "longwave/cli/user_series.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "longwave/base/check.h"
+#include "longwave/base/suggest.h"
+#include "longwave/io/missing.h"
+
+namespace longwave {
+namespace {
+
+constexpr const char* kCalendar = "h";
+
+void keep_columns(CsvTable& table, const std::vector<std::string>& targets) {
+  if (targets.empty()) return;
+  std::vector<std::int64_t> kept;
+  for (const auto& target : targets) {
+    const auto found = std::find(table.columns.begin(), table.columns.end(), target);
+    check(found != table.columns.end(), table.path, ": no numeric column '", target, "'",
+          suggestion(target, table.columns));
+    kept.push_back(found - table.columns.begin());
+  }
+  std::vector<double> values;
+  for (std::int64_t row = 0; row < table.rows; ++row)
+    for (const auto column : kept) values.push_back(table.values[row * table.width() + column]);
+  table.values = std::move(values);
+  table.columns = targets;
+}
+
+/// Under "error" the first missing cell of the kept columns is named.
+void refuse_missing(const CsvTable& table) {
+  for (std::size_t i = 0; i < table.values.size(); ++i)
+    check(!std::isnan(table.values[i]), table.path, ":", table.line_of(static_cast<std::int64_t>(i) / table.width()),
+          ": column ", table.columns[i % table.columns.size()],
+          " is missing; fill it in, or pass --missing interpolate or --missing forward");
+}
+
+void add_dates(UserFile& file, const CsvTable& table, std::int64_t horizon) {
+  const auto axis = read_dates(table);
+  check(axis.frequency.unit != Frequency::Unit::none, table.path, ": the dates of ", table.rows,
+        " rows give no frequency; expected at least two rows");
+  file.past = table.dates;
+  file.future = axis.continued(horizon);
+  file.date_name = table.date_name;
+  file.frequency = axis.frequency.name();
+  file.gaps = axis.frequency.irregular;
+  for (const auto instant : axis.instants) append_calendar(instant, kCalendar, file.series.marks);
+  for (std::int64_t i = 1; i <= horizon; ++i)
+    append_calendar(axis.frequency.advance(axis.instants.back(), i), kCalendar, file.series.marks);
+  const auto seasons = axis.frequency.seasons();
+  file.series.season = seasons.empty() ? 0 : seasons.front();
+}
+
+void number_rows(UserFile& file, std::int64_t rows, std::int64_t horizon) {
+  file.date_name = "step";
+  for (std::int64_t i = 1; i <= rows; ++i) file.past.push_back(std::to_string(i));
+  for (std::int64_t i = rows + 1; i <= rows + horizon; ++i) file.future.push_back(std::to_string(i));
+  file.series.marks.assign((rows + horizon) * calendar_width(kCalendar), 0.f);
+}
+
+}  // namespace
+
+UserFile read_user_file(const std::filesystem::path& path, const std::vector<std::string>& targets,
+                        const std::string& missing, std::int64_t horizon) {
+  CsvOptions options;
+  options.missing = CsvOptions::Missing::keep;
+  options.text = CsvOptions::Text::skip;
+  auto table = read_csv(path, options);
+  check(!table.columns.empty(), table.path, ": no numeric column; expected at least one series of numbers");
+  keep_columns(table, targets);
+  UserFile file;
+  if (missing == "error") {
+    refuse_missing(table);
+  } else {
+    file.filled = std::count_if(table.values.begin(), table.values.end(), [](double v) { return std::isnan(v); });
+    fill_missing(table, missing);
+  }
+  file.text_columns = table.text_columns;
+  file.series.names = table.columns;
+  file.series.values = table.values;
+  file.series.rows = table.rows;
+  file.series.time_features = calendar_width(kCalendar);
+  if (table.dates.empty())
+    number_rows(file, table.rows, horizon);
+  else
+    add_dates(file, table, horizon);
+  return file;
+}
+
+}  // namespace longwave
