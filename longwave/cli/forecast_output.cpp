@@ -32,14 +32,20 @@ std::string quoted(const std::string& text) {
   return out + "\"";
 }
 
+/// Dates without a clock that always says midnight.
+std::string without_midnight(const std::string& date) {
+  for (const std::string_view midnight : {" 00:00:00", " 00:00", " 0:00", "T00:00:00"})
+    if (date.ends_with(midnight)) return date.substr(0, date.size() - midnight.size());
+  return date;
+}
+
 std::vector<std::pair<double, std::string>> date_ticks(const UserFile& file, std::int64_t from) {
-  const auto rows = file.series.rows, end = rows + std::ssize(file.future);
-  const auto label = [&](std::int64_t t) { return t < rows ? file.past[t] : file.future[t - rows]; };
-  constexpr int kTicks = 4;
+  const auto rows = file.series.rows, span = rows + std::ssize(file.future) - from;
+  constexpr int kTicks = 4;  // in the middle of each quarter, so that no label sticks out
   std::vector<std::pair<double, std::string>> ticks;
-  for (int i = 0; i <= kTicks; ++i) {
-    const auto t = from + (end - 1 - from) * i / kTicks;
-    ticks.emplace_back(static_cast<double>(t), label(t));
+  for (int i = 0; i < kTicks; ++i) {
+    const auto t = from + span * (2 * i + 1) / (2 * kTicks);
+    ticks.emplace_back(static_cast<double>(t), without_midnight(t < rows ? file.past[t] : file.future[t - rows]));
   }
   return ticks;
 }
@@ -54,8 +60,9 @@ std::string draw_series(const UserFile& file, const AutoForecast& result, std::s
     past.x.push_back(static_cast<double>(t));
     past.y.push_back(file.series.values[t * channels + channel]);
   }
-  for (std::int64_t step = 0; step < horizon; ++step) {
-    const auto v = value_at(result, channels, step, channel);
+  for (std::int64_t step = -1; step < horizon; ++step) {  // from the last known value, which is certain
+    const auto known = past.y.back();
+    const auto v = step < 0 ? Value{known, known, known, known, known} : value_at(result, channels, step, channel);
     const auto x = static_cast<double>(rows + step);
     future.x.push_back(x);
     future.y.push_back(v.middle);
@@ -74,7 +81,7 @@ std::string draw_series(const UserFile& file, const AutoForecast& result, std::s
   chart.x.ticks = date_ticks(file, from);
   chart.bands = {wide, narrow};
   chart.lines = {past, future};
-  chart.references = {{"", static_cast<double>(rows) - 0.5, true}};
+  chart.references = {{"", static_cast<double>(rows) - 1, true}};
   return draw(chart, SvgUse::page);
 }
 

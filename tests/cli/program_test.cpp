@@ -1,32 +1,20 @@
 // Runs the built program: exit codes and messages.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/support/program.h"
+
 namespace {
 
-struct Outcome {
-  int code;
-  std::string out;  // standard output and error together
-};
+using longwave::testing::Outcome;
 
-Outcome run(const std::string& arguments) {
-  FILE* pipe = popen((std::string(LONGWAVE_PROGRAM) + " " + arguments + " 2>&1").c_str(), "r");
-  Outcome outcome{-1, ""};
-  std::array<char, 4096> buffer;
-  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.out.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
-}
+Outcome run(const std::string& arguments) { return longwave::testing::run_program(arguments); }
 
 const std::string kGolden = LONGWAVE_SOURCE_DIR "/tests/golden/";
 
