@@ -1,8 +1,8 @@
 // Times a training step (forward, backward, clip, AdamW) of one forecaster, as the trainer does it.
 //
 // usage: train_step MODEL LOOKBACK HORIZON CHANNELS BATCH STEPS [field=value ...]
-// Prints one JSON line: seconds of every step, peak resident memory in MiB. Process settings (threads, instruction sets,
-// malloc) come from the environment; train_steps.py sets the same for both sides.
+// Prints one JSON line: seconds of every step, peak resident memory in MiB. Process settings (threads, instruction
+// sets, malloc) come from the environment; train_steps.py sets the same for both sides.
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
