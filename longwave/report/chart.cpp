@@ -45,7 +45,9 @@ Scale make_scale(const Axis& axis, Range range, int wanted, bool snug) {
   if (!(range.low <= range.high)) range = axis.logarithmic ? Range{1, 10} : Range{0, 1};
   Scale scale;
   scale.logarithmic = axis.logarithmic;
-  scale.ticks = axis.logarithmic ? log_ticks(range.low, range.high) : linear_ticks(range.low, range.high, wanted);
+  scale.ticks = !axis.logarithmic                    ? linear_ticks(range.low, range.high, wanted)
+                : axis.style == NumberStyle::seconds ? time_ticks(range.low, range.high)
+                                                     : log_ticks(range.low, range.high);
   scale.low = axis.low.value_or(scale.ticks.front());
   scale.high = axis.high.value_or(scale.ticks.back());
   if (snug && range.low < range.high) {
@@ -107,7 +109,7 @@ class Drawing {
     legend();
     scales();
     axes();
-    svg_.open_clip(x_.from, y_.to - 1, x_.to - x_.from, y_.from - y_.to + 2);
+    svg_.open_clip(x_.from - 4, y_.to - 4, x_.to - x_.from + 8, y_.from - y_.to + 8);  // whole points at the edge
     for (const auto& band : chart_.bands) draw_band(band);
     for (const auto& line : chart_.lines) draw_line(line);
     svg_.close_clip();
@@ -227,10 +229,11 @@ class Drawing {
       return;
     }
     svg_.line(x_.from, at, x_.to, at, "soft", kDash);
+    taken_.push_back({x_.from, at - 1, x_.to, at + 1});
     for (const auto& [x, y] :
          {std::pair{x_.to - width - 4, at - 6.0}, {x_.from + 6, at - 6.0}, {x_.to - width - 4, at + 16.0}}) {
       const Box box{x, y - kFont, x + width, y + 3};
-      if (!free(box)) continue;
+      if (overlaps(box) > 0) continue;
       svg_.text(x, y, reference.label, "start", "soft");
       taken_.push_back(box);
       return;
@@ -259,19 +262,22 @@ class Drawing {
                                                 {x - 8 - width, y - 10}, {x - 8 - width, y + 10 + kFont},
                                                 {x - width / 2, y - 26}, {x - width / 2, y + 26 + kFont}};
     auto best = places[0];
+    auto fewest = std::numeric_limits<std::ptrdiff_t>::max();
     for (const auto& place : places) {
       const Box box{place.first, place.second - kFont, place.first + width, place.second + 3};
-      if (!free(box) || box.left < x_.from || box.right > chart_.width || box.top < y_.to - 8 || box.bottom > y_.from)
-        continue;
+      if (box.left < x_.from || box.right > chart_.width - 2 || box.top < y_.to - 8 || box.bottom > y_.from) continue;
+      const auto hidden = overlaps(box);
+      if (hidden >= fewest) continue;
       best = place;
-      break;
+      fewest = hidden;
     }
     taken_.push_back({best.first, best.second - kFont, best.first + width, best.second + 3});
     svg_.text(best.first, best.second, dot.label);
   }
 
-  bool free(const Box& box) const {
-    return std::none_of(taken_.begin(), taken_.end(), [&](const Box& other) { return other.overlaps(box); });
+  /// How many of the words, points and lines across a box would hide.
+  std::ptrdiff_t overlaps(const Box& box) const {
+    return std::count_if(taken_.begin(), taken_.end(), [&](const Box& other) { return other.overlaps(box); });
   }
 
   static std::string dash(const Line& line) { return line.dashed ? "stroke-dasharray=\"6 4\"" : ""; }

@@ -11,14 +11,14 @@ constexpr const char* kStyle = R"(
 @media(prefers-color-scheme:dark){:root{--text:#e6e8eb;--dim:#a3abb5;--back:#16191d;--line:#3a4048;--shade:#1e2227;--best:#4fd3a5}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--back);color:var(--text);font:16px/1.5 system-ui,'DejaVu Sans',Arial,sans-serif}
-main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+main{max-width:76rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:1.7rem;line-height:1.2;margin:.5rem 0 1rem}
 h2{font-size:1.25rem;margin:2.2rem 0 .6rem;padding-top:1rem;border-top:1px solid var(--line)}
 p{max-width:46rem;margin:.5rem 0;overflow-wrap:anywhere}
 .note,figcaption{color:var(--dim);font-size:.9rem}
 .scroll{overflow-x:auto;margin:.8rem 0;border:1px solid var(--line);border-radius:6px;max-width:100%;width:fit-content}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
-th,td{padding:.32rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
+th,td{padding:.32rem .55rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
 thead th{background:var(--shade);font-weight:600}
 th.left,td.left{text-align:left}
 th.group{text-align:center}

@@ -39,6 +39,7 @@ constexpr std::array<Unit, 4> kSeconds{{{1, " s"}, {1e-3, " ms"}, {1e-6, " us"},
 
 std::string clock_time(double seconds) {
   const auto whole = static_cast<long>(std::lround(seconds));
+  if (whole >= 3600 && whole % 3600 < 60) return fmt::format("{} h", whole / 3600);
   if (whole >= 3600) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
   return whole % 60 == 0 ? fmt::format("{} min", whole / 60) : fmt::format("{} min {} s", whole / 60, whole % 60);
 }
@@ -71,6 +72,18 @@ std::vector<double> log_ticks(double low, double high) {
   while (ticks.size() > 2 && ticks[1] <= low) ticks.erase(ticks.begin());
   while (ticks.size() > 2 && ticks[ticks.size() - 2] >= high) ticks.pop_back();
   return ticks;
+}
+
+std::vector<double> time_ticks(double low, double high) {
+  std::vector<double> all;
+  for (int e = -9; e <= 1; ++e) all.push_back(std::pow(10, e));
+  for (double t : {60.0, 600.0, 3600.0, 36000.0, 360000.0, 3600000.0}) all.push_back(t);
+  std::vector<double> ticks;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool below = i + 1 < all.size() && all[i + 1] <= low, above = i > 0 && all[i - 1] >= high;
+    if (!below && !above) ticks.push_back(all[i]);
+  }
+  return ticks.size() < 2 ? log_ticks(low, high) : ticks;
 }
 
 std::vector<std::string> tick_labels(const std::vector<double>& ticks, NumberStyle style) {

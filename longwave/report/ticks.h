@@ -12,6 +12,9 @@ std::vector<double> linear_ticks(double low, double high, int wanted);
 /// Powers of ten, with 2 and 5 between them where the range is short. `low` must be positive.
 std::vector<double> log_ticks(double low, double high);
 
+/// Times on a logarithmic axis, in seconds: powers of ten up to 10 s, then 1 min, 10 min, 1 h, 10 h, ...
+std::vector<double> time_ticks(double low, double high);
+
 /// How the numbers of an axis are written.
 enum class NumberStyle { plain, si, seconds, bytes };
 

@@ -35,7 +35,7 @@ std::vector<SampleForecast> sample_forecasts(Forecaster& model, const Task& task
     task.gather(split, {index}, batch);
     const auto forecast = model.forward(forecast_input(batch)).forecast[0];
     const auto x = batch.tensors.at("x")[0], y = batch.tensors.at("y")[0];
-    const auto history = std::min(x.size(0), std::max<std::int64_t>(2 * y.size(0), 24));
+    const auto history = std::min(x.size(0), std::max<std::int64_t>(2 * y.size(0), 10));
     samples.push_back({channel, column(x, x.size(1) - 1, history), column(y, y.size(1) - 1, y.size(0)),
                        column(forecast, forecast.size(1) - 1, forecast.size(0))});
   }

@@ -93,6 +93,21 @@ TEST(Ticks, AreRoundAndCoverTheData) {
   EXPECT_EQ(tick_labels({1e3, 2e6}, NumberStyle::si), (std::vector<std::string>{"1 k", "2 M"}));
 }
 
+TEST(Ticks, OfTimesAreRoundInMinutesAndHours) {
+  EXPECT_EQ(time_ticks(4, 1000), (std::vector<double>{1, 10, 60, 600, 3600}));
+  EXPECT_EQ(tick_labels(time_ticks(4, 1000), NumberStyle::seconds),
+            (std::vector<std::string>{"1 s", "10 s", "1 min", "10 min", "1 h"}));
+}
+
+TEST(Chart, KeepsTheWordsOfAPointInsideThePicture) {
+  Chart chart;
+  chart.dots = {{"", 0, 0}, {"A-LONG-NAME", 1, 1}, {"", 1, 0.9}};
+  const auto svg = draw(chart);
+  const auto words = svg.find(">A-LONG-NAME<");
+  const auto x = std::stod(svg.substr(svg.rfind("x=\"", words) + 3));
+  EXPECT_LE(x + text_width("A-LONG-NAME") * 13, chart.width);
+}
+
 TEST(Numbers, ReadLikeAPersonWouldSayThem) {
   EXPECT_EQ(format_number(98496, NumberStyle::si), "98.5 k");
   EXPECT_EQ(format_number(0.0123, NumberStyle::seconds), "12.3 ms");
