@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/record_function.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -44,6 +45,12 @@ double transform(Inputs in, bool real, double points) {
 /// longwave::mlp(x [.., d_in], norm_weight, w1 [d_hidden, d_in], b1, w2 [d_out, d_hidden], ...)
 double mlp(Inputs in) { return 2 * numel(in[0]) / size(in[0], -1) * (numel(in[2]) + numel(in[4])); }
 
+/// longwave::causal_linear_attention(q [b, t, h, e], ...): two products with each earlier step, or an update of the e x
+/// e state and one product with it, whichever is cheaper.
+double causal_linear_attention(Inputs in) {
+  return numel(in[0]) * std::min(2 * (size(in[0], 1) + 1), 4 * size(in[0], 3));
+}
+
 double nothing(Inputs) { return 0; }
 
 const std::map<std::string, double (*)(Inputs)>& formulas() {
@@ -60,6 +67,8 @@ const std::map<std::string, double (*)(Inputs)>& formulas() {
       {"aten::_fft_c2c", [](Inputs in) { return transform(in, false, size(in[0], in[1].toIntVector().back())); }},
       {"aten::_fft_c2r", [](Inputs in) { return transform(in, true, static_cast<double>(in[3].toInt())); }},
       {"longwave::mlp", mlp},
+      {"longwave::causal_linear_attention", causal_linear_attention},
+      {"longwave::rms_norm", nothing},
       {"longwave::dropout", nothing},
   };
   return table;

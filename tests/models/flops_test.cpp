@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "longwave/models/forecaster.h"
+#include "longwave/ops/causal_linear_attention.h"
 
 namespace longwave {
 namespace {
@@ -67,6 +68,13 @@ TEST(Flops, OfDLinearAreTwoLinearMaps) {
   if (!forecasters().count("dlinear")) GTEST_SKIP() << "dlinear is not built in";
   EXPECT_EQ(of_model("dlinear", {.lookback = 96, .horizon = 24, .channels = 7, .targets = 7, .label = 48}).flops,
             2.0 * 96 * 24 * 7 * 2);
+}
+
+TEST(Flops, OfCausalAttentionInItsCheaperForm) {
+  const auto few = at::ones({2, 3, 4, 8}), many = at::ones({2, 100, 4, 8});
+  const auto of = [](const at::Tensor& q) { return count_flops([&] { ops::causal_linear_attention(q, q, q); }).flops; };
+  EXPECT_EQ(of(few), 2 * 4 * (1 + 2 + 3) * (4.0 * 8));  // 6 pairs of steps, two products of 8 each
+  EXPECT_EQ(of(many), 2 * 4 * 100 * (4.0 * 8 * 8));     // a state of 8 x 8, updated and read at each step
 }
 
 TEST(Flops, EveryOperatorOfEveryForecasterHasAFormula) {
