@@ -28,7 +28,8 @@ HWY_INLINE hn::Vec<D> dropout_factors(D tag, const DropoutMask& mask, std::int64
   const hn::RebindToUnsigned<D> bits;
   const auto low = static_cast<std::uint32_t>(index);
   const auto high = static_cast<std::uint32_t>(static_cast<std::uint64_t>(index) >> 32);
-  const auto indices = hn::Iota(bits, low);
+  // Not Iota(bits, low): Highway 1.0 writes a variable start lane by lane through memory.
+  const auto indices = hn::Add(hn::Iota(bits, 0), hn::Set(bits, low));
   const auto carry = hn::IfThenElseZero(hn::Lt(indices, hn::Set(bits, low)), hn::Set(bits, 1u));
   const auto first = mix(hn::Xor(indices, hn::Set(bits, mask.key_low)));
   const auto hash = mix(hn::Add(first, hn::Add(carry, hn::Set(bits, mask.key_high + high))));
