@@ -60,7 +60,7 @@ void define(CLI::App& app) {
   app.add_option("--horizon", options->forecast.horizon, "steps to forecast")->required();
   app.add_option("--targets", options->targets, "columns to forecast (default: all numeric ones)")->delimiter(',');
   app.add_option("--lookback", options->forecast.lookback, "observed steps a forecast is made from (default: chosen)");
-  app.add_option("--model", options->forecast.candidates, "candidates beside the naive ones (see `longwave models`)")
+  app.add_option("--model", options->forecast.candidates, "candidates beside the naive ones, such as dlinear,patchtst (docs/models)")
       ->delimiter(',');
   app.add_option("--budget", options->forecast.budget_seconds, "seconds for everything")->capture_default_str();
   app.add_option("--missing", options->missing, "missing values: error, interpolate or forward")->capture_default_str();
