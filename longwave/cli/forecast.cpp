@@ -28,6 +28,17 @@ std::string output_path(const Options& options, const std::string& given, const 
   return stem.stem().string() + ending;
 }
 
+/// Refuses, before any work, a path that cannot be written or that is the input itself.
+void check_output(const std::string& path, const std::string& input) {
+  const std::filesystem::path target(path);
+  const auto folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
+  std::error_code error;
+  check(std::filesystem::is_directory(folder, error), path, ": there is no folder ", folder.string());
+  check(::access(folder.c_str(), W_OK) == 0, path, ": the folder ", folder.string(), " cannot be written");
+  check(!std::filesystem::is_directory(target, error), path, ": is a folder; expected a file name");
+  check(!std::filesystem::equivalent(target, input, error), path, ": is the input; choose another name");
+}
+
 void run(Options options) {
   for (const auto& model : options.forecast.candidates) find_forecaster(model);  // a typing error shows at once
   check(options.forecast.budget_seconds > 0, "--budget is ", options.forecast.budget_seconds,
@@ -35,12 +46,14 @@ void run(Options options) {
   check(options.missing == "error" || options.missing == "interpolate" || options.missing == "forward", "--missing is ",
         options.missing, "; expected error, interpolate or forward");
   check(options.forecast.horizon >= 1, "--horizon is ", options.forecast.horizon, "; expected at least 1");
+  const auto csv = output_path(options, options.out, ".forecast.csv"),
+             svg = output_path(options, options.svg, ".forecast.svg");
+  check(csv != svg, "--out and --svg are both ", csv, "; expected two names");
+  for (const auto& path : {csv, svg}) check_output(path, options.file);
   const auto file = read_user_file(options.file, options.targets, options.missing, options.forecast.horizon);
   if (!options.quiet && !options.json)
     options.forecast.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   const auto result = auto_forecast(file.series, options.forecast);
-  const auto csv = output_path(options, options.out, ".forecast.csv"),
-             svg = output_path(options, options.svg, ".forecast.svg");
   write_file(csv, forecast_csv(file, result));
   write_file(svg, forecast_svg(file, result));
   if (options.json) {
@@ -60,7 +73,8 @@ void define(CLI::App& app) {
   app.add_option("--horizon", options->forecast.horizon, "steps to forecast")->required();
   app.add_option("--targets", options->targets, "columns to forecast (default: all numeric ones)")->delimiter(',');
   app.add_option("--lookback", options->forecast.lookback, "observed steps a forecast is made from (default: chosen)");
-  app.add_option("--model", options->forecast.candidates, "candidates beside the naive ones, such as dlinear,patchtst (docs/models)")
+  app.add_option("--model", options->forecast.candidates,
+                 "candidates beside the naive ones, such as dlinear,patchtst (docs/models)")
       ->delimiter(',');
   app.add_option("--budget", options->forecast.budget_seconds, "seconds for everything")->capture_default_str();
   app.add_option("--missing", options->missing, "missing values: error, interpolate or forward")->capture_default_str();

@@ -85,7 +85,7 @@ std::string draw_series(const UserFile& file, const AutoForecast& result, std::s
   return draw(chart, SvgUse::page);
 }
 
-std::string percent(double share) { return std::isnan(share) ? "unknown" : fmt::format("{:.0f} %", 100 * share); }
+std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
 std::string verdict(const AutoForecast& r) {
   const auto best_naive = std::find_if(r.candidates.begin(), r.candidates.end(),
@@ -93,6 +93,10 @@ std::string verdict(const AutoForecast& r) {
   if (r.candidates.empty()) return "Every series is constant and is forecast as itself.";
   const auto& best = r.candidates.front();
   const auto title = find_forecaster(best.model).title;
+  if (std::none_of(r.candidates.begin(), r.candidates.end(),
+                   [](const auto& c) { return !c.naive && c.left_out.empty(); }))
+    return fmt::format(
+        "No trained model could be tried; this is the best naive forecast, '{}'. --budget gives more time.", title);
   if (!r.beats_naive)
     return fmt::format("Nothing beats the naive forecast: no trained model had a lower backtest error than '{}'.",
                        title);
@@ -101,14 +105,14 @@ std::string verdict(const AutoForecast& r) {
 }
 
 std::string candidate_lines(const AutoForecast& r) {
-  auto text = fmt::format("  {:<18}{:>9}{:>9}{:>8}{:>9}\n", "candidate", "MAE", "RMSE", "epochs", "seconds");
+  auto text = fmt::format("  {:<18} {:>8} {:>8} {:>7} {:>8}\n", "candidate", "MAE", "RMSE", "epochs", "seconds");
   for (const auto& c : r.candidates) {
     const auto title = find_forecaster(c.model).title;
     if (c.left_out.empty())
-      text += fmt::format("{} {:<18}{:>9.4f}{:>9.4f}{:>8}{:>9.1f}\n", c.model == r.chosen ? ">" : " ", title, c.mae,
+      text += fmt::format("{} {:<18} {:>8.4g} {:>8.4g} {:>7} {:>8.1f}\n", c.model == r.chosen ? ">" : " ", title, c.mae,
                           c.rmse, c.epochs, c.seconds);
     else
-      text += fmt::format("  {:<18}{}\n", title, c.left_out);
+      text += fmt::format("  {:<18} left out: {}\n", title, c.left_out);
   }
   return text;
 }
@@ -190,7 +194,9 @@ std::string forecast_summary(const UserFile& file, const AutoForecast& r, const 
         "standard deviation\n\n{}\n",
         r.origins, r.backtest_rows, r.train_rows, candidate_lines(r));
   text += verdict(r) + "\n";
-  if (r.origins)
+  if (r.origins && std::isnan(r.coverage80))
+    text += "Intervals: too few origins to check them.\n";
+  else if (r.origins)
     text += fmt::format("Intervals: the 80 % ones held {} and the 95 % ones {} of the newer half of the backtest.\n",
                         percent(r.coverage80), percent(r.coverage95));
   return text;

@@ -68,6 +68,7 @@ UserFile read_user_file(const std::filesystem::path& path, const std::vector<std
   options.text = CsvOptions::Text::skip;
   auto table = read_csv(path, options);
   check(!table.columns.empty(), table.path, ": no numeric column; expected at least one series of numbers");
+  check(horizon < table.rows, table.path, ": ", table.rows, " rows are too few for a horizon of ", horizon);
   keep_columns(table, targets);
   UserFile file;
   if (missing == "error") {

@@ -38,7 +38,8 @@ double lower_quantile(const std::vector<double>& sorted, double tail) {
 
 Intervals calibrate(const Residuals& residuals, double level, std::int64_t first, std::int64_t last) {
   const double tail = (1 - level) / 2;
-  const auto radius = (kEnough / std::max<std::int64_t>(1, last - first)) / 2;
+  const auto origins = std::max<std::int64_t>(1, last - first);
+  const auto radius = ((kEnough + origins - 1) / origins) / 2;
   Intervals result{level, {}, {}};
   for (std::int64_t step = 0; step < residuals.horizon; ++step)
     for (std::int64_t channel = 0; channel < residuals.channels; ++channel) {

@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "longwave/base/check.h"
 #include "longwave/models/seasonality.h"
@@ -49,13 +51,15 @@ Plan make_plan(const UserSeries& series, std::int64_t season, const AutoForecast
   const auto n = series.rows, h = options.horizon;
   Plan plan{};
   plan.season = season;
-  plan.lookback = options.lookback > 0 ? options.lookback : choose_lookback(n, h, plan.season);
   // Training windows, then one horizon each of validation and backtest at the least.
-  const auto needed = plan.lookback + 3 * h + kMinWindows - 1;
+  const auto rest = 3 * h + kMinWindows - 1;
+  plan.lookback = options.lookback > 0 ? options.lookback
+                                       : std::clamp<std::int64_t>(n - rest, 1, choose_lookback(n, h, plan.season));
+  const auto needed = plan.lookback + rest;
+  const auto longest = (n - plan.lookback - kMinWindows + 1) / 3;
   check(n >= needed, "too few rows: ", n, " rows are not enough for lookback ", plan.lookback, " + horizon ", h,
-        " with a backtest (", needed, " needed); the longest horizon that fits is ",
-        std::max<std::int64_t>(0, (n - std::min(plan.lookback, n / 3) - kMinWindows + 1) / 3), " with lookback ",
-        std::min(plan.lookback, n / 3));
+        " with a backtest; expected at least ", needed,
+        longest > 0 ? "; the longest horizon that fits is " + std::to_string(longest) : "");
   const auto spare = n - needed;
   const auto test = h + std::min(spare / 3, std::max<std::int64_t>(0, n / 5 - h));
   const auto val = h + std::min(spare / 3, std::max<std::int64_t>(0, n / 8 - h));
@@ -72,8 +76,9 @@ void fit_scaler(ForecastData& data, const UserSeries& s, std::int64_t from, std:
     double mean = 0, square = 0;
     for (auto t = from; t < to; ++t) mean += s.values[t * c + j] / (to - from);
     for (auto t = from; t < to; ++t) square += std::pow(s.values[t * c + j] - mean, 2) / (to - from);
+    const double deviation = std::sqrt(square);
     data.mean.push_back(mean);
-    data.std.push_back(square > 0 ? std::sqrt(square) : 1);
+    data.std.push_back(deviation <= 1e-12 * std::abs(mean) ? 1 : deviation);  // less is rounding, not variation
   }
 }
 
@@ -289,8 +294,12 @@ std::int64_t find_season(const UserSeries& s, std::int64_t horizon) {
   const auto c = std::ssize(s.names), rows = std::min(s.rows, kSeasonRows);
   auto* newest = const_cast<double*>(s.values.data()) + (s.rows - rows) * c;  // from_blob takes no const
   const auto periods = detect_period(at::from_blob(newest, {1, rows, c}, at::kDouble)).flatten();
-  const auto detected = std::get<0>(periods.mode()).item<std::int64_t>();
-  const auto season = detected > 1 ? detected : s.season;
+  std::map<std::int64_t, std::int64_t> votes;
+  for (std::int64_t j = 0; j < c; ++j)
+    if (const auto period = periods[j].item<std::int64_t>(); period > 1) ++votes[period];
+  auto season = s.season;  // the clock's own season wins a tie
+  for (const auto& [period, count] : votes)
+    if (count > votes[season]) season = period;
   return season > 1 && season * 2 + 3 * horizon <= s.rows ? season : 0;
 }
 
@@ -331,14 +340,21 @@ AutoForecast auto_forecast(const UserSeries& all, const AutoForecastOptions& opt
       result.candidates.push_back({.model = names[i], .left_out = "no time left in --budget"});
       continue;
     }
-    auto tried = try_candidate(series, plan, data, names[i], options, left / static_cast<double>(names.size() - i));
-    say(fmt::format("{:<16} backtest error {:.4f}  {:.1f} s", names[i], tried.score.mae, tried.score.seconds));
-    result.origins = tried.residuals.origins;
-    if (tried.score.mae < best) {
-      best = tried.score.mae;
-      best_residuals = std::move(tried.residuals);
+    const auto share = left / static_cast<double>(names.size() - i);
+    std::optional<Tried> tried;
+    try {
+      tried = try_candidate(series, plan, data, names[i], options, share);
+    } catch (const UserError& error) {  // one model that does not fit these data is no reason to give up
+      result.candidates.push_back({.model = names[i], .left_out = error.what()});
+      continue;
     }
-    result.candidates.push_back(std::move(tried.score));
+    say(fmt::format("{:<16} backtest error {:.4f}  {:.1f} s", names[i], tried->score.mae, tried->score.seconds));
+    result.origins = tried->residuals.origins;
+    if (tried->score.mae < best) {
+      best = tried->score.mae;
+      best_residuals = std::move(tried->residuals);
+    }
+    result.candidates.push_back(std::move(tried->score));
   }
   std::stable_sort(result.candidates.begin(), result.candidates.end(), [](const auto& a, const auto& b) {
     return std::pair(!a.left_out.empty(), a.mae) < std::pair(!b.left_out.empty(), b.mae);

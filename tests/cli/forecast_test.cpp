@@ -112,6 +112,47 @@ TEST_F(Forecast, AllConstantSeriesAreForecastAsThemselves) {
   EXPECT_NE(text_of("f.csv").find("11,1,1,1,1,1,2,2,2,2,2\n12,1,1,1,1,1,2,2,2,2,2\n"), std::string::npos);
 }
 
+TEST_F(Forecast, TheLongestHorizonThatItNamesFits) {
+  std::string text = "a\n";
+  for (int t = 0; t < 20; ++t) text += std::to_string(t * t % 7) + "\n";
+  const auto file = write("short.csv", text);
+  const auto refused = run_program(forecast(file, "--horizon 10"));
+  EXPECT_EQ(refused.code, 2);
+  const auto at = refused.out.find("fits is ");
+  ASSERT_NE(at, std::string::npos) << refused.out;
+  const auto longest = refused.out.substr(at + 8);
+  const auto fits = run_program(forecast(file, "--model nlinear --horizon " + longest.substr(0, longest.find('\n'))));
+  EXPECT_EQ(fits.code, 0) << fits.out;
+}
+
+TEST_F(Forecast, ASeriesThatStartsConstantDoesNotSpoilTheScale) {
+  RandomStream random{4};
+  std::string text = "a\n";
+  for (int t = 0; t < 300; ++t) text += std::to_string(t < 250 ? 0.1 : 0.1 + 0.01 * random.normal()) + "\n";
+  const auto outcome = run_program(forecast(write("late.csv", text), "--horizon 5 --model nlinear --json"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_LT(nlohmann::json::parse(outcome.out)["candidates"][0]["mae"], 10);
+}
+
+TEST_F(Forecast, OutputPathsAreCheckedBeforeTheWork) {
+  const auto file = write("a.csv", waves(100));
+  const auto before = text_of("a.csv");
+  for (const auto& out : {file, std::string("/nonexistent/f.csv"), folder_.string()}) {
+    const auto outcome = run_program("forecast " + file + " --horizon 4 --quiet --out " + out);
+    EXPECT_EQ(outcome.code, 2) << out;
+    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << outcome.out;
+  }
+  EXPECT_EQ(text_of("a.csv"), before);
+}
+
+TEST_F(Forecast, WithoutTimeToTrainItSaysSo) {
+  const auto outcome =
+      run_program("forecast " + write("a.csv", waves(300)) + " --horizon 4 --quiet --budget 0.5 --out " +
+                  (folder_ / "f.csv").string() + " --svg " + (folder_ / "f.svg").string());
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("No trained model could be tried"), std::string::npos) << outcome.out;
+}
+
 TEST_F(Forecast, MissingValuesAreRefusedOrFilled) {
   std::string text = "a\n";
   for (int t = 0; t < 60; ++t) text += (t == 30 ? "NA" : std::to_string(t % 7)) + "\n";
@@ -130,7 +171,8 @@ TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
   const struct {
     std::string arguments, expected;
   } cases[] = {
-      {good + " --horizon 60", "too few rows"},
+      {good + " --horizon 60", "the longest horizon that fits is"},
+      {good + " --horizon 500000000000", "100 rows are too few for a horizon of 500000000000"},
       {good + " --horizon 0", "--horizon is 0; expected at least 1"},
       {good + " --horizon 2 --targets lod", "no numeric column 'lod'; did you mean 'load'?"},
       {good + " --horizon 2 --model dliner", "unknown model 'dliner'; did you mean 'dlinear'?"},
