@@ -46,6 +46,8 @@ void train(const Arguments& arguments) {
                                               .data = arguments.data,
                                               .resume = arguments.resume,
                                               .overwrite = arguments.overwrite,
+                                              .score = true,
+                                              .keep_last = false,
                                               .progress = true,
                                               .forecast_data = {},
                                               .log = {},

@@ -128,7 +128,8 @@ class Experiment {
 
   void train() {
     auto& model = *result_.model;
-    Trainer trainer(model, model.random, *result_.task, recipe_.train, drops_channels(recipe_, model), hooks());
+    Trainer trainer(model, model.random, *result_.task, recipe_.train, drops_channels(recipe_, model), hooks(),
+                    options_.keep_last);
     if (directory_ && options_.resume && std::filesystem::exists(directory_->last())) {
       const auto where = directory_->last().string();
       const auto saved = read_checkpoint(where);
@@ -185,7 +186,9 @@ class Experiment {
     model.eval();
     const EvaluateOptions options{.batch = recipe_.train.eval_batch};
     const auto best = static_cast<std::size_t>(result_.best_epoch);
-    result_.val = best > 0 ? result_.history.at(best - 1).val : result_.task->evaluate(model, Split::val, options);
+    if (best > 0) result_.val = result_.history.at(best - 1).val;
+    if (!options_.score) return;
+    if (best == 0) result_.val = result_.task->evaluate(model, Split::val, options);
     if (result_.task->samples(Split::test) > 0) result_.test = result_.task->evaluate(model, Split::test, options);
   }
 

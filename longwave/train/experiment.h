@@ -48,6 +48,8 @@ struct RunOptions {
   std::filesystem::path data;  // --data; empty: LONGWAVE_DATA, ./data
   bool resume = false;         // continue from the last checkpoint of `run` (from the start if there is none yet)
   bool overwrite = false;      // replace a finished run
+  bool score = true;           // false: no last scoring of the splits; val is of the kept epoch, test stays empty
+  bool keep_last = false;      // the weights of the last epoch instead of the best; validation then ends nothing
   bool progress = false;       // progress on stderr: a live line on a terminal, one line an epoch otherwise
 
   /// Data already in memory (a user's own file, several runs on one set); task.data is not looked at then.

@@ -26,13 +26,14 @@ enum Purpose : std::uint64_t { kLoader = 2, kChannelDrop = 3 };
 }  // namespace
 
 Trainer::Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config,
-                 bool drop_channels, Hooks hooks)
+                 bool drop_channels, Hooks hooks, bool keep_last)
     : model_(model),
       model_random_(model_random),
       task_(task),
       config_(config),
       drop_channels_(drop_channels),
       hooks_(std::move(hooks)),
+      keep_last_(keep_last),
       loader_random_(RandomStream{static_cast<std::uint64_t>(config.seed), 0}.split(kLoader)),
       drop_random_(RandomStream{static_cast<std::uint64_t>(config.seed), 0}.split(kChannelDrop)),
       loader_(task, Split::train, config.batch, loader_random_),
@@ -181,7 +182,7 @@ void Trainer::finish_epoch() {
   const auto score = record.val.at(task_.selection_score());
   check(std::isfinite(score), "epoch ", epoch_ + 1, ": the validation ", task_.selection_score(), " is ", score,
         "; the last checkpoint is kept; try a smaller train.learning_rate");
-  const bool better = best_.empty() || score <= best_score_;
+  const bool better = keep_last_ || best_.empty() || score <= best_score_;
   if (better) {
     best_score_ = score;
     best_epoch_ = record.epoch;

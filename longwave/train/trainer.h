@@ -26,8 +26,9 @@ class Trainer {
   };
 
   /// `model_random`: the stream that the model draws from. `drop_channels`: random changes to training batches.
+  /// `keep_last`: every epoch counts as the best so far.
   Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config, bool drop_channels,
-          Hooks hooks);
+          Hooks hooks, bool keep_last = false);
 
   /// Goes on from a checkpoint. UserError naming `where` if it does not fit.
   void restore(const Checkpoint& checkpoint, const std::string& where);
@@ -62,6 +63,7 @@ class Trainer {
   TrainConfig config_;
   bool drop_channels_;
   Hooks hooks_;
+  bool keep_last_;
 
   RandomStream loader_random_, drop_random_;
   Loader loader_;

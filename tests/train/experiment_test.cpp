@@ -212,6 +212,28 @@ TEST_F(ExperimentTest, EarlyStoppingKeepsTheBestWeights) {
   EXPECT_EQ(result.task->evaluate(*result.model, Split::val, {}), result.val);
 }
 
+TEST_F(ExperimentTest, KeepLastReturnsTheWeightsOfTheLastEpoch) {
+  const auto recipe = small_recipe("train.epochs=6 train.patience=2 train.learning_rate=0.2 train.schedule=constant");
+  const auto best = run_experiment(recipe, options());
+  ASSERT_LT(best.best_epoch, 6) << "else best and last epoch are the same";
+  auto keep_last = options();
+  keep_last.keep_last = true;
+  const auto result = run_experiment(recipe, keep_last);
+  EXPECT_EQ(result.epochs, 6);
+  EXPECT_EQ(result.best_epoch, 6);
+  EXPECT_EQ(result.task->evaluate(*result.model, Split::val, {}), result.history.back().val);
+}
+
+TEST_F(ExperimentTest, WithoutScoringTheModelHasTheSameWeights) {
+  auto unscored = options();
+  unscored.score = false;
+  const auto result = run_experiment(small_recipe(), unscored);
+  const auto scored = run_experiment(small_recipe(), options());
+  expect_same(scored.model->state(), result.model->state());
+  EXPECT_EQ(result.val, scored.val);
+  EXPECT_TRUE(result.test.empty());
+}
+
 TEST(Recipe, DefectsNamePlaceKeyAndNearestName) {
   const auto message = [](const std::string& text) -> std::string {
     try {
