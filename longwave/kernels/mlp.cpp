@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "longwave/kernels/gemm.h"
 
@@ -22,8 +23,9 @@
 namespace longwave::kernels {
 namespace {
 
-// A tile of kRows x kHidden hidden values is 128 KiB: three of them and the weights of a block stay in L2.
-constexpr std::int64_t kRows = 128, kHidden = 256;
+// A tile of kRows x kHidden hidden values is 256 KiB: three of them stay in L2, and the product, which packs the
+// weights of a block again for every tile, spends little time on that.
+constexpr std::int64_t kRows = 256, kHidden = 256;
 
 std::int64_t tiles_of(const Mlp& m) { return (m.rows + kRows - 1) / kRows; }
 std::int64_t hidden_of(const Mlp& m) { return std::min(kHidden, m.d_hidden); }
@@ -31,9 +33,11 @@ std::int64_t hidden_of(const Mlp& m) { return std::min(kHidden, m.d_hidden); }
 /// Floats of all gradients that are sums over rows: norm weight, w1, b1, w2, b2, in this order.
 std::int64_t sums_of(const Mlp& m) { return m.d_in + m.d_hidden * (m.d_in + 1 + m.d_out) + m.d_out; }
 
-/// How many partial sums over rows: bounded in number and in memory (32 MiB), at least two so that two cores work.
+/// How many partial sums over rows: bounded in number and in memory (32 MiB), at least two so that two cores work, and
+/// a power of two so that they share the work evenly.
 std::int64_t parts_of(const Mlp& m) {
-  return std::min(tiles_of(m), std::clamp<std::int64_t>((8 << 20) / sums_of(m), 2, 16));
+  const auto bound = std::bit_floor<std::uint64_t>(std::clamp<std::int64_t>((8 << 20) / sums_of(m), 2, 16));
+  return std::min(tiles_of(m), static_cast<std::int64_t>(bound));
 }
 
 /// Scratch of one thread: normalised rows, output rows, gradient of the normalised rows, three hidden tiles, 1 / rms.
@@ -47,13 +51,13 @@ std::int64_t backward_scratch(const Mlp& m) { return kRows * (2 * m.d_in + m.d_o
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 
-/// h = drop(act(h + bias)) in place; with `slope` also the derivative with respect to the sum.
+/// h = drop(act(product + bias)), in place or not; with `slope` also the derivative with respect to the sum.
 template <class Act, bool kSlope>
-HWY_INLINE void activate_row(const Mlp& m, const float* bias, std::int64_t n, std::int64_t index, float* h,
-                             float* slope) {
+HWY_INLINE void activate_row(const Mlp& m, const float* product, const float* bias, std::int64_t n, std::int64_t index,
+                             float* h, float* slope) {
   const bool drops = m.hidden_dropout.drops(), before = m.place == DropoutPlace::before_activation;
   for_lanes(n, [&](auto tag, std::int64_t j) HWY_ATTR {
-    auto z = hn::Add(hn::LoadU(tag, h + j), hn::LoadU(tag, bias + j));
+    auto z = hn::Add(hn::LoadU(tag, product + j), hn::LoadU(tag, bias + j));
     const auto factor = drops ? dropout_factors(tag, m.hidden_dropout, index + j) : hn::Set(tag, 1.0f);
     if (before) z = hn::Mul(z, factor);
     const auto [value, derivative] = Act::both(tag, z);
@@ -63,16 +67,21 @@ HWY_INLINE void activate_row(const Mlp& m, const float* bias, std::int64_t n, st
 }
 
 template <bool kSlope>
-void activate(const Mlp& m, std::int64_t row, std::int64_t rows, std::int64_t first, std::int64_t n, float* h,
-              float* slope) {
+void activate(const Mlp& m, const float* product, std::int64_t row, std::int64_t rows, std::int64_t first,
+              std::int64_t n, float* h, float* slope) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto index = (row + r) * m.d_hidden + first;
     float* s = kSlope ? slope + r * n : nullptr;
     if (m.activation == Activation::gelu)
-      activate_row<Gelu, kSlope>(m, m.b1 + first, n, index, h + r * n, s);
+      activate_row<Gelu, kSlope>(m, product + r * n, m.b1 + first, n, index, h + r * n, s);
     else
-      activate_row<Relu, kSlope>(m, m.b1 + first, n, index, h + r * n, s);
+      activate_row<Relu, kSlope>(m, product + r * n, m.b1 + first, n, index, h + r * n, s);
   }
+}
+
+/// Where the product of a tile and a block of hidden units lies: in m.product if there is one, else in `buffer`.
+float* product_of(const Mlp& m, std::int64_t row, std::int64_t rows, std::int64_t first, float* buffer) {
+  return m.product ? m.product + row * m.d_hidden + rows * first : buffer;
 }
 
 /// The input of the first product: the rows themselves or their norms in `buffer`.
@@ -99,8 +108,9 @@ void forward_tile(const Mlp& m, std::int64_t row, std::int64_t rows, float* y, f
   const float* input = normalise(m, row, rows, scratch, nullptr);
   for (std::int64_t first = 0; first < m.d_hidden; first += kHidden) {
     const auto n = std::min(kHidden, m.d_hidden - first);
-    gemm(rows, n, m.d_in, {input, m.d_in}, {m.w1 + first * m.d_in, m.d_in, true}, false, h, n);
-    activate<false>(m, row, rows, first, n, h, nullptr);
+    float* product = product_of(m, row, rows, first, h);
+    gemm(rows, n, m.d_in, {input, m.d_in}, {m.w1 + first * m.d_in, m.d_in, true}, false, product, n);
+    activate<false>(m, product, row, rows, first, n, h, nullptr);
     gemm(rows, m.d_out, n, {h, n}, {m.w2 + first, m.d_hidden, true}, first > 0, y + row * m.d_out, m.d_out);
   }
   for (std::int64_t r = row; r < row + rows; ++r) finish_row(m, r, y + r * m.d_out);
@@ -156,8 +166,9 @@ void backward_tile(const Mlp& m, const MlpGrad& g, std::int64_t row, std::int64_
   for (std::int64_t first = 0; first < m.d_hidden; first += kHidden) {
     const auto n = std::min(kHidden, m.d_hidden - first);
     const Matrix w1{m.w1 + first * m.d_in, m.d_in}, w2{m.w2 + first, m.d_hidden};
-    gemm(rows, n, m.d_in, {input, m.d_in}, {w1.data, w1.stride, true}, false, h, n);
-    activate<true>(m, row, rows, first, n, h, slope);
+    float* product = product_of(m, row, rows, first, h);
+    if (!m.product) gemm(rows, n, m.d_in, {input, m.d_in}, {w1.data, w1.stride, true}, false, product, n);
+    activate<true>(m, product, row, rows, first, n, h, slope);
     gemm(m.d_out, n, rows, {dout, m.d_out, true}, {h, n}, accumulate, to.dw2 + first, m.d_hidden);
     gemm(rows, n, m.d_out, {dout, m.d_out}, w2, false, dh, n);
     multiply(slope, dh, rows * n);

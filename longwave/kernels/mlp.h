@@ -11,7 +11,8 @@ enum class DropoutPlace { after_activation, before_activation };
 
 /// y = [x +] drop_out(w2 drop(act(w1 n + b1)) + b2) with n = x, or the RMS norm of x where `norm_weight` is given.
 /// Row major: x [rows, d_in], w1 [d_hidden, d_in], w2 [d_out, d_hidden]. Element (row, j) of the hidden layer has
-/// dropout index row * d_hidden + j, of the output row * d_out + j. The hidden layer exists in tiles only.
+/// dropout index row * d_hidden + j, of the output row * d_out + j. The hidden layer exists in tiles only, unless
+/// `product` is given.
 struct Mlp {
   const float* x;
   const float* norm_weight;  // [d_in] or null
@@ -25,9 +26,13 @@ struct Mlp {
   DropoutMask hidden_dropout, output_dropout;
   float eps = 1e-5f;      // of the norm
   bool residual = false;  // needs d_in == d_out
+  /// Null, or rows * d_hidden floats for w1 n, tile by tile: the forward pass writes it, the backward pass reads it
+  /// instead of computing it again.
+  float* product = nullptr;
 };
 
-/// Gradients of all inputs for the gradient dy [rows, d_out] of y. The hidden tiles are computed again.
+/// Gradients of all inputs for the gradient dy [rows, d_out] of y. The hidden tiles are computed again, from `product`
+/// if given.
 struct MlpGrad {
   const float* dy;
   float* dx;

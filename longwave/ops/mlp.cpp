@@ -12,6 +12,7 @@ namespace longwave::ops {
 namespace {
 
 using at::Tensor;
+using OutputAndProduct = std::tuple<Tensor, Tensor>;
 using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;  // dx, dnorm, dw1, db1, dw2, db2
 
 // The operator's schema has the options one by one; here is the one place that maps them.
@@ -36,22 +37,22 @@ MlpOptions make_options(LONGWAVE_MLP_OPTIONS) {
           eps};
 }
 
-Tensor call_mlp(const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1, const Tensor& w2,
-                const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
+OutputAndProduct call_mlp(const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1, const Tensor& w2,
+                          const Tensor& b2, LONGWAVE_MLP_OPTIONS, bool keep) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("longwave::mlp", "")
-                             .typed<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                                           const Tensor&, LONGWAVE_MLP_OPTIONS)>();
-  return op.call(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
+                             .typed<OutputAndProduct(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                                                     const Tensor&, const Tensor&, LONGWAVE_MLP_OPTIONS, bool)>();
+  return op.call(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES, keep);
 }
 
-Gradients call_grad(const Tensor& dy, const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1,
-                    const Tensor& w2, const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
+Gradients call_grad(const Tensor& dy, const Tensor& product, const Tensor& x, const Tensor& norm, const Tensor& w1,
+                    const Tensor& b1, const Tensor& w2, const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("longwave::mlp_grad", "")
                              .typed<Gradients(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                                              const Tensor&, const Tensor&, LONGWAVE_MLP_OPTIONS)>();
-  return op.call(dy, x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
+                                              const Tensor&, const Tensor&, const Tensor&, LONGWAVE_MLP_OPTIONS)>();
+  return op.call(dy, product, x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
 }
 
 /// `norm` is empty when there is none: Function::apply of libtorch 1.13 refuses undefined tensors.
@@ -71,6 +72,11 @@ void check_inputs(const Tensor& x, const Tensor& norm, const Tensor& w1, const T
   check(type == at::kFloat || type == at::kDouble, "mlp: x is ", type, "; expected float or double");
   for (const auto& [name, other] : {std::pair{"norm_weight", norm}, {"w1", w1}, {"b1", b1}, {"w2", w2}, {"b2", b2}})
     check(other.scalar_type() == type, "mlp: ", name, " is ", other.scalar_type(), "; expected ", type, " like x");
+}
+
+/// Shape of the kept product w1 n, flat because the kernel chooses the order; of nothing when it is not kept.
+std::int64_t product_size(const Tensor& x, const Tensor& w1, bool keep) {
+  return keep ? x.numel() / std::max<std::int64_t>(1, w1.size(1)) * w1.size(0) : 0;
 }
 
 std::vector<std::int64_t> output_shape(const Tensor& x, const Tensor& w2) {
@@ -97,8 +103,8 @@ Tensor composed(const Tensor& x, const Tensor& norm, const Tensor& w1, const Ten
 
 // --- CPU
 
-kernels::Mlp make_kernel(const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1, const Tensor& w2,
-                         const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
+kernels::Mlp make_kernel(const Tensor& product, const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1,
+                         const Tensor& w2, const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
   const auto o = make_options(LONGWAVE_MLP_OPTION_NAMES);
   return {.x = x.data_ptr<float>(),
           .norm_weight = norm.numel() == 0 ? nullptr : norm.data_ptr<float>(),
@@ -115,34 +121,39 @@ kernels::Mlp make_kernel(const Tensor& x, const Tensor& norm, const Tensor& w1, 
           .hidden_dropout = kernels::DropoutMask(p, key),
           .output_dropout = kernels::DropoutMask(output_p, output_key),
           .eps = static_cast<float>(eps),
-          .residual = residual};
+          .residual = residual,
+          .product = product.numel() == 0 ? nullptr : product.data_ptr<float>()};
 }
 
-Tensor mlp_cpu(const Tensor& x_, const Tensor& norm_, const Tensor& w1_, const Tensor& b1_, const Tensor& w2_,
-               const Tensor& b2_, LONGWAVE_MLP_OPTIONS) {
-  if (x_.scalar_type() == at::kDouble) return composed(x_, norm_, w1_, b1_, w2_, b2_, LONGWAVE_MLP_OPTION_NAMES);
+OutputAndProduct mlp_cpu(const Tensor& x_, const Tensor& norm_, const Tensor& w1_, const Tensor& b1_, const Tensor& w2_,
+                         const Tensor& b2_, LONGWAVE_MLP_OPTIONS, bool keep) {
+  if (x_.scalar_type() == at::kDouble)
+    return {composed(x_, norm_, w1_, b1_, w2_, b2_, LONGWAVE_MLP_OPTION_NAMES), at::empty({0}, x_.options())};
   check_inputs(x_, norm_, w1_, b1_, w2_, b2_, residual);
   const auto x = x_.contiguous(), norm = norm_.contiguous(), w1 = w1_.contiguous(), b1 = b1_.contiguous(),
              w2 = w2_.contiguous(), b2 = b2_.contiguous();
-  const auto kernel = make_kernel(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
+  const auto product = at::empty({product_size(x, w1, keep)}, x.options());
+  const auto kernel = make_kernel(product, x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
   const auto y = at::empty(output_shape(x, w2), x.options());
   const auto workspace = at::empty({kernels::mlp_workspace(kernel)}, x.options());
   kernels::mlp(kernel, y.data_ptr<float>(), workspace.data_ptr<float>());
-  return y;
+  return {y, product};
 }
 
-Gradients grad_cpu(const Tensor& dy_, const Tensor& x_, const Tensor& norm_, const Tensor& w1_, const Tensor& b1_,
-                   const Tensor& w2_, const Tensor& b2_, LONGWAVE_MLP_OPTIONS) {
+Gradients grad_cpu(const Tensor& dy_, const Tensor& product, const Tensor& x_, const Tensor& norm_, const Tensor& w1_,
+                   const Tensor& b1_, const Tensor& w2_, const Tensor& b2_, LONGWAVE_MLP_OPTIONS) {
   check_inputs(x_, norm_, w1_, b1_, w2_, b2_, residual);
   check(x_.scalar_type() == at::kFloat, "mlp_grad: x is ", x_.scalar_type(), "; expected float");
   check(dy_.sizes() == at::IntArrayRef(output_shape(x_, w2_)) && dy_.scalar_type() == at::kFloat, "mlp_grad: dy is ",
         dy_.sizes(), " ", dy_.scalar_type(), "; expected ", at::IntArrayRef(output_shape(x_, w2_)), " float");
+  check(product.numel() == 0 || (product.numel() == product_size(x_, w1_, true) && product.is_contiguous()),
+        "mlp_grad: product has ", product.numel(), " elements; expected 0 or ", product_size(x_, w1_, true));
   const auto x = x_.contiguous(), norm = norm_.contiguous(), w1 = w1_.contiguous(), b1 = b1_.contiguous(),
              w2 = w2_.contiguous(), b2 = b2_.contiguous(), dy = dy_.contiguous();
   const auto like = [](const Tensor& v) { return at::empty(v.sizes(), v.options()); };
   const Gradients d{like(x), like(norm), like(w1), like(b1), like(w2), like(b2)};
   const auto& [dx, dnorm, dw1, db1, dw2, db2] = d;
-  const auto kernel = make_kernel(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
+  const auto kernel = make_kernel(product, x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
   if (kernel.rows == 0) {
     for (const auto& sum : {dnorm, dw1, db1, dw2, db2}) sum.zero_();
     return d;
@@ -162,16 +173,16 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& x_, const Tensor& norm_, con
 
 // --- Meta: shapes and types only
 
-Tensor mlp_meta(const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1, const Tensor& w2,
-                const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
+OutputAndProduct mlp_meta(const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1, const Tensor& w2,
+                          const Tensor& b2, LONGWAVE_MLP_OPTIONS, bool keep) {
   make_options(LONGWAVE_MLP_OPTION_NAMES);
   check_inputs(x, norm, w1, b1, w2, b2, residual);
-  return at::empty(output_shape(x, w2), x.options());
+  return {at::empty(output_shape(x, w2), x.options()), at::empty({product_size(x, w1, keep)}, x.options())};
 }
 
-Gradients grad_meta(const Tensor&, const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1,
-                    const Tensor& w2, const Tensor& b2, std::int64_t, std::int64_t, double, std::int64_t, double,
-                    std::int64_t, bool, double) {
+Gradients grad_meta(const Tensor&, const Tensor&, const Tensor& x, const Tensor& norm, const Tensor& w1,
+                    const Tensor& b1, const Tensor& w2, const Tensor& b2, std::int64_t, std::int64_t, double,
+                    std::int64_t, double, std::int64_t, bool, double) {
   const auto like = [](const Tensor& v) { return at::empty(v.sizes(), v.options()); };
   return {like(x), like(norm), like(w1), like(b1), like(w2), like(b2)};
 }
@@ -179,13 +190,16 @@ Gradients grad_meta(const Tensor&, const Tensor& x, const Tensor& norm, const Te
 // --- Autograd
 
 struct MlpFunction : torch::autograd::Function<MlpFunction> {
-  static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& x, const Tensor& norm, const Tensor& w1,
-                        const Tensor& b1, const Tensor& w2, const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
-    ctx->save_for_backward({x, norm, w1, b1, w2, b2});
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const Tensor& x,
+                                                const Tensor& norm, const Tensor& w1, const Tensor& b1,
+                                                const Tensor& w2, const Tensor& b2, LONGWAVE_MLP_OPTIONS, bool keep) {
     ctx->saved_data["options"] =
         c10::ivalue::Tuple::create({activation, place, p, key, output_p, output_key, residual, eps});
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return call_mlp(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
+    const auto [y, product] = call_mlp(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES, keep);
+    ctx->save_for_backward({x, norm, w1, b1, w2, b2, product});
+    ctx->mark_non_differentiable({product});
+    return {y, product};
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
@@ -194,17 +208,28 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
     const auto s = ctx->get_saved_variables();
     const auto o = ctx->saved_data["options"].toTuple()->elements().vec();
     const auto [dx, dnorm, dw1, db1, dw2, db2] =
-        call_grad(grads[0], s[0], s[1], s[2], s[3], s[4], s[5], o[0].toInt(), o[1].toInt(), o[2].toDouble(),
+        call_grad(grads[0], s[6], s[0], s[1], s[2], s[3], s[4], s[5], o[0].toInt(), o[1].toInt(), o[2].toDouble(),
                   o[3].toInt(), o[4].toDouble(), o[5].toInt(), o[6].toBool(), o[7].toDouble());
     const Tensor none;
-    return {dx, dnorm, dw1, db1, dw2, db2, none, none, none, none, none, none, none, none};
+    return {dx, dnorm, dw1, db1, dw2, db2, none, none, none, none, none, none, none, none, none};
   }
 };
 
-Tensor mlp_autograd(const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1, const Tensor& w2,
-                    const Tensor& b2, LONGWAVE_MLP_OPTIONS) {
-  if (x.scalar_type() == at::kDouble) return composed(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
-  return MlpFunction::apply(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES);
+OutputAndProduct mlp_autograd(const Tensor& x, const Tensor& norm, const Tensor& w1, const Tensor& b1, const Tensor& w2,
+                              const Tensor& b2, LONGWAVE_MLP_OPTIONS, bool keep) {
+  if (x.scalar_type() == at::kDouble)
+    return {composed(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES), at::empty({0}, x.options())};
+  const auto out = MlpFunction::apply(x, norm, w1, b1, w2, b2, LONGWAVE_MLP_OPTION_NAMES, keep);
+  return {out[0], out[1]};
+}
+
+/// Whether backward reads the product w1 n instead of computing it again: an element costs 2 d_in operations but only
+/// four bytes, so that this is quicker for long rows.
+bool keeps_product(const Tensor& x, const Tensor& w1, std::initializer_list<Tensor> others) {
+  constexpr std::int64_t kLong = 256;
+  if (!at::GradMode::is_enabled() || w1.dim() != 2 || w1.size(1) < kLong) return false;
+  return x.requires_grad() || w1.requires_grad() ||
+         std::any_of(others.begin(), others.end(), [](const Tensor& v) { return v.requires_grad(); });
 }
 
 }  // namespace
@@ -214,9 +239,11 @@ Tensor mlp(const Tensor& x, const Tensor& norm_weight, const Tensor& w1, const T
   const auto or_zeros = [&](const Tensor& bias, std::int64_t n) {
     return bias.defined() ? bias : at::zeros({n}, x.options());
   };
-  return call_mlp(x, norm_weight.defined() ? norm_weight : at::empty({0}, x.options()), w1, or_zeros(b1, w1.size(0)),
-                  w2, or_zeros(b2, w2.size(0)), static_cast<std::int64_t>(o.activation),
-                  static_cast<std::int64_t>(o.place), o.p, o.key, o.output_p, o.output_key, o.residual, o.eps);
+  const auto norm = norm_weight.defined() ? norm_weight : at::empty({0}, x.options());
+  const auto in_bias = or_zeros(b1, w1.size(0)), out_bias = or_zeros(b2, w2.size(0));
+  return std::get<0>(call_mlp(x, norm, w1, in_bias, w2, out_bias, static_cast<std::int64_t>(o.activation),
+                              static_cast<std::int64_t>(o.place), o.p, o.key, o.output_p, o.output_key, o.residual,
+                              o.eps, keeps_product(x, w1, {norm, in_bias, w2, out_bias})));
 }
 
 Tensor mlp(const Tensor& x, const Tensor& w1, const Tensor& b1, const Tensor& w2, const Tensor& b2,
@@ -234,8 +261,9 @@ Tensor residual_mlp(const Tensor& x, const Tensor& norm_weight, const Tensor& w1
   "float p, int key, float output_p, int output_key, bool residual, float eps"
 
 TORCH_LIBRARY_FRAGMENT(longwave, library) {
-  library.def("mlp(" LONGWAVE_MLP_SCHEMA ") -> Tensor");
-  library.def("mlp_grad(Tensor dy, " LONGWAVE_MLP_SCHEMA ") -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+  library.def("mlp(" LONGWAVE_MLP_SCHEMA ", bool keep) -> (Tensor, Tensor)");
+  library.def("mlp_grad(Tensor dy, Tensor product, " LONGWAVE_MLP_SCHEMA
+              ") -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 TORCH_LIBRARY_IMPL(longwave, CPU, library) {
