@@ -8,6 +8,7 @@
 #include "longwave/models/forecaster.h"
 #include "longwave/models/targets.h"
 #include "longwave/nn/dropout_draw.h"
+#include "longwave/nn/long_convolution.h"
 #include "longwave/nn/path.h"
 #include "longwave/ops/mlp.h"
 
@@ -62,7 +63,7 @@ class Cats final : public Forecaster {
     z = z * temporal_mask(z);
     const auto prediction = predict(z);  // [b, F, p]
     if (trace) note_pool(z, prediction, last);
-    const auto forecast = prediction.narrow(1, pool_ - c, c) + mix_->forward(prediction * decode) + last;
+    const auto forecast = prediction.narrow(1, pool_ - c, c) + convolve(mix_, prediction * decode) + last;
     out.forecast = target_channels(forecast.transpose(1, 2), sizes_);
     return out;
   }
@@ -108,18 +109,22 @@ class Cats final : public Forecaster {
   }
 
   /// A convolution whose windows do not overlap and whose outputs fill them again: [b, c, l] -> [b, Fn, l].
-  at::Tensor fill_blocks(torch::nn::Conv1d& conv, const at::Tensor& x) const {
-    const auto b = x.size(0), l = x.size(2), series = config_.F_noconv_output;
-    const auto y = conv->forward(x);  // [b, series * kernel, blocks]
-    const auto filled = y.reshape({b, series, -1, y.size(2)}).transpose(2, 3).reshape({b, series, -1});
-    return at::constant_pad_nd(filled, {l - filled.size(2), 0});  // a negative padding crops
+  static at::Tensor fill_blocks(torch::nn::Conv1d& conv, const at::Tensor& x) {
+    const auto pad = c10::get<torch::ExpandingArray<1>>(conv->options.padding())->front();
+    const auto filled = block_convolution(x, conv->weight, conv->bias, pad);
+    return at::constant_pad_nd(filled, {x.size(2) - filled.size(2), 0});  // a negative padding crops
+  }
+
+  static at::Tensor convolve(torch::nn::Conv1d& conv, const at::Tensor& x) {
+    if (conv->weight.size(2) == 1) return at::matmul(conv->weight.squeeze(2), x) + conv->bias.unsqueeze(1);
+    return long_convolution(x, conv->weight, conv->bias, conv->options.groups());
   }
 
   /// The pool of series, the input itself last: [b, c, l] -> [b, F, l].
   at::Tensor auxiliary_series(const at::Tensor& x) {
     std::vector<at::Tensor> series;
     for (auto& conv : blocks_) series.push_back(fill_blocks(conv, x));
-    for (auto& conv : convs_) series.push_back(conv->forward(x));
+    for (auto& conv : convs_) series.push_back(convolve(conv, x));
     for (std::int64_t i = 0; i < config_.F_id_output_rate; ++i) series.push_back(x);
     if (embedding_.defined()) series.push_back(embedding_.transpose(1, 2).expand({x.size(0), -1, -1}));
     series.push_back(x);
