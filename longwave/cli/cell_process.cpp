@@ -20,6 +20,9 @@
 namespace longwave {
 namespace {
 
+constexpr int kInterrupted = 130;  // exit code of the program
+constexpr const char* kNoMemory = "not enough memory";
+
 struct Pipe {
   int ends[2] = {-1, -1};
   Pipe() { check(::pipe(ends) == 0, "cannot start a process for the cell: ", std::strerror(errno)); }
@@ -33,10 +36,31 @@ struct Pipe {
   }
 };
 
+/// Holds back SIGINT and SIGTERM, so that a child never catches them with its parent's handler and forgets them.
+class SignalBlock {
+ public:
+  SignalBlock() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &set, &before_);
+  }
+  ~SignalBlock() { restore(); }
+  void restore() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 pid_t start_child(Pipe& in, Pipe& out) {
+  SignalBlock block;
   const pid_t parent = ::getpid(), pid = ::fork();
   check(pid >= 0, "cannot start a process for the cell: ", std::strerror(errno));
   if (pid > 0) return pid;
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
+  block.restore();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);  // it died before the line above
   ::dup2(in.ends[0], 0);
@@ -68,19 +92,22 @@ std::string receive(int handle, pid_t child) {
   }
 }
 
+CellOutcome failure(const std::string& reason) {
+  return {.ok = false, .stopped = false, .result = {}, .error = reason};
+}
+
 CellOutcome outcome_of(int status, const std::string& text) {
-  if (WIFSIGNALED(status)) {
-    const int signal = WTERMSIG(status);
-    return {false,
-            {},
-            fmt::format("its process was ended by signal {} ({}){}", signal, ::strsignal(signal),
-                        signal == SIGKILL ? "; perhaps the machine ran out of memory" : "")};
-  }
+  const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (signal == SIGTERM || signal == SIGINT || (signal == 0 && WEXITSTATUS(status) == kInterrupted))
+    return {.ok = false, .stopped = true, .result = {}, .error = "its process was told to end; not stored"};
+  if (signal != 0)
+    return failure(fmt::format("its process was ended by signal {} ({}){}", signal, ::strsignal(signal),
+                               signal == SIGKILL ? "; perhaps the machine ran out of memory" : ""));
   const auto json = Json::parse(text, nullptr, false);
   if (json.is_discarded() || !json.is_object())
-    return {false, {}, fmt::format("its process ended with exit code {} and no result", WEXITSTATUS(status))};
-  if (json.contains("error")) return {false, {}, json["error"].get<std::string>()};
-  return {true, cell_result_from_json(json), {}};
+    return failure(fmt::format("its process ended with exit code {} and no result", WEXITSTATUS(status)));
+  if (json.contains("error")) return failure(json["error"].get<std::string>());
+  return {.ok = true, .stopped = false, .result = cell_result_from_json(json), .error = {}};
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -91,12 +118,15 @@ Json outcome_json() {
     const auto job = Json::parse(text, nullptr, false);
     check(job.is_object() && job.contains("recipe"), "--cell: expected a cell on standard input");
     return to_json(run_cell(recipe_from_json(job["recipe"], "cell"), job.value("data", "")));
-  } catch (const UserError& error) {
-    return {{"error", first_line(error.what())}};
+  } catch (const Interrupted&) {
+    throw;
   } catch (const std::bad_alloc&) {
-    return {{"error", "not enough memory"}};
+    return {{"error", kNoMemory}};
   } catch (const c10::Error& error) {
-    return {{"error", first_line(error.what_without_backtrace())}};
+    const auto line = first_line(error.what_without_backtrace());
+    return {{"error", line.find("can't allocate memory") == std::string::npos ? line : kNoMemory}};
+  } catch (const std::exception& error) {
+    return {{"error", first_line(error.what())}};
   }
 }
 

@@ -11,6 +11,7 @@ namespace longwave {
 /// What running a cell in a process of its own brought: a result, or one line that says why not.
 struct CellOutcome {
   bool ok = false;
+  bool stopped = false;  // by a signal from outside: no fault of the cell
   CellResult result;
   std::string error;
 };

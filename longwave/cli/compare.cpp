@@ -13,6 +13,8 @@
 #include "longwave/base/progress.h"
 #include "longwave/cli/cell_process.h"
 #include "longwave/cli/command.h"
+#include "longwave/data/find_data.h"
+#include "longwave/data/forecast_data.h"
 #include "longwave/io/toml.h"
 #include "longwave/report/ticks.h"
 #include "longwave/train/comparison_report.h"
@@ -45,7 +47,8 @@ class Runner {
   Runner(const Comparison& comparison, const fs::path& store, const Options& options)
       : comparison_(comparison), path_(store), store_(store), options_(options) {}
 
-  void run() {
+  /// True if every cell is finished in the end: none failed, now or before, and none was stopped.
+  bool run() {
     say_what_is_done();
     std::vector<const ComparisonCell*> waiting;
     for (const auto& cell : comparison_.cells) waiting.push_back(&cell);
@@ -56,17 +59,34 @@ class Runner {
       std::fflush(stdout);
       pause();
     }
+    return states().finished == comparison_.cells.size();
   }
 
  private:
-  void say_what_is_done() {
+  struct States {
+    std::size_t finished = 0, failed = 0;
+  };
+
+  States states() const {
     std::vector<std::string> keys;
     for (const auto& cell : comparison_.cells) keys.push_back(cell.key);
-    const auto records = store_.read(keys);
-    const auto done =
-        std::count_if(records.begin(), records.end(), [](const auto& r) { return r.second.state == CellState::done; });
-    remaining_ = comparison_.cells.size() - static_cast<std::size_t>(done);
-    fmt::print("{} cells, {} finished before; store {}\n", comparison_.cells.size(), done, path_.string());
+    States count;
+    for (const auto& [key, record] : store_.read(keys)) {
+      count.finished += record.state == CellState::done;
+      count.failed += record.state == CellState::failed;
+    }
+    return count;
+  }
+
+  void say_what_is_done() {
+    const auto [finished, failed] = states();
+    remaining_ = comparison_.cells.size() - finished - (options_.retry ? 0 : failed);
+    std::string failures;
+    if (failed > 0)
+      failures = fmt::format(", {} failed before ({})", failed,
+                             options_.retry ? "run again now" : "run them again with --retry");
+    fmt::print("{} cells, {} finished before{}; store {}\n", comparison_.cells.size(), finished, failures,
+               path_.string());
     std::fflush(stdout);
   }
 
@@ -84,7 +104,7 @@ class Runner {
                                   comparison_.cells.size(), cell.id.data, cell.id.horizon, cell.id.model, cell.id.seed);
     const auto start = std::chrono::steady_clock::now();
     const auto outcome = guarded(cell);
-    const bool stored = outcome.ok ? store_.finish(cell.key, outcome.result) : store_.give_up(cell.key, outcome.error);
+    const bool stored = settle(cell, outcome);
     spent_ += seconds_since(start);
     ++ran_;
     if (remaining_ > 0) --remaining_;
@@ -93,9 +113,22 @@ class Runner {
             ? fmt::format("  ({} left, about {})", remaining_,
                           duration_text(spent_ / static_cast<double>(ran_) * static_cast<double>(remaining_)))
             : std::string();
-    fmt::print("{}  {}{}{}\n", name, outcome.ok ? words(outcome.result) : "failed: " + outcome.error,
-               stored ? "" : "  (not stored: another process took the cell over)", left);
+    fmt::print("{}  {}{}{}\n", name, words(outcome), stored ? "" : "  (not stored: another process took the cell over)",
+               left);
     std::fflush(stdout);
+  }
+
+  /// False if another process took the cell over meanwhile. What was stopped from outside is free to be run again.
+  bool settle(const ComparisonCell& cell, const CellOutcome& outcome) {
+    if (outcome.ok) return store_.finish(cell.key, outcome.result);
+    if (!outcome.stopped) return store_.give_up(cell.key, outcome.error);
+    store_.release(cell.key);
+    return true;
+  }
+
+  static std::string words(const CellOutcome& outcome) {
+    if (outcome.ok) return words(outcome.result);
+    return (outcome.stopped ? "stopped: " : "failed: ") + outcome.error;
   }
 
   /// The cell's process, with its claim kept alive and given back if the user stops it.
@@ -144,14 +177,28 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
   for (const auto& cell : comparison.cells) keys.push_back(cell.key);
   const auto records = Store(store_path).read(keys);
   const auto scores = layout(score_table(comparison, records));
-  fmt::print("\n{}\n\n{}\n{}", comparison.config.title, terminal(scores), terminal(cost_table(comparison, records)));
+  const auto costs = cost_table(comparison, records);
+  fmt::print("\n{}\n\n{}", comparison.config.title, terminal(scores));
+  if (!costs.rows.empty()) fmt::print("\n{}", terminal(costs));
   const auto folder = options.report.empty() ? default_folder(options.recipe) : fs::path(options.report);
   make_folder(folder);
   std::string command = "longwave compare " + options.recipe;
   for (const auto& text : options.overrides) command += " " + text;
   write_file(folder / "report.html", comparison_page(comparison, records, command));
-  write_file(folder / "table.md", markdown_table(scores) + "\n" + markdown_table(cost_table(comparison, records)));
+  write_file(folder / "table.md", markdown_table(scores) + (costs.rows.empty() ? "" : "\n" + markdown_table(costs)));
   fmt::print("\nreport: {}\n", (folder / "report.html").string());
+}
+
+/// A set that is missing would make every cell on it fail, so it is said before anything runs.
+void check_data(const Comparison& comparison, const std::string& folder) {
+  for (const auto& cell : comparison.cells)
+    if (cell.recipe.task.type == "forecast") find_data(cell.recipe.task.data, data_roots(folder));
+}
+
+void check_is_comparison(const Sections& sections, const std::string& path) {
+  const bool trains = sections.count("task") || sections.count("model") || sections.count("train");
+  check(sections.count("compare") || !trains, path, ": has no section [compare], so it trains one model; run it with ",
+        "`longwave train ", path, "`");
 }
 
 void compare(const Options& options) {
@@ -159,15 +206,18 @@ void compare(const Options& options) {
   check(!options.recipe.empty(), "a recipe is missing; expected longwave compare RECIPE.toml");
   auto sections = read_toml(options.recipe);
   for (const auto& text : options.overrides) apply_override(sections, text);
+  check_is_comparison(sections, options.recipe);
   const auto comparison = plan_comparison(sections);
   const auto store = options.store.empty() ? default_folder(options.recipe) / "store.sqlite" : fs::path(options.store);
   if (options.report_only)
     check(fs::exists(store), store.string(),
           ": no such store; run the comparison first, or name its store with --store");
-  else if (store.has_parent_path())
-    make_folder(store.parent_path());
-  if (!options.report_only) Runner(comparison, store, options).run();
+  else
+    check_data(comparison, options.data);
+  if (!options.report_only && store.has_parent_path()) make_folder(store.parent_path());
+  const bool complete = options.report_only || Runner(comparison, store, options).run();
   show(comparison, store, options);
+  if (!complete) throw CLI::RuntimeError(1);
 }
 
 void define(CLI::App& app) {

@@ -1,0 +1,222 @@
+// Runs `longwave compare` of the built program: what is run, what is not run again, exit codes, the report.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/report/store.h"
+#include "tests/support/program.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t count_of(const std::string& text, const std::string& words) {
+  std::size_t count = 0;
+  for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++count;
+  return count;
+}
+
+/// A `longwave` that runs beside the test; what it prints goes to a file.
+class Background {
+ public:
+  Background(std::vector<std::string> arguments, fs::path log) : log_(std::move(log)) {
+    arguments.insert(arguments.begin(), LONGWAVE_PROGRAM);
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ > 0) return;
+    const int file = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ::dup2(file, 1);
+    ::dup2(file, 2);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  ~Background() {
+    if (pid_ > 0) end(SIGKILL);
+  }
+
+  std::string out() const { return fs::exists(log_) ? read_file(log_) : ""; }
+
+  /// Waits until `holds`; false if the program ends before.
+  bool until(const std::function<bool()>& holds) {
+    while (!holds()) {
+      int status = 0;
+      if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+        pid_ = -1;
+        return holds();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+  }
+  bool until_it_says(const std::string& words) {
+    return until([&] { return out().find(words) != std::string::npos; });
+  }
+
+  /// Number of the process that runs a cell; 0 if there is none.
+  pid_t child() const {
+    const auto path = fmt::format("/proc/{0}/task/{0}/children", pid_);
+    return fs::exists(path) ? std::atoi(read_file(path).c_str()) : 0;
+  }
+
+  /// Waits for its end, after a signal if one is given; the exit code, or minus the signal that ended it.
+  int end(int signal = 0) {
+    if (signal) ::kill(pid_, signal);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+ private:
+  fs::path log_;
+  pid_t pid_;
+};
+
+class CompareProgram : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("longwave_compare_test" + std::to_string(::getpid()));
+    make_folder(folder_);
+    std::string csv = "date,a,OT\n";
+    for (int day = 0; day < 200; ++day)
+      csv += fmt::format("2021-{:02}-{:02},{:.4f},{:.4f}\n", 1 + day / 28, 1 + day % 28, std::sin(0.3 * day),
+                         std::cos(0.2 * day));
+    write_file(folder_ / "own.csv", csv);
+    write_recipe("own.csv", "seeds = [1]", 2);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Three models; `epochs` is how long linear, the last, takes.
+  void write_recipe(const std::string& data, const std::string& seeds, int epochs) {
+    write_file(folder_ / "c.toml",
+               fmt::format("[compare]\nmodels = [\"naive-last\", \"mean\", \"linear\"]\ndata = [\"{}\"]\n"
+                           "horizons = [3]\n{}\n[task]\nlookback = 7\n[train]\nepochs = {}\npatience = 0\n",
+                           data == "own.csv" ? (folder_ / data).string() : data, seeds, epochs));
+  }
+
+  std::vector<std::string> arguments() const {
+    return {"compare", (folder_ / "c.toml").string(), "--store", store().string(), "--report", folder_.string()};
+  }
+  longwave::testing::Outcome run(const std::string& more = "") const {
+    std::string line;
+    for (const auto& argument : arguments()) line += argument + " ";
+    return longwave::testing::run_program(line + more);
+  }
+  fs::path store() const { return folder_ / "s.sqlite"; }
+  Background start(const std::string& log = "log") const { return {arguments(), folder_ / log}; }
+
+  fs::path folder_;
+};
+
+constexpr int kEndless = 100000000;
+
+TEST_F(CompareProgram, WritesATableAndAReportThatNeedsNoNetwork) {
+  const auto outcome = run();
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("3 cells, 0 finished before; store"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("Linear"), std::string::npos);
+  auto page = read_file(folder_ / "report.html");
+  for (std::size_t at; (at = page.find("http://www.w3.org/")) != std::string::npos;) page.erase(at, 18);  // namespaces
+  EXPECT_EQ(page.find("://"), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_ / "table.md"));
+}
+
+TEST_F(CompareProgram, KilledInTheMiddleItContinuesWithWhatIsMissing) {
+  write_recipe("own.csv", "seeds = [1]", kEndless);
+  auto first = start();
+  ASSERT_TRUE(first.until_it_says("[2/3]")) << first.out();
+  EXPECT_EQ(first.end(SIGKILL), -SIGKILL);
+  auto second = start();
+  ASSERT_TRUE(second.until([&] { return second.child() > 0; })) << second.out();
+  EXPECT_NE(second.out().find("3 cells, 2 finished before; store"), std::string::npos) << second.out();
+  EXPECT_EQ(second.end(SIGTERM), 130);
+  EXPECT_EQ(second.out().find("[1/3]"), std::string::npos) << second.out();
+  EXPECT_EQ(second.out().find("[2/3]"), std::string::npos) << second.out();
+  EXPECT_EQ(Store(store()).all().size(), 2u);  // the cell that was interrupted is free
+}
+
+TEST_F(CompareProgram, KilledAnywhereItFinishesEveryCellOnce) {
+  auto first = start();
+  ASSERT_TRUE(first.until_it_says("[1/3]")) << first.out();
+  first.end(SIGKILL);
+  const auto cells = Store(store()).all();
+  const auto done = std::count_if(cells.begin(), cells.end(), [](const auto& c) { return c.state == CellState::done; });
+  const auto outcome = run();
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_EQ(count_of(outcome.out, " seed 1  MSE"), 3u - static_cast<std::size_t>(done)) << outcome.out;
+  EXPECT_EQ(Store(store()).all().size(), 3u);
+}
+
+TEST_F(CompareProgram, TwoProcessesShareTheCells) {
+  write_recipe("own.csv", "seeds = [1, 2]", 2);
+  auto a = start("a"), b = start("b");
+  EXPECT_EQ(a.end(), 0) << a.out();
+  EXPECT_EQ(b.end(), 0) << b.out();
+  for (int i = 1; i <= 6; ++i)
+    EXPECT_EQ(count_of(a.out() + b.out(), fmt::format("[{}/6]", i)), 1u) << a.out() << b.out();
+  EXPECT_EQ(Store(store()).all().size(), 6u);
+}
+
+TEST_F(CompareProgram, ACellThatIsToldToEndIsNotAFailure) {
+  write_recipe("own.csv", "seeds = [1]", kEndless);
+  auto program = start();
+  ASSERT_TRUE(program.until_it_says("[2/3]")) << program.out();
+  ASSERT_TRUE(program.until([&] { return program.child() > 0; })) << program.out();
+  ::kill(program.child(), SIGTERM);
+  EXPECT_EQ(program.end(), 1);
+  EXPECT_NE(program.out().find("stopped: its process was told to end"), std::string::npos) << program.out();
+  for (const auto& record : Store(store()).all()) EXPECT_EQ(record.state, CellState::done);
+}
+
+TEST_F(CompareProgram, AFailureIsStoredAndOnlyRetriedOnRequest) {
+  const auto failing = run("task.lookback=190");
+  EXPECT_EQ(failing.code, 1) << failing.out;
+  EXPECT_EQ(count_of(failing.out, "failed: "), 4u) << failing.out;  // three cells, one note
+  const auto again = run("task.lookback=190");
+  EXPECT_EQ(again.code, 1);
+  EXPECT_NE(again.out.find("0 finished before, 3 failed before (run them again with --retry)"), std::string::npos)
+      << again.out;
+  EXPECT_EQ(again.out.find("[1/3]"), std::string::npos) << again.out;
+  EXPECT_NE(run("task.lookback=190 --retry").out.find("[1/3]"), std::string::npos);
+}
+
+TEST_F(CompareProgram, MissingDataAreSaidBeforeAnythingIsStored) {
+  for (const auto* data : {"electricity", "elsewhere/own.csv"}) {
+    write_recipe(data, "seeds = [1]", 2);
+    const auto outcome = run("--data " + folder_.string());
+    EXPECT_EQ(outcome.code, 2) << outcome.out;
+    EXPECT_EQ(count_of(outcome.out, "\n"), 1u) << outcome.out;
+    EXPECT_NE(outcome.out.find(data), std::string::npos) << outcome.out;
+    EXPECT_FALSE(fs::exists(store()));
+  }
+}
+
+TEST_F(CompareProgram, ARecipeForTrainingIsSentToTrain) {
+  write_file(folder_ / "c.toml", "[task]\ndata = \"ETTh1\"\n[model]\nname = \"linear\"\n");
+  const auto outcome = run();
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.out.find("run it with `longwave train "), std::string::npos) << outcome.out;
+}
+
+TEST_F(CompareProgram, TheReasonOfACellComesBackAsText) {
+  write_file(folder_ / "job", "no cell");
+  const auto outcome = longwave::testing::run_program("compare --cell < " + (folder_ / "job").string());
+  EXPECT_EQ(outcome.out, "{\"error\":\"--cell: expected a cell on standard input\"}\n");
+}
+
+}  // namespace
+}  // namespace longwave
