@@ -43,7 +43,8 @@ std::map<std::string, std::string> preferred_environment(const Cpu& cpu) {
 
 void apply_process_policy(const Cpu& cpu) {
   keep_memory();
-  std::vector<std::string> set;
+  std::vector<std::string> set;  // those of a parent's policy stay the policy's
+  if (const auto inherited = environment(kSetByPolicy); !inherited.empty()) set.push_back(inherited);
   for (const auto& [name, value] : preferred_environment(cpu))
     if (!std::getenv(name.c_str())) {
       setenv(name.c_str(), value.c_str(), 0);

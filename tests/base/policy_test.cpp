@@ -17,7 +17,8 @@ Cpu cpu_with(std::vector<std::string> features) {
 const std::vector<std::string> kAvx512 = {"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"};
 
 void clear_environment() {
-  for (const auto* name : {"OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY"}) unsetenv(name);
+  for (const auto* name : {"OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "LONGWAVE_POLICY"})
+    unsetenv(name);
 }
 
 TEST(Policy, Avx512WantsItsKernels) {
@@ -42,6 +43,15 @@ TEST(Policy, ValuesOfTheUserWin) {
   const auto variables = machine_report(cpu_with(kAvx512))["variables"];
   EXPECT_EQ(variables["OPENBLAS_CORETYPE"]["set_by"], "user");
   EXPECT_EQ(variables["ATEN_CPU_CAPABILITY"]["set_by"], "policy");
+}
+
+TEST(Policy, ValuesOfAParentsPolicyAreNotTheUsers) {
+  clear_environment();
+  apply_process_policy(cpu_with(kAvx512));  // the parent
+  apply_process_policy(cpu_with(kAvx512));  // its child
+  const auto variables = machine_report(cpu_with(kAvx512))["variables"];
+  EXPECT_EQ(variables["OPENBLAS_CORETYPE"]["set_by"], "policy");
+  EXPECT_EQ(variables["OMP_NUM_THREADS"]["set_by"], "policy");
 }
 
 TEST(Policy, ThreadsComeFromTheEnvironmentOrTheCores) {
