@@ -155,6 +155,16 @@ void check_data_sections(const Sections& sections, const ComparisonConfig& confi
   }
 }
 
+/// Tables name a CSV file by its file name, which two of them may share.
+void check_file_names(const ComparisonConfig& config, const Settings& settings) {
+  std::map<std::string, std::string> seen;
+  for (const auto& data : config.data) {
+    const auto [first, fresh] = seen.emplace(std::filesystem::path(data).filename().string(), data);
+    check(fresh || first->second == data, settings.at("data").where, ": compare.data: '", first->second, "' and '",
+          data, "' have the same file name, by which tables name them; rename one of the files");
+  }
+}
+
 void check_lists(const ComparisonConfig& config, const Settings& settings) {
   const auto where = settings.empty() ? std::string("the recipe") : settings.begin()->second.where;
   check(!config.models.empty(), where,
@@ -194,6 +204,7 @@ Comparison plan_comparison(const Sections& sections) {
   const auto settings = found == sections.end() ? Settings() : found->second;
   plan.config = ComparisonConfig::fields().parse(settings, "compare");
   check_lists(plan.config, settings);
+  check_file_names(plan.config, settings);
   check_data_sections(sections, plan.config);
   auto known = known_names(plan.config);
   for (const auto& data : plan.config.data)

@@ -101,6 +101,12 @@ TEST(Comparison, SaysWhatIsWrongAndWhere) {
       std::string::npos);
 }
 
+TEST(Comparison, FilesOfOneNameAreRefused) {
+  const auto words = refusal("[compare]\nmodels = [\"linear\"]\nhorizons = [3]\ndata = [\"a/x.csv\", \"b/x.csv\"]\n");
+  EXPECT_EQ(words.substr(0, 37), "c.toml:4:1: compare.data: 'a/x.csv' a") << words;
+  EXPECT_NE(words.find("have the same file name"), std::string::npos) << words;
+}
+
 CellRecords sample_records(const Comparison& c) {
   CellRecords records;
   for (std::size_t i = 0; i + 1 < c.cells.size(); ++i) {  // the last cell has not been run
