@@ -23,6 +23,23 @@ std::string marked(const TableCell& cell, bool ansi) {
   return cell.text + sign + cell.note;
 }
 
+/// Broken between words into lines of at most `room` characters where words allow.
+std::string wrapped(const std::string& text, std::size_t room) {
+  std::string lines, line;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find(' ', begin), text.size());
+    const auto word = text.substr(begin, end - begin);
+    if (!line.empty() && columns_of(line) + 1 + columns_of(word) > room) {
+      lines += line + "\n";
+      line = "  " + word;
+    } else {
+      line += (line.empty() ? "" : " ") + word;
+    }
+    begin = end + 1;
+  }
+  return lines + line + "\n";
+}
+
 std::string padded(const std::string& text, std::size_t width, bool left) {
   const auto have = columns_of(text);
   const std::string space(width > have ? width - have : 0, ' ');
@@ -79,7 +96,7 @@ class TextTable {
       text += block_text(block, used);
       if (all.empty()) break;
     }
-    return text + notes();
+    return text + notes(room);
   }
 
  private:
@@ -135,7 +152,7 @@ class TextTable {
     return text;
   }
 
-  std::string notes() const {
+  std::string notes(std::size_t room) const {
     std::string text;
     const auto any = [&](Mark mark) {
       return std::any_of(table_.rows.begin(), table_.rows.end(), [&](const auto& row) {
@@ -143,7 +160,7 @@ class TextTable {
       });
     };
     if (!ansi_ && any(Mark::best)) text += any(Mark::second) ? "* best, ~ runner-up\n" : "* best\n";
-    for (const auto& note : table_.notes) text += note + "\n";
+    for (const auto& note : table_.notes) text += wrapped(note, room);
     return text;
   }
 

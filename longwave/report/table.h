@@ -29,8 +29,8 @@ struct Table {
   std::vector<std::string> notes;  // footnotes, printed below
 };
 
-/// For a terminal of `width` characters: columns that do not fit go into further blocks below. With `ansi` the best is
-/// bold and the runner-up underlined; without, they are followed by * and ~.
+/// For a terminal of `width` characters: columns that do not fit go into further blocks below, notes are wrapped. With
+/// `ansi` the best is bold and the runner-up underlined; without, they are followed by * and ~.
 std::string terminal_table(const Table& table, std::size_t width, bool ansi);
 
 /// Plain text, nothing wrapped.

@@ -70,7 +70,12 @@ std::vector<std::string> remarks_of(const Group& group) {
   if (capped > 0)
     remarks.push_back(fmt::format("stopped by the time limit of {:g} min before the end of training",
                                   group.cells.front()->recipe.train.max_minutes));
-  for (const auto* r : group.failed) remarks.push_back(fmt::format("seed {} failed: {}", r->id.seed, r->error));
+  std::map<std::string, std::vector<std::string>> seeds;  // by what went wrong
+  for (const auto* r : group.failed) seeds[r->error].push_back(std::to_string(r->id.seed));
+  for (const auto& [error, list] : seeds) {
+    const auto which = (list.size() > 1 ? "seeds " : "seed ") + join(list) + " ";
+    remarks.push_back((list.size() == group.cells.size() ? "" : which) + "failed: " + error);
+  }
   const auto missing = group.cells.size() - group.done.size() - group.failed.size();
   if (missing > 0) remarks.push_back(missing == group.cells.size() ? "not run yet" : "not all seeds were run yet");
   return remarks;
@@ -275,8 +280,10 @@ std::string comparison_page(const Comparison& comparison, const CellRecords& rec
       fmt::format("Lower is better. The best of a row is bold, the runner-up underlined{}.",
                   config.seeds.size() > 1 ? "; ± is half the 95 % confidence interval over seeds (Student's t)" : ""));
   add_table(page, layout(score_table(comparison, records)));
-  page.heading("Costs");
-  add_table(page, cost_table(comparison, records));
+  if (const auto table = cost_table(comparison, records); !table.rows.empty()) {
+    page.heading("Costs");
+    add_table(page, table);
+  }
 
   std::vector<std::string> costs, forecasts, curves;
   for (const auto& setting : settings_of(comparison)) {
