@@ -194,6 +194,7 @@ Tried try_candidate(const UserSeries& series, const Plan& plan, const std::share
   recipe.train.max_minutes = seconds / 60;
   RunOptions run_options;
   run_options.forecast_data = data;
+  run_options.score = false;  // the backtest does that
   const Clock clock;
   const auto run = run_experiment(recipe, run_options);
   Tried tried;
@@ -209,7 +210,7 @@ std::vector<double> refit(const UserSeries& s, const Plan& plan, const Candidate
                           const AutoForecastOptions& options, double seconds) {
   const auto n = s.rows, h = options.horizon;
   const auto from = std::max<std::int64_t>(0, n - kMaxTrainRows);
-  // All rows are trained on; the newest horizon is also the validation part, which then has no say in when to stop.
+  // All rows are trained on. The validation part is only there because a run has one: the last epoch's weights count.
   const auto data = make_data(s, {from, n, n - h, n, n, n + h}, plan.lookback, h);
   auto recipe = make_recipe(chosen.model, plan, options);
   recipe.train.epochs = std::max<std::int64_t>(1, chosen.epochs);
@@ -217,6 +218,8 @@ std::vector<double> refit(const UserSeries& s, const Plan& plan, const Candidate
   recipe.train.max_minutes = seconds / 60;
   RunOptions run_options;
   run_options.forecast_data = data;
+  run_options.score = false;
+  run_options.keep_last = true;
   const auto scaled = predict(run_experiment(recipe, run_options), {0});
   std::vector<double> forecast(scaled.size());
   for (std::size_t i = 0; i < scaled.size(); ++i) {
