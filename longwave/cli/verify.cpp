@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "longwave/base/check.h"
+#include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
 #include "longwave/models/fixture.h"
 
@@ -40,13 +41,23 @@ std::vector<std::filesystem::path> find_fixtures(const std::vector<std::string>&
   return files;
 }
 
+/// Outputs by name, intermediates as a number: there may be many.
+std::string words_of_not_compared(const std::vector<std::string>& names) {
+  std::vector<std::string> outputs;
+  for (const auto& name : names)
+    if (name.starts_with("out.") && !name.starts_with("out.mid.")) outputs.push_back(name);
+  const auto others = names.size() - outputs.size();
+  if (others > 0) outputs.push_back(fmt::format("{} intermediates or gradients", others));
+  return "not compared: " + join(outputs);
+}
+
 void print_report(const FixtureReport& report, bool verbose) {
   if (!report.skipped.empty()) return fmt::print("skip  {:<28}  {}\n", report.name, report.skipped);
   if (!report.failed.empty()) return fmt::print("FAIL  {:<28}  {}\n", report.name, report.failed);
   const auto& worst = *report.worst();
   fmt::print("{:<4}  {:<28}  {:9.2e}  {:7.0e}", report.ok() ? "ok" : "FAIL", report.name, worst.error, worst.tolerance);
   if (!report.ok()) fmt::print("  {}", worst.name);
-  if (!report.not_compared.empty()) fmt::print("  ({} not compared)", report.not_compared.size());
+  if (!report.not_compared.empty()) fmt::print("  ({})", words_of_not_compared(report.not_compared));
   fmt::print("\n");
   if (!verbose) return;
   for (const auto& c : report.compared)

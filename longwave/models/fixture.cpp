@@ -25,6 +25,27 @@ at::Tensor as_double(const at::Tensor& x) {
   return (plain.is_complex() ? at::view_as_real(plain) : plain).to(at::kDouble);
 }
 
+/// Every stored output that nothing was compared with is listed, and a fixture whose outputs were all left out fails.
+void account_for_outputs(const Fixture& fixture, FixtureReport& report) {
+  const auto compared = [&](const std::string& name) {
+    return std::any_of(report.compared.begin(), report.compared.end(),
+                       [&](const auto& c) { return c.name == name || c.name.starts_with(name + " ("); });
+  };
+  std::size_t outputs = 0, checked = 0;
+  for (const auto& [rest, tensor] : fixture.with_prefix("out.")) {
+    const auto name = "out." + rest;
+    const bool done = compared(name), main = !rest.starts_with("mid.");
+    outputs += main;
+    checked += main && done;
+    const auto& listed = report.not_compared;
+    if (!done && std::find(listed.begin(), listed.end(), name) == listed.end()) report.not_compared.push_back(name);
+  }
+  if (fixture.has("out.pred") && !compared("out.pred"))
+    report.failed = "out.pred was not compared";
+  else if (outputs > 0 && checked == 0)
+    report.failed = "none of its outputs could be compared";
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
@@ -107,6 +128,7 @@ FixtureReport run_fixture(const std::filesystem::path& path, const FixtureOption
       report.skipped = "nothing here implements system_id '" + fixture.system_id + "'";
     else
       found->run(fixture, options, report);
+    if (report.skipped.empty()) account_for_outputs(fixture, report);
     if (report.skipped.empty() && report.compared.empty()) report.failed = "nothing in it could be compared";
   } catch (const UserError& error) {
     report.failed = first_line(error.what());

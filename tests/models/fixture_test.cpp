@@ -66,6 +66,18 @@ TEST_F(ChangedFixture, UnknownExpectationIsListed) {
   EXPECT_EQ(run().not_compared, std::vector<std::string>{"out.mid.tokens"});
 }
 
+TEST_F(ChangedFixture, OutputsThatNobodyComparesFail) {
+  tensors["out.answer"] = tensors["out.pred"];
+  auto report = run();
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.not_compared, std::vector<std::string>{"out.answer"});
+  for (auto it = tensors.begin(); it != tensors.end();)
+    it = it->first.starts_with("out.") && it->first != "out.answer" ? tensors.erase(it) : std::next(it);
+  report = run();
+  EXPECT_FALSE(report.compared.empty());  // gradients
+  EXPECT_EQ(report.failed, "none of its outputs could be compared");
+}
+
 TEST_F(ChangedFixture, ComparingNothingFails) {
   for (auto it = tensors.begin(); it != tensors.end();)
     it = it->first.starts_with("out.") || it->first.starts_with("grad.") ? tensors.erase(it) : std::next(it);
