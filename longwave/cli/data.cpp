@@ -28,13 +28,14 @@ struct Arguments {
   std::int64_t train = 20000, val = 2000;
 };
 
+/// Two lines a set, so that only a long path is wider than a terminal.
 void list(const Arguments& arguments) {
   const auto roots = data_roots(arguments.data);
-  fmt::print("{:<17} {:>7} {:>7}  {:<62} {}\n", "name", "rows", "columns", "what", "found");
+  fmt::print("{:<17} {:>7} {:>7}  {}\n", "name", "rows", "columns", "found");
   for (const auto& set : catalog()) {
     const auto path = locate(set, roots);
     const auto found = !path.empty() ? path.string() : set.url.empty() ? "no" : "no; longwave data get " + set.name;
-    fmt::print("{:<17} {:>7} {:>7}  {:<62} {}\n", set.name, set.rows, set.columns, set.about, found);
+    fmt::print("{:<17} {:>7} {:>7}  {}\n    {}\n", set.name, set.rows, set.columns, found, set.about);
   }
 }
 

@@ -38,8 +38,8 @@ std::int64_t target_of(const std::vector<std::string>& names, const std::string&
   const auto found = std::find(names.begin(), names.end(), wanted);
   if (found != names.end()) return found - names.begin();
   const bool number = wanted.find_first_not_of("0123456789") == std::string::npos && wanted.size() < 10;
-  check(number && std::stoul(wanted) < names.size(), "--channel ", wanted, ": no such forecast series",
-        suggestion(wanted, names), "; expected a name or 0 .. ", names.size() - 1);
+  check(number && std::stoul(wanted) < names.size(), "--channel ", wanted,
+        ": no such forecast series (expected a name or 0 .. ", names.size() - 1, ")", suggestion(wanted, names));
   return std::stol(wanted);
 }
 

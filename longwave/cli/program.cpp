@@ -57,7 +57,23 @@ std::string full_name(const CLI::App& app) {
   return app.get_parent() ? full_name(*app.get_parent()) + " " + app.get_name() : app.get_name();
 }
 
-/// What CLI11 found wrong, in our words where it names an argument that nobody expected.
+/// "--horizon is abc; expected a whole number" for a value that is no number; "" if that is not what is wrong.
+std::string wrong_number(const CLI::App& command) {
+  for (const auto* option : command.get_options()) {
+    const auto type = option->get_type_name();
+    const bool whole = type == "INT" || type == "UINT";
+    if (!whole && type != "FLOAT") continue;
+    for (const auto& text : option->results()) {
+      std::int64_t integer = 0;
+      double real = 0;
+      if (whole ? !CLI::detail::lexical_cast(text, integer) : !CLI::detail::lexical_cast(text, real))
+        return fmt::format("{} is {}; expected a {}", option->get_name(), text, whole ? "whole number" : "number");
+    }
+  }
+  return {};
+}
+
+/// What CLI11 found wrong, in our words where it names an argument that nobody expected or a value that is no number.
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   const auto& command = chosen_command(app);
   auto text = std::string(error.what());
@@ -72,6 +88,8 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
       text = fmt::format("unexpected argument '{}'", extras.front());
     }
   }
+  if (dynamic_cast<const CLI::ConversionError*>(&error))
+    if (const auto words = wrong_number(command); !words.empty()) text = words;
   return report(fmt::format("{}{} see {} --help", text, text.ends_with("?") ? "" : ";", full_name(command)),
                 kUserError);
 }

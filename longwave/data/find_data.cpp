@@ -21,7 +21,7 @@ bool is_path(const std::string& data) {
 [[noreturn]] void refuse_name(const std::string& data) {
   std::vector<std::string> names;
   for (const auto& set : catalog()) names.push_back(set.name);
-  fail("no data set is called '", data, "'", suggestion(data, names), "; a path to a CSV file works as well");
+  fail("no data set is called '", data, "' (a path to a CSV file works as well)", suggestion(data, names));
 }
 
 [[noreturn]] void refuse_absence(const DataSet& set, const std::vector<fs::path>& roots) {

@@ -36,6 +36,14 @@ TEST(Program, MistypedOptionSuggests) {
   EXPECT_EQ(outcome.out, "error: unknown option --jsn; did you mean '--json'? see longwave doctor --help\n");
 }
 
+TEST(Program, AValueThatIsNoNumberIsNamed) {
+  const auto outcome = run("forecast own.csv --horizon abc");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.out, "error: --horizon is abc; expected a whole number; see longwave forecast --help\n");
+  EXPECT_EQ(run("forecast own.csv --horizon 3 --budget 1x").out,
+            "error: --budget is 1x; expected a number; see longwave forecast --help\n");
+}
+
 TEST(Doctor, JsonParsesAndSaysWhatWasMeasured) {
   const auto outcome = run("doctor --json");
   ASSERT_EQ(outcome.code, 0) << outcome.out;
