@@ -55,6 +55,84 @@ HWY_INLINE void rms_row_grad(const float* x, const float* w, float inverse, cons
   });
 }
 
+#if !HWY_HAVE_SCALABLE && HWY_TARGET != HWY_SCALAR
+/// In every lane the sum over its block of kWidth lanes, a power of two from 4 to 16 that divides the lanes.
+template <int kWidth, class D, class V = hn::Vec<D>>
+HWY_INLINE V block_sums(D tag, V v) {
+  v = hn::Add(v, hn::Shuffle2301(v));
+  v = hn::Add(v, hn::Shuffle1032(v));
+  if constexpr (kWidth >= 8) v = hn::Add(v, hn::SwapAdjacentBlocks(v));
+  if constexpr (kWidth >= 16) v = hn::Add(v, hn::ConcatLowerUpper(tag, v, v));
+  return v;
+}
+
+/// Whole vectors of a row of small groups; returns how many numbers were done. 1 / rms of every lane comes from x.
+template <int kWidth, class D>
+HWY_INLINE std::int64_t rms_vectors(D tag, const float* x, const float* w, std::int64_t n, float eps, float* y) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto xi = hn::LoadU(tag, x + i);
+    const auto square = block_sums<kWidth>(tag, hn::Mul(xi, xi));
+    const auto root = hn::Sqrt(hn::MulAdd(square, hn::Set(tag, 1.0f / kWidth), hn::Set(tag, eps)));
+    hn::StoreU(hn::Div(hn::Mul(xi, hn::LoadU(tag, w + i)), root), tag, y + i);
+  }
+  return i;
+}
+
+template <int kWidth, class D>
+HWY_INLINE std::int64_t rms_vectors_grad(D tag, const float* x, const float* w, const float* dy, std::int64_t n,
+                                         float eps, float* dx, float* dw) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  const auto share = hn::Set(tag, 1.0f / kWidth);
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto xi = hn::LoadU(tag, x + i), di = hn::LoadU(tag, dy + i);
+    const auto square = block_sums<kWidth>(tag, hn::Mul(xi, xi));
+    const auto inverse = hn::Div(hn::Set(tag, 1.0f), hn::Sqrt(hn::MulAdd(square, share, hn::Set(tag, eps))));
+    const auto unit = hn::Mul(xi, inverse), scaled = hn::Mul(di, hn::LoadU(tag, w + i));
+    const auto projection = hn::Mul(block_sums<kWidth>(tag, hn::Mul(scaled, unit)), share);
+    hn::StoreU(hn::MulAdd(di, unit, hn::LoadU(tag, dw + i)), tag, dw + i);
+    hn::StoreU(hn::Mul(inverse, hn::NegMulAdd(unit, projection, scaled)), tag, dx + i);
+  }
+  return i;
+}
+
+#endif
+
+/// One row of `groups` blocks of `width` numbers, each with its own norm.
+HWY_INLINE void rms_groups(const float* x, const float* w, std::int64_t groups, std::int64_t width, float eps,
+                           float* y) {
+  std::int64_t done = 0;
+#if !HWY_HAVE_SCALABLE && HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<float, 16> tag;
+  constexpr auto kLanes = hn::MaxLanes(tag);
+  if constexpr (kLanes >= 8)
+    if (width == 8) done = rms_vectors<8>(tag, x, w, groups * width, eps, y);
+  if constexpr (kLanes >= 16)
+    if (width == 16) done = rms_vectors<16>(tag, x, w, groups * width, eps, y);
+#endif
+  for (; done < groups * width; done += width) rms_row(x + done, w + done, width, eps, y + done);
+}
+
+/// Its adjoint: dx, and dw is added to.
+HWY_INLINE void rms_groups_grad(const float* x, const float* w, const float* dy, std::int64_t groups,
+                                std::int64_t width, float eps, float* dx, float* dw) {
+  std::int64_t done = 0;
+#if !HWY_HAVE_SCALABLE && HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<float, 16> tag;
+  constexpr auto kLanes = hn::MaxLanes(tag);
+  if constexpr (kLanes >= 8)
+    if (width == 8) done = rms_vectors_grad<8>(tag, x, w, dy, groups * width, eps, dx, dw);
+  if constexpr (kLanes >= 16)
+    if (width == 16) done = rms_vectors_grad<16>(tag, x, w, dy, groups * width, eps, dx, dw);
+#endif
+  for (; done < groups * width; done += width) {
+    const float inverse = 1 / std::sqrt(dot(x + done, x + done, width) / static_cast<float>(width) + eps);
+    rms_row_grad(x + done, w + done, inverse, dy + done, width, nullptr, dx + done, dw + done);
+  }
+}
+
 }  // namespace longwave::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -25,22 +25,18 @@ namespace longwave::kernels::HWY_NAMESPACE {
 
 void rms_norm_all(const RmsNorm& r, float* y) {
 #pragma omp parallel for schedule(static, kBlock)
-  for (std::int64_t row = 0; row < r.rows; ++row)
-    for (std::int64_t group = 0; group < r.groups; ++group) {
-      const auto at = (row * r.groups + group) * r.width;
-      rms_row(r.x + at, r.w + group * r.width, r.width, r.eps, y + at);
-    }
+  for (std::int64_t row = 0; row < r.rows; ++row) {
+    const auto at = row * r.groups * r.width;
+    rms_groups(r.x + at, r.w, r.groups, r.width, r.eps, y + at);
+  }
 }
 
 void grad_rows(const RmsNorm& r, const float* dy, std::int64_t begin, std::int64_t end, float* dx, float* dw) {
   std::fill_n(dw, r.groups * r.width, 0.0f);
-  for (auto row = begin; row < end; ++row)
-    for (std::int64_t group = 0; group < r.groups; ++group) {
-      const auto offset = group * r.width, at = row * r.groups * r.width + offset;
-      const float* x = r.x + at;
-      const float inverse = 1 / std::sqrt(dot(x, x, r.width) / static_cast<float>(r.width) + r.eps);
-      rms_row_grad(x, r.w + offset, inverse, dy + at, r.width, nullptr, dx + at, dw + offset);
-    }
+  for (auto row = begin; row < end; ++row) {
+    const auto at = row * r.groups * r.width;
+    rms_groups_grad(r.x + at, r.w, dy + at, r.groups, r.width, r.eps, dx + at, dw);
+  }
 }
 
 void rms_norm_grad_all(const RmsNorm& r, const float* dy, float* dx, float* dw, float* workspace) {

@@ -51,6 +51,9 @@ double causal_linear_attention(Inputs in) {
   return numel(in[0]) * std::min(2 * (size(in[0], 1) + 1), 4 * size(in[0], 3));
 }
 
+/// longwave::var_attention(maps [b, t, 2 m h e], norm_weight [2 m h, e], keys, ...): m such attention layers.
+double var_attention(Inputs in) { return numel(in[0]) / 2 * std::min(2 * (size(in[0], 1) + 1), 4 * size(in[1], 1)); }
+
 double nothing(Inputs) { return 0; }
 
 const std::map<std::string, double (*)(Inputs)>& formulas() {
@@ -69,6 +72,7 @@ const std::map<std::string, double (*)(Inputs)>& formulas() {
       {"longwave::mlp", mlp},
       {"longwave::causal_linear_attention", causal_linear_attention},
       {"longwave::rms_norm", nothing},
+      {"longwave::var_attention", var_attention},
       {"longwave::dropout", nothing},
   };
   return table;

@@ -2,7 +2,9 @@
 // "Linear Transformers as VAR Models" (Lu and Yang 2025, arXiv 2502.07244), section 4.
 
 #include "longwave/models/var_forecaster.h"
+#include "longwave/nn/dropout_draw.h"
 #include "longwave/ops/rms_norm.h"
+#include "longwave/ops/var_attention.h"
 
 namespace longwave {
 namespace {
@@ -39,7 +41,11 @@ class Samovar final : public VarForecaster {
 
  private:
   /// All maps read the same observations, so they are one matrix product and one norm.
-  QueriesValues queries_values(const at::Tensor& x) override {
+  struct Maps {
+    at::Tensor values, norm;  // [b j, t, 2 layers d], [2 layers h, e]: q, v of the first layer, of the second, ...
+  };
+
+  Maps maps_of(const at::Tensor& x) const {
     std::vector<at::Tensor> weights, biases, norms;
     for (const auto& layer : attn_->parts)
       for (const auto& [map, norm] : {std::pair{layer->q_proj, layer->q_norm}, {layer->v_proj, layer->v_norm}}) {
@@ -47,18 +53,35 @@ class Samovar final : public VarForecaster {
         biases.push_back(map->bias);
         norms.push_back(norm);
       }
-    const auto count = static_cast<std::int64_t>(weights.size());
-    const auto maps = at::linear(x, at::cat(weights), at::cat(biases));
-    const auto unit = ops::rms_norm(maps, at::cat(norms), 1e-8);  // per head
-    const auto parts = unit.view({x.size(0), x.size(1), count, sizes_.heads, sizes_.head_width()}).unbind(2);
+    return {at::linear(x, at::cat(weights), at::cat(biases)), at::cat(norms)};
+  }
+
+  QueriesValues queries_values(const at::Tensor& x) override {
+    const auto [maps, norm] = maps_of(x);
+    const auto unit = ops::rms_norm(maps, norm, kEps);  // per head
+    const auto parts = unit.view({x.size(0), x.size(1), -1, sizes_.heads, sizes_.head_width()}).unbind(2);
     QueriesValues out;
-    for (std::int64_t i = 0; i < count; i += 2) {
+    for (std::size_t i = 0; i < parts.size(); i += 2) {
       out.q.push_back(parts[i]);
       out.v.push_back(parts[i + 1]);
     }
     return out;
   }
 
+  at::Tensor attend(const at::Tensor& x) override {
+    if (trace) return VarForecaster::attend(x);
+    const auto [maps, norm] = maps_of(x);
+    std::vector<std::int64_t> keys;
+    double p = 0;
+    for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {
+      const DropoutDraw draw(dropout_, is_training());
+      p = draw.p;
+      keys.push_back(draw.key);
+    }
+    return ops::var_attention(maps, norm, x, kEps, p, keys);
+  }
+
+  static constexpr double kEps = 1e-8;  // of the norms of queries and values
   std::shared_ptr<PartList<QueryValue>> attn_;
 };
 

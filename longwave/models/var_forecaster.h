@@ -19,6 +19,8 @@ class VarForecaster : public SegmentForecaster {
  protected:
   /// From the VAR observations x [b j, t, d].
   virtual QueriesValues queries_values(const at::Tensor& x) = 0;
+  /// The outputs of all attention layers at the main tokens, summed: [b j, n, h, e]. One layer after the other, noted.
+  virtual at::Tensor attend(const at::Tensor& observations);
   /// Where subclasses register their layers, as "attn".
   Module& transformer() { return *transformer_; }
 
@@ -26,7 +28,6 @@ class VarForecaster : public SegmentForecaster {
   at::Tensor encode(const at::Tensor& tokens) final;
   at::Tensor positions() const;
   at::Tensor observations(const at::Tensor& tokens);
-  at::Tensor attend(const at::Tensor& observations);
 
   std::shared_ptr<Module> transformer_, pos_emb_;
   std::shared_ptr<PartList<RmsNorm>> lns_;

@@ -1,0 +1,63 @@
+#include "longwave/ops/var_attention.h"
+
+#include "tests/support/op_testing.h"
+
+namespace longwave {
+namespace {
+
+using testing::Tensors;
+
+testing::Op attention(double p, const std::vector<std::int64_t>& keys) {
+  return [=](const Tensors& t) { return Tensors{ops::var_attention(t[0], t[1], t[2], 1e-8, p, keys)}; };
+}
+
+Tensors random_inputs(std::int64_t b, std::int64_t t, std::int64_t layers, std::int64_t h, std::int64_t e) {
+  at::manual_seed(7);
+  return {at::randn({b, t, 2 * layers * h * e}, at::kDouble), at::randn({2 * layers * h, e}, at::kDouble),
+          at::randn({b, t, h * e}, at::kDouble)};
+}
+
+struct Shape {
+  std::int64_t b, t, layers, h, e;
+};
+// Odd numbers of heads, widths with and without a form of their own, one layer and several, more sequences than parts.
+const std::vector<Shape> kShapes{{3, 22, 3, 8, 8}, {2, 6, 2, 3, 8},  {2, 40, 2, 2, 16},
+                                 {1, 4, 1, 1, 5},  {41, 4, 2, 3, 4}, {2, 8, 3, 1, 37}};
+
+TEST(VarAttention, FloatMatchesDoubleOnEveryInstructionSet) {
+  for (const auto& s : kShapes) {
+    std::vector<std::int64_t> keys(static_cast<std::size_t>(s.layers), 5);
+    const auto inputs = random_inputs(s.b, s.t, s.layers, s.h, s.e);
+    for (const double p : {0.0, 0.3}) testing::expect_float_matches_double(attention(p, keys), inputs, 1e-4);
+  }
+}
+
+TEST(VarAttention, GradientsMatchDifferences) {
+  testing::expect_gradients_match_differences(attention(0.3, {3, 9}), random_inputs(2, 6, 2, 2, 3));
+}
+
+TEST(VarAttention, SameBitsForAnyNumberOfThreads) {
+  for (const auto& s : kShapes)
+    testing::expect_same_bits_for_any_threads(
+        attention(0.3, std::vector<std::int64_t>(static_cast<std::size_t>(s.layers), 5)),
+        random_inputs(s.b, s.t, s.layers, s.h, s.e));
+}
+
+TEST(VarAttention, EveryLayerHasItsOwnMask) {
+  const auto inputs = random_inputs(1, 4, 2, 1, 8);
+  const auto run = [&](const std::vector<std::int64_t>& keys) { return attention(0.5, keys)(inputs)[0]; };
+  EXPECT_FALSE(at::equal(run({1, 2}), run({1, 3})));
+  EXPECT_FALSE(at::equal(run({1, 2}), run({3, 2})));
+}
+
+TEST(VarAttention, WrongInputsGetOneLine) {
+  const auto call = [](std::vector<std::int64_t> maps, std::vector<std::int64_t> keys) {
+    return [=] { ops::var_attention(at::ones(maps), at::ones({4, 8}), at::ones(keys), 1e-8, 0, {1}); };
+  };
+  testing::expect_error(call({1, 4, 32}, {1, 3, 16}),
+                        "var_attention: keys is [1, 3, 16]; expected [b, t, h e] with even t");
+  testing::expect_error(call({1, 4, 30}, {1, 4, 16}), "var_attention: maps is [1, 4, 30]; expected [1, 4, 32]");
+}
+
+}  // namespace
+}  // namespace longwave
