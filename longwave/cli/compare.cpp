@@ -226,7 +226,7 @@ void define(CLI::App& app) {
   app.add_option("overrides", options->overrides, "settings over the recipe's: section.key=value");
   app.add_option("--store", options->store, "file of finished cells (default: runs/NAME/store.sqlite)");
   app.add_option("--report", options->report, "folder of report.html and table.md (default: runs/NAME)");
-  app.add_option("--data", options->data, "folder of data sets (default: LONGWAVE_DATA, then ./data)");
+  app.add_option("--data", options->data, "folder of data sets (default: LONGWAVE_DATA, else ./data)");
   app.add_flag("--report-only", options->report_only, "draw from the store what there is; run nothing");
   app.add_flag("--retry", options->retry, "also run cells again that failed before");
   app.add_flag("--cell", options->cell, "run one cell given on standard input")->group("");

@@ -128,7 +128,7 @@ void get(const Arguments& arguments) {
 
 void define(CLI::App& app) {
   const auto a = std::make_shared<Arguments>();
-  const char* folder = "folder with the data sets; default LONGWAVE_DATA, then ./data";
+  const char* folder = "folder with the data sets; default LONGWAVE_DATA, else ./data";
   app.require_subcommand(1);
 
   auto* listing = app.add_subcommand("list", "the known data sets and where they are");
@@ -137,7 +137,7 @@ void define(CLI::App& app) {
 
   auto* checking =
       app.add_subcommand("check", "read every known data set of a folder, or one file, and say what is in it");
-  checking->add_option("path", a->path, "folder or file; default LONGWAVE_DATA, then ./data");
+  checking->add_option("path", a->path, "folder or file; default LONGWAVE_DATA, else ./data");
   checking->callback([a] { check_data(*a); });
 
   auto* making = app.add_subcommand("make", "generate data: synthetic-var (random vector autoregressions)");

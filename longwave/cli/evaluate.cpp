@@ -43,7 +43,7 @@ void define(CLI::App& app) {
   app.add_option("--batch", a->batch, "windows at once; default train.eval_batch")->check(CLI::PositiveNumber);
   app.add_flag("--drop-last", a->drop_last,
                "leave out the last partial batch, as some old tables do; the score then depends on --batch");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, then ./data");
+  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");
   app.callback([a] { evaluate(*a); });
 }
 

@@ -108,7 +108,7 @@ void define(CLI::App& app) {
   app.add_option("--paths", a->paths, "influence paths to list")->check(CLI::Range(1, 100000));
   app.add_option("--out", a->out, "folder to write to; default RUN/inspect");
   app.add_flag("--json", a->json, "print the JSON; files are written only with --out");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, then ./data");
+  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");
   app.callback([a] { inspect(*a); });
 }
 

@@ -62,7 +62,7 @@ void define(CLI::App& app) {
   app.add_option("recipe", a->recipe, "TOML file with sections [task], [model] and [train]");
   app.add_option("overrides", a->overrides, "section.key=value, for example train.seed=2");
   app.add_option("--run", a->run, "run directory; default runs/<task>-<model>-<seed>");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, then ./data");
+  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");
   app.add_flag("--resume", a->resume, "continue from the last checkpoint of the run directory");
   app.add_flag("--overwrite", a->overwrite, "replace a run that lies there");
   app.add_flag("--fields", a->fields, "print every field of a recipe with default and range");
