@@ -46,8 +46,8 @@ void apply_process_policy(const Cpu& cpu) {
   std::vector<std::string> set;  // those of a parent's policy stay the policy's
   if (const auto inherited = environment(kSetByPolicy); !inherited.empty()) set.push_back(inherited);
   for (const auto& [name, value] : preferred_environment(cpu))
-    if (!std::getenv(name.c_str())) {
-      setenv(name.c_str(), value.c_str(), 0);
+    if (environment(name).empty()) {
+      setenv(name.c_str(), value.c_str(), 1);
       set.push_back(name);
     }
   setenv(kSetByPolicy, join(set, ",").c_str(), 1);
@@ -63,7 +63,7 @@ Json machine_report(const Cpu& cpu) {
   Json variables = Json::object();
   for (const auto& [name, value] : preferred_environment(cpu)) {
     const bool ours = by_policy.find("," + name + ",") != std::string::npos;
-    const bool set = std::getenv(name.c_str()) != nullptr;
+    const bool set = !environment(name).empty();
     variables[name] = {{"value", environment(name)},
                        {"preferred", value},
                        {"set_by", ours  ? "policy"

@@ -13,8 +13,9 @@ namespace longwave {
 /// They are read when those libraries are loaded, so they must be set before.
 std::map<std::string, std::string> preferred_environment(const Cpu& cpu);
 
-/// Sets the preferred variables that the user has not set, and lets malloc keep large blocks (a fresh 64 MB result
-/// costs three times its arithmetic in page faults otherwise). Call first in main(), before loading libtorch.
+/// Sets the preferred variables that the user has not set or has set to nothing, and lets malloc keep large blocks (a
+/// fresh 64 MB result costs three times its arithmetic in page faults otherwise). Call first in main(), before loading
+/// libtorch.
 void apply_process_policy(const Cpu& cpu);
 
 /// The threads to compute with: OMP_NUM_THREADS if that is a positive number, else the usable cores.

@@ -54,6 +54,14 @@ TEST(Policy, ValuesOfAParentsPolicyAreNotTheUsers) {
   EXPECT_EQ(variables["OMP_NUM_THREADS"]["set_by"], "policy");
 }
 
+TEST(Policy, EmptyValuesCountAsUnset) {
+  clear_environment();
+  setenv("OPENBLAS_CORETYPE", "", 1);
+  apply_process_policy(cpu_with(kAvx512));
+  EXPECT_STREQ(std::getenv("OPENBLAS_CORETYPE"), "SkylakeX");
+  EXPECT_EQ(machine_report(cpu_with(kAvx512))["variables"]["OPENBLAS_CORETYPE"]["set_by"], "policy");
+}
+
 TEST(Policy, ThreadsComeFromTheEnvironmentOrTheCores) {
   clear_environment();
   EXPECT_EQ(compute_threads(cpu_with({})), 3);
