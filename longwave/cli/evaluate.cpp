@@ -25,7 +25,7 @@ void evaluate(const Arguments& arguments) {
   const auto run = load_run(arguments.run);
   RunOptions options;
   options.data = arguments.data;
-  const auto task = make_task(run.recipe, options, run.model->uses_calendar());
+  const auto task = make_task(run, options);
   const auto split = split_of(arguments.split);
   const auto samples = task->samples(split);
   check(samples > 0, arguments.run, ": this task has no ", arguments.split, " split");

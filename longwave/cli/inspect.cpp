@@ -48,15 +48,15 @@ VarInspection inspect_run(const Arguments& a) {
   check(run.recipe.model == "samovar" || run.recipe.model == "fixedvar", a.run, ": inspect reads the VAR weights of ",
         "samovar and fixedvar; this run is of ", run.recipe.model);
   RunOptions options;
+  if (run.recipe.task.type == "forecast") options.forecast_data = data_of(run.recipe, a.data);
+  const auto task = make_task(run, options);
   std::vector<std::string> names;
   if (run.recipe.task.type == "forecast") {
-    options.forecast_data = data_of(run.recipe, a.data);
     const auto& columns = options.forecast_data->columns;
     names.assign(columns.end() - run.sizes.targets, columns.end());
   } else {
     for (std::int64_t i = 0; i < run.sizes.targets; ++i) names.push_back(std::to_string(i));
   }
-  const auto task = make_task(run.recipe, options, run.model->uses_calendar());
   const auto split = split_of(a.split);
   const auto count = task->samples(split);
   check(a.window >= -count && a.window < count, "--window ", a.window, ": the ", a.split, " split has ", count,

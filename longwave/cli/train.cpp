@@ -17,9 +17,9 @@ struct Arguments {
   bool resume = false, overwrite = false, fields = false;
 };
 
-std::string fields_text() {
+std::string fields_text(bool with_models) {
   std::string text;
-  for (const auto& section : describe_recipe()) {
+  for (const auto& section : describe_recipe(with_models)) {
     text += fmt::format("[{}]\n", section.name);
     for (const auto& f : section.fields)
       text += fmt::format("  {:<20} {} (default {}{}{})\n", f.name, f.help, f.fallback, f.range.empty() ? "" : "; ",
@@ -31,12 +31,14 @@ std::string fields_text() {
 
 Recipe read_recipe(const Arguments& arguments) {
   auto sections = read_toml(arguments.recipe);
+  check(!sections.contains("compare"), arguments.recipe,
+        ": is the recipe of a comparison; run it with longwave compare ", arguments.recipe);
   for (const auto& assignment : arguments.overrides) apply_override(sections, assignment);
   return resolve_recipe(sections);
 }
 
 void train(const Arguments& arguments) {
-  if (arguments.fields) return fmt::print("{}", fields_text());
+  if (arguments.fields) return fmt::print("{}", fields_text(true));
   check(!arguments.recipe.empty(),
         "train: no recipe given; expected longwave train RECIPE.toml [section.key=value ...]");
   const auto recipe = read_recipe(arguments);
@@ -66,7 +68,10 @@ void define(CLI::App& app) {
   app.add_flag("--resume", a->resume, "continue from the last checkpoint of the run directory");
   app.add_flag("--overwrite", a->overwrite, "replace a run that lies there");
   app.add_flag("--fields", a->fields, "print every field of a recipe with default and range");
-  app.footer([] { return "Fields of a recipe:\n\n" + fields_text(); });
+  app.footer([] {
+    return "Fields of a recipe:\n\n" + fields_text(false) +
+           "[model] has name and the fields of that model: see longwave train --fields\n";
+  });
   app.callback([a] { train(*a); });
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "longwave/base/check.h"
@@ -18,6 +19,7 @@ namespace {
 
 /// What a recipe's task section and the options give: sizes for the model, then the task.
 struct Source {
+  std::string data;  // where they come from
   ForecastSizes sizes;
   std::function<std::shared_ptr<const Task>(bool with_calendar)> make_task;
 };
@@ -35,7 +37,8 @@ Source forecast_source(const Recipe& recipe, const RunOptions& options) {
                                                                    data_roots(options.data)));
   }
   const auto sizes = forecast_sizes(*data, recipe.task.label);
-  return {sizes, [=, extra = recipe.train.extra_losses](bool with_calendar) {
+  const auto name = data->path.empty() ? data->name : data->path.string();
+  return {name, sizes, [=, extra = recipe.train.extra_losses](bool with_calendar) {
             return make_forecast_task(data, sizes, {.with_calendar = with_calendar, .extra_losses = extra});
           }};
 }
@@ -43,7 +46,7 @@ Source forecast_source(const Recipe& recipe, const RunOptions& options) {
 Source synthetic_source(const Recipe& recipe) {
   const auto& t = recipe.task;
   const auto sizes = synthetic_var_sizes(t.lookback, t.label);
-  return {sizes, [=, extra = recipe.train.extra_losses](bool with_calendar) {
+  return {t.type, sizes, [=, extra = recipe.train.extra_losses](bool with_calendar) {
             return make_synthetic_var_task(static_cast<std::uint64_t>(t.data_seed), t.train_series, t.val_series, sizes,
                                            {.with_calendar = with_calendar, .extra_losses = extra});
           }};
@@ -83,10 +86,16 @@ std::string scores_text(const Scores& scores) {
   return text;
 }
 
-/// A checkpoint fits if it is of the same task and model; training settings may differ (more epochs, a longer cap).
+/// Fields of [train] that say what a position in the epoch means or what is trained; the others may differ between the
+/// processes of a run (more epochs, a longer cap).
+const std::vector<std::string> kFixedTraining{"batch", "accumulate", "seed", "random_channel_drop", "extra_losses"};
+
+/// A checkpoint fits if it is of the same task and model and the fixed settings of training are the same.
 void check_same_recipe(const Json& saved, const Json& wanted, const std::string& where) {
-  for (const auto* section : {"task", "model"})
+  for (const auto* section : {"task", "model", "train"})
     for (const auto& [key, value] : wanted.at(section).items()) {
+      const bool free = std::find(kFixedTraining.begin(), kFixedTraining.end(), key) == kFixedTraining.end();
+      if (section == std::string("train") && free) continue;
       const auto before = saved.contains(section) ? saved[section].value(key, Json()) : Json();
       check(before == value, where, ": is from another run: ", section, ".", key, " was ", before.dump(),
             ", the recipe says ", value.dump());
@@ -99,12 +108,13 @@ class Experiment {
   Experiment(const Recipe& recipe, const RunOptions& options)
       : recipe_(recipe), json_(recipe_json(recipe)), options_(options) {
     if (recipe.train.threads > 0) at::set_num_threads(static_cast<int>(recipe.train.threads));
-    if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
-    if (options.progress) progress_.emplace(stderr);
     source_ = open_source(recipe, options);
     result_.model = make_model(recipe, source_.sizes);
     result_.task = source_.make_task(result_.model->uses_calendar());
     result_.parameters = result_.model->parameter_count();
+    // Only now: a mistake in the recipe or the data must not cost a finished run, nor leave an empty folder.
+    if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
+    if (options.progress) progress_.emplace(stderr);
   }
 
   RunResult run() {
@@ -120,6 +130,8 @@ class Experiment {
   }
 
  private:
+  using SaveHook = decltype(Trainer::Hooks::save);
+
   void begin_directory(std::int64_t step) {
     if (!directory_) return;
     directory_->write_start(json_);
@@ -144,13 +156,12 @@ class Experiment {
 
   Trainer::Hooks hooks() {
     return {.log = [this](const Json& entry) { log(entry); },
-            .save = [this](const Checkpoint& checkpoint, bool best_changed) { save(checkpoint, best_changed); },
+            .save = directory_ ? [this](const Checkpoint& c, bool best_changed) { save(c, best_changed); } : SaveHook(),
             .step = [this](std::int64_t epoch, std::int64_t batch, double loss) { show(epoch, batch, loss); },
             .should_stop = options_.should_stop};
   }
 
   void save(Checkpoint checkpoint, bool best_changed) {
-    if (!directory_) return;
     checkpoint.recipe = json_;
     if (best_changed) write_best(checkpoint.best);
     write_checkpoint(directory_->last(), checkpoint);
@@ -249,6 +260,7 @@ LoadedRun load_run(const std::filesystem::path& run) {
         "at least one epoch");
   const auto weights = read_weights(path);
   LoadedRun loaded;
+  loaded.path = run;
   loaded.recipe = recipe_from_json(weights.recipe, path.string());
   try {
     loaded.sizes = sizes_from_json(weights.sizes);
@@ -261,8 +273,12 @@ LoadedRun load_run(const std::filesystem::path& run) {
   return loaded;
 }
 
-std::shared_ptr<const Task> make_task(const Recipe& recipe, const RunOptions& options, bool with_calendar) {
-  return open_source(recipe, options).make_task(with_calendar);
+std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options) {
+  const auto source = open_source(run.recipe, options);
+  check(source.sizes.channels == run.sizes.channels, source.data, ": has ", source.sizes.channels,
+        " series with task.features = \"", run.recipe.task.features, "\"; the run ", run.path.string(),
+        " was trained on ", run.sizes.channels);
+  return source.make_task(run.model->uses_calendar());
 }
 
 std::filesystem::path default_run_directory(const Recipe& recipe) {

@@ -29,7 +29,7 @@ struct RunResult {
   Scores val, test;  // with the best weights; test is empty where the task has no test split
   std::int64_t parameters = 0;
   std::int64_t epochs = 0, best_epoch = 0, steps = 0;  // best_epoch 0: before any training
-  double seconds_per_step = 0;                         // median over the optimiser steps of this process; 0 if none
+  double seconds_per_step = 0;                         // median over the optimiser steps; 0 if none
   double train_seconds = 0;                            // training and evaluation, all processes of the run
   double peak_memory_bytes = 0;                        // of the process while the run went on
   bool capped = false;                                 // train.max_minutes ended it
@@ -70,15 +70,15 @@ RunResult run_experiment(const Recipe& recipe, const RunOptions& options = {});
 
 /// A finished or unfinished run directory: its recipe and its model with the best weights so far.
 struct LoadedRun {
+  std::filesystem::path path;
   Recipe recipe;
   std::shared_ptr<Forecaster> model;
   ForecastSizes sizes;
 };
 LoadedRun load_run(const std::filesystem::path& run);
 
-/// The task of a recipe, for scoring a loaded model. `with_calendar`: batches carry calendar features and decoder
-/// input.
-std::shared_ptr<const Task> make_task(const Recipe& recipe, const RunOptions& options, bool with_calendar);
+/// The task of a loaded run, for scoring its model. UserError if the data have another number of series by now.
+std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options);
 
 /// runs/<task>-<model>-<seed>, the run directory when none is given.
 std::filesystem::path default_run_directory(const Recipe& recipe);

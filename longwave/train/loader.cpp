@@ -57,7 +57,7 @@ void Loader::work(std::vector<std::int64_t> order, std::int64_t first) {
 
 Batch* Loader::next() {
   std::unique_lock lock(mutex_);
-  if (taken_ == end_) return nullptr;
+  if (taken_ >= end_) return nullptr;
   changed_.wait(lock, [&] { return error_ || made_ > taken_; });
   if (error_) std::rethrow_exception(error_);
   auto* batch = &slots_[taken_++ % 2];

@@ -1,5 +1,7 @@
 #include "longwave/train/recipe.h"
 
+#include <cmath>
+
 #include "longwave/models/forecaster.h"
 
 namespace longwave {
@@ -8,7 +10,7 @@ namespace {
 using Int = std::int64_t;
 
 Rule<double> positive() {
-  return {"> 0", [](const double& v) { return v > 0; }};
+  return {"> 0 and finite", [](const double& v) { return v > 0 && std::isfinite(v); }};
 }
 
 }  // namespace
@@ -41,7 +43,8 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
           .add("epochs", &C::epochs, "passes over the training split at most", at_least<Int>(1))
           .add("batch", &C::batch, "windows of one forward and backward pass", at_least<Int>(1))
           .add("accumulate", &C::accumulate, "batches whose mean gradient makes one optimiser step", at_least<Int>(1))
-          .add("eval_batch", &C::eval_batch, "windows at once when scoring; does not change scores", at_least<Int>(1))
+          .add("eval_batch", &C::eval_batch, "windows at once when scoring; changes scores of timesnet and informer",
+               at_least<Int>(1))
           .add("learning_rate", &C::learning_rate, "the largest of the schedule", positive())
           .add("beta1", &C::beta1, "AdamW: decay of the gradient mean; onecycle with cycle_momentum sets its own",
                fraction())
@@ -90,6 +93,10 @@ Recipe resolve_recipe(const Sections& sections) {
   check(recipe.task.type == "forecast" || recipe.task.horizon == 1, "task.horizon is ", recipe.task.horizon,
         "; expected 1 with task.type = \"synthetic-var\"");
   recipe.train = TrainConfig::fields().parse(section("train"), "train");
+  check(
+      recipe.train.warmup_epochs == 0 || recipe.train.schedule != "onecycle", section("train")["warmup_epochs"].where,
+      ": train.warmup_epochs has no effect with train.schedule = \"onecycle\"; set train.warmup_fraction instead, or ",
+      "another schedule");
   auto model = section("model");
   if (const auto name = model.find("name"); name != model.end()) {
     check(read_value(name->second.value, recipe.model), name->second.where, ": model.name is ",
@@ -120,9 +127,10 @@ Recipe recipe_from_json(const Json& json, const std::string& where) {
   return resolve_recipe(sections);
 }
 
-std::vector<RecipeSection> describe_recipe() {
+std::vector<RecipeSection> describe_recipe(bool with_models) {
   std::vector<RecipeSection> list{{"task", TaskConfig::fields().describe()},
                                   {"train", TrainConfig::fields().describe()}};
+  if (!with_models) return list;
   for (const auto& [name, info] : forecasters()) list.push_back({"model (name = \"" + name + "\")", info.fields});
   return list;
 }

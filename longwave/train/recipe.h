@@ -65,6 +65,6 @@ struct RecipeSection {
   std::string name;
   std::vector<FieldInfo> fields;
 };
-std::vector<RecipeSection> describe_recipe();
+std::vector<RecipeSection> describe_recipe(bool with_models = true);
 
 }  // namespace longwave

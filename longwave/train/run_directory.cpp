@@ -30,8 +30,10 @@ void add_curves(EventWriter& events, const Json& entry) {
 }  // namespace
 
 RunDirectory::RunDirectory(const std::filesystem::path& path, bool resume, bool overwrite) : path_(path) {
+  refuse_foreign();
   make_folder(path_);
   lock();
+  remove_leftovers();
   try {
     refuse_or_clear(resume, overwrite);
   } catch (...) {
@@ -41,6 +43,25 @@ RunDirectory::RunDirectory(const std::filesystem::path& path, bool resume, bool 
 }
 
 RunDirectory::~RunDirectory() { ::close(handle_); }
+
+/// A recipe of the user's would be overwritten. Our own comes after environment.json.
+void RunDirectory::refuse_foreign() const {
+  check(!std::filesystem::exists(recipe()) || std::filesystem::exists(environment()), path_.string(),
+        ": is no run directory but holds a recipe.toml, which a run would replace; choose another folder with --run");
+}
+
+/// Temporary files of a process that was killed while it wrote; nobody else writes here while we hold the lock.
+void RunDirectory::remove_leftovers() {
+  for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+    const auto name = entry.path().filename().string();
+    for (const auto& file : {last(), best(), recipe(), result(), environment(), metrics()}) {
+      const auto start = file.filename().string() + ".tmp";
+      if (name.starts_with(start) && name.size() > start.size() &&
+          name.find_first_not_of("0123456789", start.size()) == std::string::npos)
+        std::filesystem::remove(entry.path());
+    }
+  }
+}
 
 void RunDirectory::lock() {
   const auto file = path_ / "lock";
@@ -57,8 +78,7 @@ void RunDirectory::refuse_or_clear(bool resume, bool overwrite) {
   if (overwrite) {
     for (const auto& entry : std::filesystem::directory_iterator(path_))
       if (entry.path().filename().string().starts_with("events.out.tfevents.")) std::filesystem::remove(entry.path());
-    for (const auto& file : {last(), best(), recipe(), result(), path_ / "metrics.jsonl"})
-      std::filesystem::remove(file);
+    for (const auto& file : {last(), best(), recipe(), result(), metrics()}) std::filesystem::remove(file);
     return;
   }
   check(!finished, name, ": holds a finished run; choose another folder with --run or replace it with --overwrite");
@@ -66,12 +86,12 @@ void RunDirectory::refuse_or_clear(bool resume, bool overwrite) {
 }
 
 void RunDirectory::write_start(const Json& recipe_sections) {
+  write_file(environment(), environment_report().dump(2) + "\n");
   write_file(recipe(), to_toml(recipe_sections));
-  write_file(path_ / "environment.json", environment_report().dump(2) + "\n");
 }
 
 void RunDirectory::open_metrics(std::int64_t step) {
-  const auto path = path_ / "metrics.jsonl";
+  const auto path = metrics();
   std::string kept;
   std::ifstream old(path);
   for (std::string line; std::getline(old, line);) {
@@ -79,13 +99,13 @@ void RunDirectory::open_metrics(std::int64_t step) {
     if (entry.is_object() && entry.value("step", std::int64_t{0}) <= step) kept += line + "\n";
   }
   write_file(path, kept);
-  metrics_.open(path, std::ios::app);
+  log_.open(path, std::ios::app);
   events_.emplace(path_, step > 0 ? fmt::format(".from{}", step) : "");
 }
 
 void RunDirectory::log(const Json& entry) {
-  metrics_ << entry.dump() << std::endl;
-  check(metrics_.good(), (path_ / "metrics.jsonl").string(), ": cannot be written: ", std::strerror(errno));
+  log_ << entry.dump() << std::endl;
+  check(log_.good(), metrics().string(), ": cannot be written: ", std::strerror(errno));
   if (entry.at("kind") != "result") add_curves(*events_, entry);
 }
 

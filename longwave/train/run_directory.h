@@ -21,7 +21,8 @@ namespace longwave {
 /// While this object lives no other process can work on the folder.
 class RunDirectory {
  public:
-  /// UserError if another process works on it, or if a run lies there and neither `resume` nor `overwrite` is given.
+  /// UserError if another process works on it, if it is no run directory but holds a recipe.toml, or if a run lies
+  /// there and neither `resume` nor `overwrite` is given.
   RunDirectory(const std::filesystem::path& path, bool resume, bool overwrite);
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
@@ -41,12 +42,16 @@ class RunDirectory {
   void write_result(const Json& result);
 
  private:
+  void refuse_foreign() const;
   void lock();
+  void remove_leftovers();
+  std::filesystem::path environment() const { return path_ / "environment.json"; }
+  std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   void refuse_or_clear(bool resume, bool overwrite);
 
   std::filesystem::path path_;
   int handle_ = -1;
-  std::ofstream metrics_;
+  std::ofstream log_;
   std::optional<EventWriter> events_;
 };
 

@@ -15,6 +15,11 @@ double seconds_since(std::chrono::steady_clock::time_point then) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
 }
 
+bool has_bad_value(const at::Tensor& x) { return !at::isfinite(x).all().item<bool>(); }
+
+/// Not the number itself: its sign means nothing for a NaN.
+const char* bad_value(const at::Tensor& x) { return at::isnan(x).any().item<bool>() ? "nan" : "infinity"; }
+
 Json stream_json(const RandomStream& stream) { return {stream.seed, stream.count}; }
 void restore_stream(RandomStream& stream, const Json& json) {
   stream = {json.at(0).get<std::uint64_t>(), json.at(1).get<std::uint64_t>()};
@@ -64,6 +69,7 @@ void Trainer::run(RunResult& result) {
       throw Interrupted(fmt::format("interrupted in epoch {} after step {}", epoch_ + 1, step_));
     }
     finish_epoch();
+    if (InterruptGuard::requested()) throw Interrupted(fmt::format("interrupted after epoch {}", epoch_));
     if (ending == Ending::capped) {
       result.capped = true;
       break;
@@ -78,11 +84,7 @@ void Trainer::run(RunResult& result) {
   result.best_epoch = best_epoch_;
   result.steps = step_;
   result.history = history_;
-  if (!step_seconds_.empty()) {
-    const auto middle = step_seconds_.begin() + static_cast<std::ptrdiff_t>(step_seconds_.size() / 2);
-    std::nth_element(step_seconds_.begin(), middle, step_seconds_.end());
-    result.seconds_per_step = *middle;
-  }
+  result.seconds_per_step = step_time().first;
   result.train_seconds = elapsed();
 }
 
@@ -110,7 +112,7 @@ Trainer::Ending Trainer::train_epoch() {
 double Trainer::train_batch(Batch& batch, std::int64_t group) {
   if (drop_channels_) task_.augment(batch, drop_random_);
   const auto loss = task_.loss(model_, batch);
-  check_finite(loss);
+  check_finite(loss, batch);
   (group == 1 ? loss.total : loss.total / static_cast<double>(group)).backward();
   const auto weight = static_cast<double>(batch.size);
   const auto value = loss.total.item<double>();
@@ -120,21 +122,33 @@ double Trainer::train_batch(Batch& batch, std::int64_t group) {
   return value;
 }
 
-void Trainer::check_finite(const Loss& loss) const {
-  const auto finite = [](const at::Tensor& x) { return std::isfinite(x.item<double>()); };
-  const auto where = fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1);
-  for (const auto& [name, part] : loss.parts)
-    check(finite(part), where, ": the training loss '", name, "' is ", part.item<double>(),
-          "; the last checkpoint is kept; try a smaller train.learning_rate or train.clip");
-  check(finite(loss.total), where, ": the sum of the training losses is ", loss.total.item<double>(),
-        "; the last checkpoint is kept; try a smaller train.learning_rate");
+void Trainer::check_finite(const Loss& loss, const Batch& batch) const {
+  if (std::isfinite(loss.total.item<double>())) return;
+  fail("epoch ", epoch_ + 1, ", step ", step_ + 1, ": ", first_bad_tensor(loss, batch), kept());
 }
+
+/// In the order of the computation: what went in, the weights, what came out.
+std::string Trainer::first_bad_tensor(const Loss& loss, const Batch& batch) const {
+  for (const auto& [name, tensor] : batch.tensors)
+    if (has_bad_value(tensor))
+      return fmt::format("{} {} of the batch has {}; look at the data", name == "y" ? "target" : "input", name,
+                         bad_value(tensor));
+  for (const auto& [name, tensor] : model_.state())
+    if (has_bad_value(tensor))
+      return fmt::format("{} of the model has {}; try a smaller train.learning_rate", name, bad_value(tensor));
+  for (const auto& [name, part] : loss.parts)
+    if (has_bad_value(part))
+      return fmt::format("the training loss '{}' is {}; try a smaller train.learning_rate or train.clip", name,
+                         bad_value(part));
+  return fmt::format("the sum of the training losses is {}; try a smaller train.learning_rate", bad_value(loss.total));
+}
+
+const char* Trainer::kept() const { return saved_ ? "; the last checkpoint is kept" : ""; }
 
 void Trainer::optimizer_step() {
   const auto norm = optimizer_.gradient_norm();
   check(std::isfinite(norm), "epoch ", epoch_ + 1, ", step ", step_ + 1, ": the gradient of ",
-        optimizer_.first_bad_gradient(), " is not finite; the last checkpoint is kept; try a smaller ",
-        "train.learning_rate");
+        optimizer_.first_bad_gradient(), " is not finite; try a smaller train.learning_rate", kept());
   const double scale = config_.clip > 0 ? std::min(1.0, config_.clip / (norm + 1e-6)) : 1.0;
   const auto size = schedule_.at(step_);
   optimizer_.step(size.learning_rate, size.beta1, scale);
@@ -147,6 +161,22 @@ void Trainer::optimizer_step() {
                 {"gradient_norm", norm}};
   for (const auto& [name, value] : epoch_means()) entry["train"][name] = value;
   hooks_.log(entry);
+}
+
+/// Median time of an optimiser step, and the number of steps it is of. The medians of several processes are weighted by
+/// their steps.
+std::pair<double, std::int64_t> Trainer::step_time() const {
+  auto times = step_seconds_;
+  const auto count = std::ssize(times);
+  double median = 0;
+  if (count > 0) {
+    const auto middle = times.begin() + count / 2;
+    std::nth_element(times.begin(), middle, times.end());
+    median = *middle;
+  }
+  const auto all = earlier_steps_ + count;
+  const auto sum = earlier_step_seconds_ * static_cast<double>(earlier_steps_) + median * static_cast<double>(count);
+  return {all > 0 ? sum / static_cast<double>(all) : 0, all};
 }
 
 Trainer::Ending Trainer::after_step() {
@@ -180,8 +210,8 @@ void Trainer::finish_epoch() {
   if (config_.test_every_epoch && task_.samples(Split::test) > 0)
     record.test = task_.evaluate(model_, Split::test, options);
   const auto score = record.val.at(task_.selection_score());
-  check(std::isfinite(score), "epoch ", epoch_ + 1, ": the validation ", task_.selection_score(), " is ", score,
-        "; the last checkpoint is kept; try a smaller train.learning_rate");
+  check(std::isfinite(score), "epoch ", epoch_ + 1, ": the validation ", task_.selection_score(), " is ",
+        std::isnan(score) ? "nan" : "infinite", "; try a smaller train.learning_rate", kept());
   const bool better = keep_last_ || best_.empty() || score <= best_score_;
   if (better) {
     best_score_ = score;
@@ -200,7 +230,10 @@ void Trainer::finish_epoch() {
 }
 
 void Trainer::save(bool best_changed) {
-  if (hooks_.save) hooks_.save(checkpoint(), best_changed);
+  if (hooks_.save) {
+    hooks_.save(checkpoint(), best_changed);
+    saved_ = true;
+  }
   last_save_ = Clock::now();
   saved_step_ = step_;
 }
@@ -208,6 +241,7 @@ void Trainer::save(bool best_changed) {
 Checkpoint Trainer::checkpoint() const {
   Json history = Json::array();
   for (const auto& record : history_) history.push_back(epoch_json(record));
+  const auto [per_step, timed_steps] = step_time();
   const Json state = {{"epoch", epoch_},
                       {"batch", batch_},
                       {"step", step_},
@@ -216,6 +250,8 @@ Checkpoint Trainer::checkpoint() const {
                       {"best_score", best_score_},
                       {"seconds", elapsed()},
                       {"epoch_seconds", epoch_seconds_},
+                      {"seconds_per_step", per_step},
+                      {"timed_steps", timed_steps},
                       {"sums", sums_},
                       {"samples", samples_},
                       {"history", history},
@@ -241,6 +277,8 @@ void Trainer::restore(const Checkpoint& saved, const std::string& where) {
     best_score_ = state.at("best_score").get<double>();
     earlier_seconds_ = state.at("seconds").get<double>();
     epoch_seconds_ = state.at("epoch_seconds").get<double>();
+    earlier_step_seconds_ = state.at("seconds_per_step").get<double>();
+    earlier_steps_ = state.at("timed_steps").get<std::int64_t>();
     sums_ = state.at("sums").get<std::map<std::string, double>>();
     samples_ = state.at("samples").get<double>();
     for (const auto& record : state.at("history")) history_.push_back(epoch_from_json(record));
@@ -252,6 +290,7 @@ void Trainer::restore(const Checkpoint& saved, const std::string& where) {
     fail(where, ": damaged: its state is not complete (", error.what(), ")");
   }
   best_ = saved.best;
+  saved_ = true;
 }
 
 Json epoch_json(const EpochRecord& record) {

@@ -51,7 +51,10 @@ class Trainer {
   Ending after_step();
   bool exhausted() const;
   std::int64_t group_size(std::int64_t batch) const;
-  void check_finite(const Loss& loss) const;
+  void check_finite(const Loss& loss, const Batch& batch) const;
+  std::string first_bad_tensor(const Loss& loss, const Batch& batch) const;
+  const char* kept() const;
+  std::pair<double, std::int64_t> step_time() const;
   void save(bool best_changed);
   Checkpoint checkpoint() const;
   Scores epoch_means() const;
@@ -74,6 +77,8 @@ class Trainer {
   std::int64_t epoch_ = 0, batch_ = 0, step_ = 0;  // epoch in progress, its next batch, optimiser steps done
   std::int64_t best_epoch_ = 0, bad_epochs_ = 0;
   double best_score_ = 0, earlier_seconds_ = 0, epoch_seconds_ = 0;
+  double earlier_step_seconds_ = 0;     // median of a step in earlier processes
+  std::int64_t earlier_steps_ = 0;      // that it is of
   std::map<std::string, double> sums_;  // over the samples of the epoch in progress
   double samples_ = 0;
   std::vector<EpochRecord> history_;
@@ -83,6 +88,7 @@ class Trainer {
   std::vector<double> step_seconds_;  // of this process
   double pending_seconds_ = 0;        // of the optimiser step in progress
   std::int64_t saved_step_ = 0;
+  bool saved_ = false;  // there is a checkpoint
 };
 
 Json epoch_json(const EpochRecord& record);

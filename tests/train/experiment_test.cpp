@@ -10,6 +10,7 @@
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/train/checkpoint.h"
+#include "longwave/train/trainer.h"
 #include "tests/support/series.h"
 
 namespace longwave {
@@ -149,7 +150,7 @@ TEST_F(ExperimentTest, RunDirectoryHoldsEverything) {
   EXPECT_EQ(steps, result.steps / 3);
   const auto loaded = load_run(folder_ / "run");
   expect_same(result.model->state(), loaded.model->state());
-  const auto task = make_task(loaded.recipe, options(), loaded.model->uses_calendar());
+  const auto task = make_task(loaded, options());
   EXPECT_EQ(task->evaluate(*loaded.model, Split::test, {}), result.test);
 }
 
@@ -198,9 +199,130 @@ TEST_F(ExperimentTest, StopsWhenTheLossIsNotFiniteAndKeepsTheCheckpoint) {
     return false;
   };
   const auto text = message([&] { run_experiment(recipe, run); });
-  EXPECT_NE(text.find("the training loss 'mse' is nan"), std::string::npos) << text;
+  EXPECT_EQ(text.substr(text.find(": ")),
+            ": input x of the batch has nan; look at the data; the last checkpoint is kept");
   const auto saved = read_checkpoint(folder_ / "run" / "last.safetensors");
   for (const auto& [name, tensor] : saved.model) EXPECT_TRUE(at::isfinite(tensor).all().item<bool>()) << name;
+}
+
+TEST_F(ExperimentTest, WeightsThatAreNotFiniteAreNamedAndNoCheckpointIsClaimed) {
+  const auto text = message([&] {
+    run_experiment(linear_recipe("train.learning_rate=1e38 train.schedule=constant train.weight_decay=1"), options());
+  });
+  EXPECT_NE(text.find(" of the model has "), std::string::npos) << text;
+  EXPECT_EQ(text.find("checkpoint"), std::string::npos) << text;
+}
+
+TEST_F(ExperimentTest, OverwriteKeepsTheOldRunUntilTheNewRecipeIsProven) {
+  run_experiment(linear_recipe(""), options("run"));
+  RunOptions overwrite;
+  overwrite.run = folder_ / "run";
+  overwrite.overwrite = true;
+  EXPECT_NE(message([&] { run_experiment(linear_recipe("task.data=nope"), overwrite); }), "accepted");
+  EXPECT_TRUE(fs::exists(folder_ / "run" / "best.safetensors"));
+  EXPECT_TRUE(fs::exists(folder_ / "run" / "result.json"));
+  overwrite.run = folder_ / "other";
+  EXPECT_NE(message([&] { run_experiment(linear_recipe("task.data=nope"), overwrite); }), "accepted");
+  EXPECT_FALSE(fs::exists(folder_ / "other")) << "a failed run leaves no empty folder";
+}
+
+TEST_F(ExperimentTest, ARecipeOfTheUserIsNotOverwritten) {
+  fs::create_directories(folder_ / "own");
+  write_file(folder_ / "own" / "recipe.toml", "# mine\n");
+  auto own = options("own");
+  own.overwrite = true;
+  EXPECT_NE(message([&] { run_experiment(linear_recipe(""), own); }).find("is no run directory"), std::string::npos);
+  EXPECT_EQ(read_file(folder_ / "own" / "recipe.toml"), "# mine\n");
+}
+
+TEST_F(ExperimentTest, LeftoversOfAKilledSaveAreRemoved) {
+  fs::create_directories(folder_ / "run");
+  for (const auto* name : {"last.safetensors.tmp123", "last.safetensors.tmp12x", "notes.tmp1"})
+    write_file(folder_ / "run" / name, "half");
+  run_experiment(linear_recipe(""), options("run"));
+  EXPECT_FALSE(fs::exists(folder_ / "run" / "last.safetensors.tmp123"));
+  EXPECT_TRUE(fs::exists(folder_ / "run" / "last.safetensors.tmp12x"));
+  EXPECT_TRUE(fs::exists(folder_ / "run" / "notes.tmp1"));
+}
+
+TEST_F(ExperimentTest, ResumeRefusesWhatChangesTheMeaningOfThePosition) {
+  run_experiment(linear_recipe(""), options("run"));
+  fs::remove(folder_ / "run" / "result.json");
+  auto resume = options("run");
+  resume.resume = true;
+  for (const std::string change :
+       {"batch=16", "accumulate=2", "seed=6", "random_channel_drop=on", "extra_losses=false"}) {
+    const auto text = message([&] { run_experiment(linear_recipe("train." + change), resume); });
+    EXPECT_NE(text.find("is from another run: train." + change.substr(0, change.find('='))), std::string::npos) << text;
+  }
+}
+
+TEST_F(ExperimentTest, ResumeWithNothingLeftKeepsTheTimeOfAStep) {
+  const auto first = run_experiment(linear_recipe(""), options("run"));
+  fs::remove(folder_ / "run" / "result.json");
+  auto resume = options("run");
+  resume.resume = true;
+  const auto again = run_experiment(linear_recipe(""), resume);
+  EXPECT_EQ(again.steps, first.steps);
+  EXPECT_GT(first.seconds_per_step, 0);
+  EXPECT_DOUBLE_EQ(again.seconds_per_step, first.seconds_per_step);
+}
+
+TEST_F(ExperimentTest, DataWithOtherSeriesThanTheRunAreRefused) {
+  run_experiment(linear_recipe(""), options("run"));
+  auto wider = testing::wave_data();
+  wider->columns = {"a", "b", "c"};
+  auto other = options();
+  other.forecast_data = wider;
+  EXPECT_EQ(
+      message([&] { make_task(load_run(folder_ / "run"), other); }),
+      "waves: has 3 series with task.features = \"M\"; the run " + (folder_ / "run").string() + " was trained on 2");
+}
+
+/// A task that gets a signal while it validates.
+class SignalledTask : public Task {
+ public:
+  explicit SignalledTask(std::shared_ptr<const Task> task) : task_(std::move(task)) {}
+  std::int64_t samples(Split split) const override { return task_->samples(split); }
+  void gather(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const override {
+    task_->gather(split, indices, batch);
+  }
+  Loss loss(Module& model, const Batch& batch) const override { return task_->loss(model, batch); }
+  Scores evaluate(Module& model, Split split, const EvaluateOptions& options) const override {
+    ::raise(SIGTERM);
+    return task_->evaluate(model, split, options);
+  }
+  std::string selection_score() const override { return task_->selection_score(); }
+
+ private:
+  std::shared_ptr<const Task> task_;
+};
+
+TEST_F(ExperimentTest, SignalDuringValidationStopsAfterTheEpochIsSaved) {
+  const auto recipe = linear_recipe("train.epochs=5");
+  auto unscored = options();
+  unscored.score = false;
+  const auto run = run_experiment(recipe, unscored);
+  const SignalledTask task(run.task);
+  std::vector<std::int64_t> saved;
+  Trainer trainer(*run.model, run.model->random, task, recipe.train, false,
+                  {.log = {},
+                   .save = [&](const Checkpoint& c, bool) { saved.push_back(c.state.at("epoch").get<std::int64_t>()); },
+                   .step = {},
+                   .should_stop = {}});
+  RunResult result;
+  EXPECT_THROW(trainer.run(result), Interrupted);
+  EXPECT_EQ(saved, std::vector<std::int64_t>{1});
+}
+
+TEST_F(ExperimentTest, LoaderBegunAfterTheEndHasNoBatch) {
+  auto unscored = options();
+  unscored.score = false;
+  const auto run = run_experiment(linear_recipe("train.epochs=1"), unscored);
+  const RandomStream stream{1, 0};
+  Loader loader(*run.task, Split::train, 8, stream);
+  loader.start(0, loader.batches() + 3);
+  EXPECT_EQ(loader.next(), nullptr);
 }
 
 TEST_F(ExperimentTest, EarlyStoppingKeepsTheBestWeights) {
@@ -248,6 +370,9 @@ TEST(Recipe, DefectsNamePlaceKeyAndNearestName) {
   EXPECT_EQ(message("[train]\nepochs = \"3\"").substr(0, 58),
             "r.toml:2:1: train.epochs is \"3\"; expected integer >= 1");
   EXPECT_EQ(message("[train]\nepochs = 0"), "r.toml:2:1: train.epochs is 0; expected >= 1");
+  EXPECT_EQ(message("[train]\nlearning_rate = inf").substr(0, 26), "r.toml:2:1: train.learning");
+  EXPECT_EQ(message("[train]\nwarmup_epochs = 2").substr(0, 46), "r.toml:2:1: train.warmup_epochs has no effect ");
+  EXPECT_EQ(message("[train]\nwarmup_epochs = 2\nschedule = \"cosine\""), "accepted");
   EXPECT_EQ(message("[model]\nname = \"samovr\""),
             "r.toml:2:1: model.name: unknown model 'samovr'; did you mean 'samovar'?");
 }
