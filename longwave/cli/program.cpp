@@ -120,7 +120,8 @@ int run_and_report(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const Interrupted& stop) {
-    return report(stop.what(), kInterrupted);
+    fmt::print(stderr, "{}\n", stop.what());
+    return kInterrupted;
   } catch (const UserError& error) {
     return report(error.what(), kUserError);
   } catch (const c10::Error& error) {

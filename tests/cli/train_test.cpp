@@ -1,0 +1,136 @@
+// Trains, stops, resumes and scores through the built program.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "longwave/base/atomic_file.h"
+#include "tests/support/program.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Outcome;
+
+class TrainTest : public ::testing::Test {
+ protected:
+  TrainTest() : folder_(fs::temp_directory_path() / ("longwave_train_" + std::to_string(::getpid()))) {
+    make_folder(folder_);
+    std::string csv = "date,a,OT\n";
+    for (int i = 0; i < 200; ++i)
+      csv += "2020-01-" + std::to_string(101 + i / 24).substr(1) + " " + std::to_string(100 + i % 24).substr(1) +
+             ":00:00," + std::to_string(std::sin(0.3 * i)) + "," + std::to_string(std::cos(0.7 * i) + 0.01 * i) + "\n";
+    write_file(folder_ / "series.csv", csv);
+    write_recipe("linear", "");
+  }
+  ~TrainTest() override { fs::remove_all(folder_); }
+
+  void write_recipe(const std::string& model, const std::string& more) const {
+    write_file(folder_ / "own.toml", "[task]\ndata = \"" + path("series.csv") +
+                                         "\"\nlookback = 12\nhorizon = 3\n[model]\nname = \"" + model +
+                                         "\"\n[train]\nepochs = 3\nbatch = 8\nthreads = 1\n" + more);
+  }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  Outcome train(const std::string& arguments) const {
+    return testing::run_program("train " + path("own.toml") + " " + arguments);
+  }
+
+  /// Starts a run far too long to end, and sends `signal` once there is a checkpoint. Returns the wait status.
+  int stopped_by(int signal, const std::string& run, const std::string& override) const {
+    const auto recipe = path("own.toml"), folder = path(run);
+    const auto child = ::fork();
+    if (child == 0) {
+      std::freopen("/dev/null", "w", stdout);
+      std::freopen("/dev/null", "w", stderr);
+      ::execl(LONGWAVE_PROGRAM, "longwave", "train", recipe.c_str(), "--run", folder.c_str(), override.c_str(),
+              nullptr);
+      ::_exit(127);
+    }
+    int status = 0;
+    while (!fs::exists(folder_ / run / "last.safetensors") && ::waitpid(child, &status, WNOHANG) == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ::kill(child, signal);
+    ::waitpid(child, &status, 0);
+    return status;
+  }
+
+  nlohmann::json result(const std::string& run) const {
+    return nlohmann::json::parse(read_file(folder_ / run / "result.json"));
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(TrainTest, TrainsScoresAndRefusesASecondRun) {
+  const auto first = train("--run " + path("run"));
+  ASSERT_EQ(first.code, 0) << first.out;
+  const auto again = train("--run " + path("run"));
+  EXPECT_EQ(again.code, 2);
+  EXPECT_NE(again.out.find("holds a finished run"), std::string::npos) << again.out;
+  const auto scores = testing::run_program("evaluate " + path("run"));
+  EXPECT_EQ(scores.code, 0);
+  char expected[64];
+  std::snprintf(expected, sizeof expected, "mse %.5f", result("run")["test"]["mse"].get<double>());
+  EXPECT_NE(scores.out.find(expected), std::string::npos) << scores.out;
+}
+
+TEST_F(TrainTest, ModelWithoutParametersIsOnlyScored) {
+  write_recipe("naive-last", "");
+  const auto outcome = train("--run " + path("run"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_EQ(result("run")["stopped"], "no parameters");
+  EXPECT_EQ(testing::run_program("evaluate " + path("run")).code, 0);
+}
+
+TEST_F(TrainTest, MistakesEndWithTwoAndLeaveNoFolder) {
+  const auto outcome = train("task.data=nope --run " + path("run"));
+  EXPECT_EQ(outcome.code, 2) << outcome.out;
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+  write_file(folder_ / "own.toml", "[compare]\nmodels = [\"linear\"]\n");
+  EXPECT_NE(train("").out.find("run it with longwave compare"), std::string::npos);
+}
+
+TEST_F(TrainTest, EvaluateOnDataWithOtherSeriesNamesBothCounts) {
+  ASSERT_EQ(train("--run " + path("run")).code, 0);
+  auto csv = "date,b,a,OT\n" + read_file(folder_ / "series.csv").substr(10);
+  for (auto at = csv.find(":00:00,"); at != std::string::npos; at = csv.find(":00:00,", at + 1))
+    csv.insert(at + 7, "1.5,");
+  write_file(folder_ / "series.csv", csv);
+  const auto outcome = testing::run_program("evaluate " + path("run"));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.out, "error: " + path("series.csv") + ": has 3 series with task.features = \"M\"; the run " +
+                             path("run") + " was trained on 2\n");
+}
+
+TEST_F(TrainTest, StoppedOrKilledAndResumedEndsWithTheScoresOfAWholeRun) {
+  write_recipe("linear", "schedule = \"constant\"\npatience = 0\n");
+  const auto term = stopped_by(SIGTERM, "term", "train.epochs=100000");
+  ASSERT_TRUE(WIFEXITED(term));
+  EXPECT_EQ(WEXITSTATUS(term), 130);
+  const auto killed = stopped_by(SIGKILL, "kill", "train.epochs=100000");
+  EXPECT_TRUE(WIFSIGNALED(killed));
+  const std::string epochs = " train.epochs=60";
+  ASSERT_EQ(train("--run " + path("whole") + epochs).code, 0);
+  for (const std::string run : {"term", "kill"}) {
+    EXPECT_FALSE(fs::exists(folder_ / run / "result.json"));
+    const auto resumed = train("--resume --run " + path(run) + epochs);
+    ASSERT_EQ(resumed.code, 0) << resumed.out;
+    EXPECT_EQ(result(run)["val"], result("whole")["val"]);
+    EXPECT_EQ(result(run)["test"], result("whole")["test"]);
+    EXPECT_EQ(result(run)["steps"], result("whole")["steps"]);
+  }
+}
+
+}  // namespace
+}  // namespace longwave
