@@ -151,6 +151,22 @@ TEST(SegmentModels, SameSeedSameBitsWithDropout) {
   }
 }
 
+// With a trace the layers run one by one, without it as one operator.
+TEST(SegmentModels, ATraceDoesNotChangeTheTrainingForward) {
+  for (const auto& name : kNames) {
+    const auto x = at::randn({2, 9, 2});
+    const auto run = [&](TensorMap* trace) {
+      const auto model = make(name, {.lookback = 9, .horizon = 3, .channels = 2, .targets = 2},
+                              {{"d_model", 8}, {"n_heads", 2}, {"dropout", 0.5}});
+      model->trace = trace;
+      model->forward(input(x));
+      return model->forward(input(x)).forecast.detach();  // the second: as many draws were taken
+    };
+    TensorMap trace;
+    EXPECT_LT((run(&trace) - run(nullptr)).abs().max().item<double>(), 1e-5) << name;
+  }
+}
+
 TEST(SegmentModels, GradientsMatchDifferencesInDouble) {
   for (const auto& name : kNames) {
     const auto model = make(name, {.lookback = 7, .horizon = 3, .channels = 2, .targets = 1},
