@@ -26,8 +26,7 @@ std::int64_t norm_size_of(const VarAttention& a) { return 2 * a.layers * width_o
 std::int64_t parts_of(const VarAttention& a) { return std::min<std::int64_t>(a.n, 32); }
 
 /// Scratch of one thread, in sequences [t, h, e]: normalised maps, keys of all layers; backward also the gradients of
-/// the maps, of the outputs and of the
-/// keys. And the state of a head.
+/// the maps, of the outputs and of the keys. And the state of a head.
 std::int64_t forward_scratch(const VarAttention& a) { return (3 * a.layers + 1) * sequence_of(a) + a.e * a.e; }
 std::int64_t backward_scratch(const VarAttention& a) {
   return forward_scratch(a) + (2 * a.layers + 2) * sequence_of(a);
