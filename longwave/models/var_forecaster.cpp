@@ -53,11 +53,11 @@ at::Tensor VarForecaster::attend(const at::Tensor& observations) {
   at::Tensor total;  // over layers, at the main tokens: [b j, n, h, e]
   for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {
     if (trace) keys.push_back(k);
-    const auto out = ops::causal_linear_attention(q[layer], k, v[layer]);
-    note("attn_out." + std::to_string(layer), out.reshape({folded, t, sizes_.width}));
-    const auto main = out.reshape({folded, n, 2, h, e}).select(2, 1);
+    // Keys and read-out both see the dropout: training losses then follow the reference's to the third digit.
+    k = dropout_(ops::causal_linear_attention(q[layer], k, v[layer]), is_training());
+    note("attn_out." + std::to_string(layer), k.reshape({folded, t, sizes_.width}));
+    const auto main = k.reshape({folded, n, 2, h, e}).select(2, 1);
     total = total.defined() ? total + main : main;
-    if (layer + 1 < sizes_.layers) k = dropout_(out, is_training());  // of the next layer's keys, not of the read-out
   }
   if (trace) {
     note("q", at::stack(q));
