@@ -26,7 +26,7 @@ std::int64_t norm_size_of(const VarAttention& a) { return 2 * a.layers * width_o
 std::int64_t parts_of(const VarAttention& a) { return std::min<std::int64_t>(a.n, 32); }
 
 /// Scratch of one thread, in sequences [t, h, e]: normalised maps, keys of all layers; backward also the gradients of
-/// the maps, of the outputs and of the keys. And the state of a head.
+/// the maps, of the keys and of the dropped keys. And the state of a head.
 std::int64_t forward_scratch(const VarAttention& a) { return (3 * a.layers + 1) * sequence_of(a) + a.e * a.e; }
 std::int64_t backward_scratch(const VarAttention& a) {
   return forward_scratch(a) + (2 * a.layers + 2) * sequence_of(a);
@@ -55,13 +55,11 @@ struct VarSequence {
   float* key(std::int64_t layer) const { return keys + layer * size; }
   float* after() const { return state + a.e * a.e; }
 
-  /// Queries, values and the keys of the first layer.
   void normalise() const {
     for (std::int64_t step = 0; step < a.t; ++step)
       for (std::int64_t map = 0; map < 2 * a.layers; ++map)
         rms_groups(a.maps + ((row * a.t + step) * 2 * a.layers + map) * width, a.norm_weight + map * width, a.h, a.e,
                    a.eps, unit + map * size + step * width);
-    std::copy_n(a.keys + row * size, size, key(0));
   }
 
   void product(const float* x, const float* y, const float* z, bool reverse, float* out) const {
@@ -80,48 +78,45 @@ struct VarSequence {
     });
   }
 
-  /// The output of a layer, in the place of the next keys.
-  void attend(std::int64_t layer) const { product(key(layer), value(layer), query(layer), false, key(layer + 1)); }
-
-  /// Calls body(place in the total, place in a sequence) for the beginning of every odd step.
-  template <class Body>
-  void for_odd_steps(Body body) const {
-    for (std::int64_t pair = 0; pair < a.t / 2; ++pair) body((row * (a.t / 2) + pair) * width, (2 * pair + 1) * width);
+  /// Keys of the first `count` layers after the observations.
+  void chain(std::int64_t count) const {
+    std::copy_n(a.keys + row * size, size, key(0));
+    for (std::int64_t layer = 0; layer < count; ++layer) {
+      product(key(layer), value(layer), query(layer), false, key(layer + 1));
+      drop(layer, key(layer + 1));
+    }
   }
 };
 
 void sequence_forward(const VarAttention& a, std::int64_t row, float* total, float* scratch) {
   const VarSequence s(a, row, scratch);
   s.normalise();
-  s.for_odd_steps([&](std::int64_t to, std::int64_t) { std::fill_n(total + to, s.width, 0.0f); });
-  for (std::int64_t layer = 0; layer < a.layers; ++layer) {
-    s.attend(layer);
-    float* out = s.key(layer + 1);
-    s.for_odd_steps([&](std::int64_t to, std::int64_t from) { add_scaled(1, out + from, total + to, s.width); });
-    if (layer + 1 < a.layers) s.drop(layer, out);
+  s.chain(a.layers);
+  for (std::int64_t pair = 0; pair < a.t / 2; ++pair) {
+    float* out = total + (row * a.t / 2 + pair) * s.width;
+    const auto odd = (2 * pair + 1) * s.width;
+    std::copy_n(s.key(1) + odd, s.width, out);
+    for (std::int64_t layer = 2; layer <= a.layers; ++layer) add_scaled(1, s.key(layer) + odd, out, s.width);
   }
 }
 
 void sequence_backward(const VarAttention& a, const VarAttentionGrad& g, std::int64_t row, float* dnorm,
                        float* scratch) {
   const VarSequence s(a, row, scratch);
-  float *dunit = s.after(), *dout = dunit + 2 * a.layers * s.size, *dkey = dout + s.size;
+  float *dunit = s.after(), *dropped = dunit + 2 * a.layers * s.size, *dkey = dropped + s.size;
   s.normalise();
-  for (std::int64_t layer = 0; layer + 1 < a.layers; ++layer) {
-    s.attend(layer);
-    s.drop(layer, s.key(layer + 1));
-  }
+  s.chain(a.layers - 1);
   for (auto layer = a.layers - 1; layer >= 0; --layer) {
-    if (layer == a.layers - 1) {
-      std::fill_n(dout, s.size, 0.0f);
-    } else {
-      std::copy_n(dkey, s.size, dout);
-      s.drop(layer, dout);
-    }
-    s.for_odd_steps([&](std::int64_t from, std::int64_t to) { add_scaled(1, g.dtotal + from, dout + to, s.width); });
-    s.product(s.value(layer), s.key(layer), dout, false, dunit + 2 * layer * s.size);
-    s.product(s.query(layer), dout, s.key(layer), true, dunit + (2 * layer + 1) * s.size);
-    s.product(dout, s.query(layer), s.value(layer), true, layer == 0 ? g.dkeys + row * s.size : dkey);
+    if (layer == a.layers - 1)
+      std::fill_n(dropped, s.size, 0.0f);
+    else
+      std::copy_n(dkey, s.size, dropped);
+    for (std::int64_t pair = 0; pair < a.t / 2; ++pair)
+      add_scaled(1, g.dtotal + (row * a.t / 2 + pair) * s.width, dropped + (2 * pair + 1) * s.width, s.width);
+    s.drop(layer, dropped);
+    s.product(s.value(layer), s.key(layer), dropped, false, dunit + 2 * layer * s.size);
+    s.product(s.query(layer), dropped, s.key(layer), true, dunit + (2 * layer + 1) * s.size);
+    s.product(dropped, s.query(layer), s.value(layer), true, layer == 0 ? g.dkeys + row * s.size : dkey);
   }
   for (std::int64_t step = 0; step < a.t; ++step)
     for (std::int64_t map = 0; map < 2 * a.layers; ++map) {

@@ -7,13 +7,13 @@
 namespace longwave::kernels {
 
 /// Chained causal linear attention layers without residuals, whose queries and values are per-head RMS norms of maps of
-/// the observations: k_0 = keys, o_l = attention(q_l, k_l, v_l), k_(l+1) = dropout_l(o_l); total = sum over l of o_l at
-/// the odd steps. Everything between lives in scratch memory, one sequence at a time.
+/// the observations: k_0 = keys, k_(l+1) = dropout_l(attention(q_l, k_l, v_l)); total = sum over l of k_(l+1) at the
+/// odd steps. Everything between lives in scratch memory, one sequence at a time.
 struct VarAttention {
   const float* maps;                // [n, t, 2 layers, h, e]: q_0, v_0, q_1, v_1, ... before their norms
   const float* norm_weight;         // [2 layers, h, e]
   const float* keys;                // [n, t, h, e]
-  const DropoutMask* dropout;       // one a layer but the last; element index as in [n, t, h, e]
+  const DropoutMask* dropout;       // one a layer; element index as in [n, t, h, e]
   std::int64_t n, t, layers, h, e;  // t is even
   float eps;
 };

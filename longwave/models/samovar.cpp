@@ -73,7 +73,7 @@ class Samovar final : public VarForecaster {
     const auto [maps, norm] = maps_of(x);
     std::vector<std::int64_t> keys;
     double p = 0;
-    for (std::int64_t layer = 0; layer + 1 < sizes_.layers; ++layer) {
+    for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {
       const DropoutDraw draw(dropout_, is_training());
       p = draw.p;
       keys.push_back(draw.key);

@@ -35,7 +35,8 @@ Gradients call_grad(const Tensor& d, const Tensor& maps, const Tensor& norm, con
 }
 
 void check_inputs(const Tensor& maps, const Tensor& norm, const Tensor& keys, double p, Keys drop) {
-  const auto layers = static_cast<std::int64_t>(drop.size()) + 1;  // the output of the last one is not dropped
+  const auto layers = static_cast<std::int64_t>(drop.size());
+  check(layers > 0, "var_attention: no dropout key; expected one a layer");
   check(p >= 0 && p < 1, "var_attention: p is ", p, "; expected in [0, 1)");
   check(keys.dim() == 3 && keys.size(1) % 2 == 0, "var_attention: keys is ", keys.sizes(),
         "; expected [b, t, h e] with even t");
@@ -62,11 +63,11 @@ Tensor composed(const Tensor& maps, const Tensor& norm, const Tensor& keys, doub
   const auto parts = rms_norm(maps, norm, eps).view({b, t, -1, h, e}).unbind(2);
   auto k = keys.view({b, t, h, e});
   Tensor total;
-  for (std::size_t layer = 0; layer <= drop.size(); ++layer) {
-    const auto out = causal_linear_attention(parts[2 * layer], k, parts[2 * layer + 1]);
-    const auto odd = out.view({b, t / 2, 2, h, e}).select(2, 1);
+  for (std::size_t layer = 0; layer < drop.size(); ++layer) {
+    k = causal_linear_attention(parts[2 * layer], k, parts[2 * layer + 1]);
+    if (p > 0) k = dropout(k, p, drop[layer]);
+    const auto odd = k.view({b, t / 2, 2, h, e}).select(2, 1);
     total = total.defined() ? total + odd : odd;
-    if (layer < drop.size()) k = p > 0 ? dropout(out, p, drop[layer]) : out;
   }
   return total.contiguous();
 }
@@ -88,7 +89,7 @@ kernels::VarAttention make_kernel(const Tensor& maps, const Tensor& norm, const 
           .dropout = masks.data(),
           .n = keys.size(0),
           .t = keys.size(1),
-          .layers = static_cast<std::int64_t>(masks.size()) + 1,
+          .layers = static_cast<std::int64_t>(masks.size()),
           .h = keys.size(2) / norm.size(1),
           .e = norm.size(1),
           .eps = static_cast<float>(eps)};
