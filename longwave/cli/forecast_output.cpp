@@ -98,8 +98,8 @@ std::string verdict(const AutoForecast& r) {
     return fmt::format(
         "No trained model could be tried; this is the best naive forecast, '{}'. --budget gives more time.", title);
   if (!r.beats_naive)
-    return fmt::format("Nothing beats the naive forecast: no trained model had a lower backtest error than '{}'.",
-                       title);
+    return fmt::format("Nothing beats the naive forecast: no trained model is better than '{}' by more than chance.",
+                       find_forecaster(r.chosen).title);
   return fmt::format("{} has a {:.1f} % lower backtest error than the best naive forecast ({}).", title,
                      100 * (1 - best.mae / best_naive->mae), find_forecaster(best_naive->model).title);
 }

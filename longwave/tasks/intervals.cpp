@@ -61,4 +61,20 @@ double coverage(const Residuals& residuals, const Intervals& intervals, std::int
   return static_cast<double>(inside) / ((last - first) * width);
 }
 
+std::vector<double> origin_errors(const Residuals& r, const std::vector<double>& std) {
+  const auto width = r.horizon * r.channels;
+  std::vector<double> errors(r.origins, 0.0);
+  for (std::size_t i = 0; i < r.values.size(); ++i)
+    errors[i / width] += std::abs(r.values[i]) / std[i % std.size()] / static_cast<double>(width);
+  return errors;
+}
+
+bool clearly_lower(const std::vector<double>& a, const std::vector<double>& b, double horizons) {
+  double mean = 0, square = 0;
+  const auto n = static_cast<double>(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) mean += (b[i] - a[i]) / n;
+  for (std::size_t i = 0; i < a.size(); ++i) square += std::pow(b[i] - a[i] - mean, 2) / n;
+  return mean > std::sqrt(square / std::clamp(horizons, 1.0, n));
+}
+
 }  // namespace longwave

@@ -29,4 +29,11 @@ Intervals calibrate(const Residuals& residuals, double level, std::int64_t first
 /// Share of the truths of origins [first, last) that lie inside.
 double coverage(const Residuals& residuals, const Intervals& intervals, std::int64_t first, std::int64_t last);
 
+/// Mean absolute error of every origin in units of `std` [channels]: [origins].
+std::vector<double> origin_errors(const Residuals& residuals, const std::vector<double>& std);
+
+/// Is `a` lower than `b`, the errors of the same origins, by more than one standard error of the difference? Origins
+/// closer than a horizon see the same rows, so only `horizons` of them count: the backtest's length in horizons.
+bool clearly_lower(const std::vector<double>& a, const std::vector<double>& b, double horizons);
+
 }  // namespace longwave

@@ -229,6 +229,17 @@ std::vector<double> refit(const UserSeries& s, const Plan& plan, const Candidate
   return forecast;
 }
 
+/// The best candidate; a trained one only if it is better than the best naive one by more than chance.
+const CandidateScore& choose(const std::vector<CandidateScore>& best_first,
+                             const std::map<std::string, Residuals>& residuals, const std::vector<double>& std,
+                             double horizons) {
+  const auto& best = best_first.front();
+  const auto& naive = *std::find_if(best_first.begin(), best_first.end(), [](const auto& c) { return c.naive; });
+  if (best.naive) return best;
+  const auto errors = [&](const CandidateScore& c) { return origin_errors(residuals.at(c.model), std); };
+  return clearly_lower(errors(best), errors(naive), horizons) ? best : naive;
+}
+
 void add_intervals(AutoForecast& result, const Residuals& r) {
   const auto half = r.origins / 2;
   result.interval80 = calibrate(r, 0.8, 0, r.origins);
@@ -335,8 +346,7 @@ AutoForecast auto_forecast(const UserSeries& all, const AutoForecastOptions& opt
   result.train_rows = plan.val_from - plan.train_from;
 
   const auto names = candidates_for(options, plan.season);
-  Residuals best_residuals;
-  double best = std::numeric_limits<double>::infinity();
+  std::map<std::string, Residuals> residuals;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto left = options.budget_seconds * (1 - kRefitShare) - clock.seconds();
     if (!is_naive(names[i]) && left < 1) {
@@ -353,21 +363,19 @@ AutoForecast auto_forecast(const UserSeries& all, const AutoForecastOptions& opt
     }
     say(fmt::format("{:<16} backtest error {:.4f}  {:.1f} s", names[i], tried->score.mae, tried->score.seconds));
     result.origins = tried->residuals.origins;
-    if (tried->score.mae < best) {
-      best = tried->score.mae;
-      best_residuals = std::move(tried->residuals);
-    }
+    residuals[names[i]] = std::move(tried->residuals);
     result.candidates.push_back(std::move(tried->score));
   }
   std::stable_sort(result.candidates.begin(), result.candidates.end(), [](const auto& a, const auto& b) {
     return std::pair(!a.left_out.empty(), a.mae) < std::pair(!b.left_out.empty(), b.mae);
   });
-  result.chosen = result.candidates.front().model;
-  result.beats_naive = !result.candidates.front().naive;
-  add_intervals(result, best_residuals);
+  const auto& winner = choose(result.candidates, residuals, data->std,
+                              static_cast<double>(result.backtest_rows) / static_cast<double>(options.horizon));
+  result.chosen = winner.model;
+  result.beats_naive = !winner.naive;
+  add_intervals(result, residuals.at(winner.model));
   say("refitting " + result.chosen + " on all rows");
-  result.forecast =
-      refit(series, plan, result.candidates.front(), options, std::max(2.0, options.budget_seconds - clock.seconds()));
+  result.forecast = refit(series, plan, winner, options, std::max(2.0, options.budget_seconds - clock.seconds()));
   put_constants_back(result, all, kept, options.horizon);
   result.seconds = clock.seconds();
   return result;

@@ -42,7 +42,7 @@ struct AutoForecast {
   std::int64_t origins = 0, backtest_rows = 0, train_rows = 0;
   std::vector<CandidateScore> candidates;  // best first, left out last
   std::string chosen;
-  bool beats_naive = false;          // a trained model has the lowest backtest error
+  bool beats_naive = false;          // a trained model has a lower backtest error, by more than chance
   std::vector<double> forecast;      // [horizon, channels] in the user's units
   Intervals interval80, interval95;  // offsets in the user's units, from all origins
   double coverage80 = 0,
@@ -51,8 +51,9 @@ struct AutoForecast {
 };
 
 /// Trains the candidates on the older rows, scores them on rolling origins in the newest fifth, chooses the lowest mean
-/// absolute error, refits the winner on all rows and forecasts the next `horizon` steps. A constant series is forecast
-/// as itself. UserError if there are too few rows (says the longest lookback + horizon that fits).
+/// absolute error (a trained candidate only if it beats the naive ones by more than one standard error), refits the
+/// winner on all rows and forecasts the next `horizon` steps. A constant series is forecast as itself. UserError if
+/// there are too few rows (says the longest lookback + horizon that fits).
 AutoForecast auto_forecast(const UserSeries& series, const AutoForecastOptions& options);
 
 }  // namespace longwave

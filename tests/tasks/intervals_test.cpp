@@ -49,5 +49,18 @@ TEST(Intervals, ASingleResidualIsItsOwnInterval) {
   EXPECT_EQ(i.high[0], 0.5);
 }
 
+TEST(Intervals, ErrorsOfAnOriginAreInUnitsOfTheSeries) {
+  const Residuals r{2, 1, 2, {1, -4, 0, 2}};
+  EXPECT_EQ(origin_errors(r, {1, 2}), (std::vector<double>{1.5, 0.5}));
+}
+
+TEST(Intervals, ChanceIsNotAnImprovement) {
+  const std::vector<double> naive{1, 1.2, 0.9, 1.1}, lucky{1.1, 1.0, 1.0, 1.05}, better{0.8, 1.0, 0.75, 0.85};
+  EXPECT_FALSE(clearly_lower(lucky, naive, 4));
+  EXPECT_TRUE(clearly_lower(better, naive, 4));
+  EXPECT_FALSE(clearly_lower(naive, better, 4));
+  EXPECT_FALSE(clearly_lower(naive, naive, 4));
+}
+
 }  // namespace
 }  // namespace longwave
