@@ -65,7 +65,6 @@ TEST(Flops, OfALinearForecasterByItsFormula) {
 }
 
 TEST(Flops, OfDLinearAreTwoLinearMaps) {
-  if (!forecasters().count("dlinear")) GTEST_SKIP() << "dlinear is not built in";
   EXPECT_EQ(of_model("dlinear", {.lookback = 96, .horizon = 24, .channels = 7, .targets = 7, .label = 48}).flops,
             2.0 * 96 * 24 * 7 * 2);
 }
