@@ -1,8 +1,6 @@
 #include "longwave/models/forecaster.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-
-#include <mutex>
+#include "longwave/nn/seeded_init.h"
 
 namespace longwave {
 namespace detail {
@@ -13,16 +11,8 @@ std::map<std::string, ForecasterInfo>& forecaster_registry() {
 }
 
 std::shared_ptr<Forecaster> with_seed(std::uint64_t seed, const std::function<std::shared_ptr<Forecaster>()>& make) {
-  // torch's initialisers draw from the process-wide generator; it is lent to this seed and given back.
-  auto generator = at::detail::getDefaultCPUGenerator();
-  const auto locked = [&](auto&& action) {
-    const std::lock_guard lock(generator.mutex());
-    return action();
-  };
-  const auto before = locked([&] { return generator.get_state(); });
-  locked([&] { generator.set_current_seed(seed); });
+  const SeededInit seeded(seed);
   auto model = make();
-  locked([&] { generator.set_state(before); });
   model->random = RandomStream{seed, 0}.split(1);
   return model;
 }

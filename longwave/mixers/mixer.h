@@ -1,0 +1,149 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "longwave/base/fields.h"
+#include "longwave/nn/module.h"
+#include "longwave/nn/seeded_init.h"
+
+namespace longwave {
+
+/// What a streaming mixer remembers of the past: named tensors, each [b, ...], of a size that does not grow with t
+/// (unless its cost says so). Copyable and serialisable; belongs to the mixer that made it.
+using State = TensorMap;
+
+/// True lengths of right-padded rows, [b] int64; undefined means that all rows are full.
+using Lengths = at::Tensor;
+
+/// Growth of the work of one layer with the length t of the sequence.
+enum class Cost { linear, linearithmic, windowed, quadratic };
+const char* name_of(Cost cost);
+
+/// What a mixer of this configuration promises. The contract suite holds it to that.
+struct MixerProperties {
+  bool causal = true;   // y[t] depends on x[0 .. t] only
+  bool streams = true;  // any split with carried state gives the result of the whole
+  Cost cost = Cost::linear;
+  /// Why it is not causal or does not stream: printed where a promise is missing. Empty if it does both.
+  std::string reason;
+};
+
+/// The sizes that a model dictates to its mixers.
+struct MixerSizes {
+  std::int64_t d = 0;      // width of x and y
+  std::int64_t l_max = 0;  // longest sequence, for those whose parameters depend on it; 0: unknown
+};
+
+/// Mixes a sequence along time: [b, t, d] -> [b, t, d]. Weights carry the names of the reference program.
+class SequenceMixer : public Module {
+ public:
+  virtual MixerProperties properties() const = 0;
+
+  /// Parallel form. x [b, t, d]. Steps at or beyond a row's length influence nothing, and their outputs are zero.
+  /// With `state`, continues from it and leaves it behind the last step (of each row: its length); a step is t = 1.
+  /// UserError if x does not fit, or if a state is given and the mixer does not stream.
+  virtual at::Tensor forward(const at::Tensor& x, const Lengths& lengths = {}, State* state = nullptr) = 0;
+
+  /// State before the first step, for b rows. UserError if the mixer does not stream.
+  virtual State initial_state(std::int64_t b) const;
+
+  /// Turns weights as the reference program stores them into ours. Must be differentiable. Identity for most mixers.
+  virtual TensorMap import_reference(TensorMap weights) const { return weights; }
+
+  /// If set, forward notes its intermediates here under the names of the fixtures ("K"), with their gradient graphs.
+  TensorMap* trace = nullptr;
+
+ protected:
+  void note(const std::string& name, const at::Tensor& x) const {
+    if (trace) (*trace)[name] = x;
+  }
+  /// Checks that x is [b, t, d] and lengths [b] within 0 .. t, and that the state, if any, may be used.
+  void check_input(const char* mixer, const at::Tensor& x, std::int64_t d, const Lengths& lengths,
+                   const State* state) const;
+};
+
+/// [b, t, 1] bool: true at real steps. Undefined if every row is full.
+at::Tensor valid_steps(const Lengths& lengths, const at::Tensor& x);
+
+/// y with zeros at padded steps; y itself where `valid` is undefined.
+at::Tensor zero_padding(const at::Tensor& y, const at::Tensor& valid);
+
+/// How fixtures of the reference program speak to a mixer (see models/mixer_fixture.cpp).
+struct MixerReference {
+  std::vector<std::string> system_ids;  // that it answers to
+  /// What the fixture's configuration means here: sizes, and the settings of the mixer's own configuration (keys that
+  /// are not ours are ignored).
+  std::function<void(const Json& config, MixerSizes& sizes, Json& settings)> configure;
+  /// Order of the axes of x and y there: "btd", "bdt" or "tbd".
+  std::string layout = "btd";
+  /// The state after the sequence under the fixture's names ("final_state"), from ours.
+  std::function<TensorMap(const State&)> final_state;
+  /// The state before the sequence from the fixture's inputs ("h0"); must be differentiable. Where it is missing, or
+  /// returns an empty state, the sequence starts from nothing.
+  std::function<State(const TensorMap& in)> initial_state;
+};
+
+/// A configuration that the contract suite tests, besides the defaults (which it tests at d = 16).
+struct MixerVariant {
+  std::string name;
+  Json settings;
+  std::int64_t d = 16;
+};
+
+/// One registered mixer: all that the command line, tests, benchmarks, tables and docs need to know.
+struct MixerInfo {
+  std::string name;     // "mamba"
+  std::string title;    // "Mamba", as tables print it
+  std::string family;   // "state space", "recurrent", "convolution", "linear attention", "attention"
+  std::string summary;  // one line
+  std::string source;   // paper
+  MixerReference reference;
+  std::vector<MixerVariant> variants;
+  std::vector<FieldInfo> fields;
+  /// The full typed configuration that `settings` stand for, as JSON. UserError names the offending key.
+  std::function<Json(const Settings& settings, const std::string& section, bool ignore_unknown)> resolve;
+  /// Builds it from a resolved configuration with fresh weights drawn from `seed`.
+  std::function<std::shared_ptr<SequenceMixer>(const MixerSizes&, const Json& config, std::uint64_t seed)> make;
+};
+
+/// All of them, by name.
+const std::map<std::string, MixerInfo>& mixers();
+
+/// The one of that name; UserError with the nearest name otherwise.
+const MixerInfo& find_mixer(const std::string& name);
+
+namespace detail {
+std::map<std::string, MixerInfo>& mixer_registry();
+}  // namespace detail
+
+/// Registers Mixer, which has a `Config` with a static `fields()` and a constructor (const MixerSizes&, const Config&).
+template <class Mixer>
+struct RegisterMixer {
+  using Config = typename Mixer::Config;
+  struct About {
+    std::string name, title, family, summary, source;
+    MixerReference reference = {};
+    std::vector<MixerVariant> variants = {};
+  };
+  explicit RegisterMixer(const About& about) {
+    MixerInfo info{
+        about.name, about.title, about.family, about.summary, about.source, about.reference, about.variants, {},
+        {},         {}};
+    info.fields = Config::fields().describe();
+    info.resolve = [](const Settings& settings, const std::string& section, bool ignore_unknown) {
+      return Config::fields().dump(Config::fields().parse(settings, section, ignore_unknown));
+    };
+    info.make = [](const MixerSizes& sizes, const Json& config, std::uint64_t seed) {
+      const auto typed = Config::fields().parse(settings_from_json(config, "mixer configuration"), "mixer");
+      const SeededInit seeded(seed);
+      return std::make_shared<Mixer>(sizes, typed);
+    };
+    detail::mixer_registry().emplace(about.name, std::move(info));
+  }
+};
+
+}  // namespace longwave

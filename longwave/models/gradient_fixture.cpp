@@ -1,0 +1,91 @@
+#include "longwave/models/gradient_fixture.h"
+
+#include <algorithm>
+
+#include "longwave/base/check.h"
+
+namespace longwave {
+namespace {
+
+constexpr double kForward = 2e-5, kLongForward = 1e-4;  // float32; the latter beyond 4096 steps
+constexpr double kGradient = 2e-5, kPoleGradient = 1e-4;
+constexpr double kStored = 2e-7;  // float64: what is left is the rounding of the stored numbers
+
+/// Gradients of step sizes and poles collect the rounding of every power of them.
+bool is_pole_or_step(const std::string& name) {
+  static const std::vector<std::string> endings = {"dt",     "A_real", "A_imag", ".P",       "log_step",
+                                                   "nu_log", "A_log",  ".A",     "theta_log"};
+  return name.find("Lambda") != std::string::npos ||
+         std::any_of(endings.begin(), endings.end(), [&](const auto& ending) { return name.ends_with(ending); });
+}
+
+/// Of the element type under test; leaves where the fixture stores a gradient.
+TensorMap leaves_of(const Fixture& fixture, const std::string& prefix, at::ScalarType type) {
+  auto tensors = fixture.with_prefix(prefix);
+  for (auto& [name, tensor] : tensors) {
+    if (tensor.is_floating_point()) tensor = tensor.to(type);
+    if (fixture.has("grad." + prefix + name)) tensor.requires_grad_(true);
+  }
+  return tensors;
+}
+
+void compare_gradients(const Fixture& fixture, const std::string& prefix, const TensorMap& leaves, bool exact,
+                       const std::string& suffix, FixtureReport& report) {
+  for (const auto& [name, leaf] : leaves) {
+    const auto full = "grad." + prefix + name;
+    if (!fixture.has(full)) continue;
+    const auto tolerance = exact ? kStored : is_pole_or_step(name) ? kPoleGradient : kGradient;
+    const auto got = leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
+    report.compare(full + suffix, got, fixture.tensor(full), tolerance);
+  }
+}
+
+void run_typed(const Fixture& fixture, FixtureReport& report, const FixtureCompute& compute, at::ScalarType type) {
+  const bool exact = type == at::kDouble;
+  const std::string suffix = exact ? " (float64)" : "";
+  const auto in = leaves_of(fixture, "in.", type), param = leaves_of(fixture, "param.", type);
+  const bool gradients = !fixture.with_prefix("grad.").empty();
+  const at::AutoGradMode mode(gradients);
+  auto run = compute(in, param, fixture.config);
+  const auto y = run.out.find("y");
+  if (y != run.out.end() && in.count("w") && in.at("w").sizes() == y->second.sizes())
+    run.out.emplace("loss", (y->second * in.at("w")).sum());
+  const bool is_long = y != run.out.end() && y->second.numel() > 4096 * y->second.size(0) &&
+                       fixture.config.value("L", fixture.config.value("T", 0)) > 4096;
+  const auto tolerance = exact ? kStored : is_long ? kLongForward : kForward;
+  for (const auto& [name, expected] : fixture.with_prefix("out.")) {
+    const auto found = run.out.find(name);
+    // The loss is a sum whose terms cancel: its own size says nothing about their rounding.
+    const auto scale = name == "loss" && y != run.out.end() && in.count("w")
+                           ? (y->second.detach() * in.at("w")).abs().sum().item<double>()
+                           : 0.0;
+    if (found != run.out.end())
+      report.compare("out." + name + suffix, found->second, expected, fixture.tolerance("tolerance", tolerance), scale);
+  }
+  if (!gradients) return;
+  check(run.out.count("loss") > 0, fixture.path, ": gradients without out.y and in.w; expected the terms of the loss");
+  run.out.at("loss").backward();
+  if (run.after_backward) run.after_backward();
+  compare_gradients(fixture, "in.", in, exact, suffix, report);
+  compare_gradients(fixture, "param.", param, exact, suffix, report);
+}
+
+}  // namespace
+
+void check_with_gradients(const Fixture& fixture, FixtureReport& report, const FixtureCompute& compute) {
+  run_typed(fixture, report, compute, at::kFloat);
+  run_typed(fixture, report, compute, at::kDouble);
+}
+
+RegisterComputedFixture::RegisterComputedFixture(std::vector<std::string> system_ids, FixtureCompute compute) {
+  fixture_checks().push_back({
+      [ids = std::move(system_ids)](const Fixture& fixture) {
+        return std::find(ids.begin(), ids.end(), fixture.system_id) != ids.end();
+      },
+      [compute = std::move(compute)](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+        check_with_gradients(fixture, report, compute);
+      },
+  });
+}
+
+}  // namespace longwave

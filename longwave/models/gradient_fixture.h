@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "longwave/models/fixture.h"
+
+namespace longwave {
+
+/// What one evaluation of a fixture gives.
+struct FixtureRun {
+  TensorMap out;                         // by the fixture's names without "out."; "y" enters the loss sum(y * in.w)
+  std::function<void()> after_backward;  // moves gradients to the fixture's parameters, where they are not leaves
+};
+
+/// Evaluates with tensors of the fixture: in.* and param.* without these prefixes.
+using FixtureCompute = std::function<FixtureRun(const TensorMap& in, const TensorMap& param, const Json& config)>;
+
+/// Runs `compute` in float32 and in float64 and compares every out.* it returns and every stored gradient of the loss
+/// sum(out.y * in.w) with respect to in.* and param.*. Tolerances: section 30 of the state-space specification, that is
+/// relative to the largest number of a tensor 2e-5 forward (1e-4 beyond 4096 steps), 2e-5 for gradients, 1e-4 for those
+/// of step sizes and poles; in float64 the rounding of the stored numbers, 2e-7.
+void check_with_gradients(const Fixture& fixture, FixtureReport& report, const FixtureCompute& compute);
+
+/// At namespace scope: the fixtures of these system_ids are evaluated by `compute`.
+struct RegisterComputedFixture {
+  RegisterComputedFixture(std::vector<std::string> system_ids, FixtureCompute compute);
+};
+
+}  // namespace longwave

@@ -1,0 +1,100 @@
+// Fixtures of registered mixers: builds the mixer that the metadata describe, loads the reference's weights, runs it,
+// and compares outputs, intermediates, final states and gradients.
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+
+#include "longwave/base/check.h"
+#include "longwave/mixers/mixer.h"
+#include "longwave/models/gradient_fixture.h"
+
+namespace longwave {
+namespace {
+
+const MixerInfo* implementation(const std::string& system_id) {
+  for (const auto& [name, info] : mixers()) {
+    const auto& ids = info.reference.system_ids;
+    if (std::find(ids.begin(), ids.end(), system_id) != ids.end()) return &info;
+  }
+  return nullptr;
+}
+
+/// From the fixture's order of axes to [b, t, d], or back (the orders in use are their own inverses).
+at::Tensor reorder(const at::Tensor& x, const std::string& layout) {
+  if (layout == "bdt") return x.transpose(1, 2);
+  if (layout == "tbd") return x.transpose(0, 1);
+  check(layout == "btd", "layout is '", layout, "'; expected btd, bdt or tbd");
+  return x;
+}
+
+std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) {
+  MixerSizes sizes;
+  Json settings = config;
+  info.reference.configure(config, sizes, settings);
+  for (const auto& field : info.fields)
+    if (field.name.ends_with("dropout")) settings[field.name] = 0.0;  // the reference's fixtures were made without
+  return info.make(sizes, info.resolve(settings_from_json(settings, "fixture"), "config", true), 0);
+}
+
+/// Gradients of our weights, moved through the import mapping to the reference's.
+void map_gradients(const SequenceMixer& mixer, const TensorMap& imported) {
+  std::vector<at::Tensor> values, gradients;
+  for (const auto& parameter : mixer.named_parameters()) {
+    const auto found = imported.find(parameter.key());
+    if (found == imported.end() || !found->second.requires_grad() || !parameter.value().grad().defined()) continue;
+    values.push_back(found->second);
+    gradients.push_back(parameter.value().grad().reshape(found->second.sizes()));
+  }
+  if (!values.empty()) torch::autograd::backward(values, gradients);
+}
+
+FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& in, const TensorMap& param,
+               const Json& config) {
+  const auto& reference = info.reference;
+  const auto& x = in.at("x");
+  const auto mixer = build(info, config);
+  mixer->to(x.scalar_type());
+  // Buffers of the reference's modules lie beside its inputs.
+  auto weights = param;
+  for (const auto& [name, tensor] : in)
+    if (name.starts_with("buffer.")) weights[name.substr(7)] = tensor;
+  const auto imported = mixer->import_reference(weights);
+  mixer->load(imported, path);
+  mixer->train();
+
+  FixtureRun result;
+  mixer->trace = &result.out;
+  State state;
+  if (reference.initial_state) state = reference.initial_state(in);
+  const bool carried = !state.empty();
+  const auto y = mixer->forward(reorder(x, reference.layout), {}, carried ? &state : nullptr);
+  mixer->trace = nullptr;
+  result.out["y"] = reorder(y, reference.layout);
+  result.after_backward = [mixer, imported] { map_gradients(*mixer, imported); };
+  if (reference.final_state && mixer->properties().streams) {
+    if (!carried) {
+      const at::NoGradGuard no_grad;
+      state = mixer->initial_state(x.size(reference.layout == "tbd" ? 1 : 0));
+      const auto streamed = mixer->forward(reorder(x.detach(), reference.layout), {}, &state);
+      const auto difference = (streamed - y.detach()).abs().max().item<double>();
+      const auto largest = std::max(1e-30, y.detach().abs().max().item<double>());
+      check(difference <= 1e-4 * largest, path, ": the output with a carried state is off by ", difference / largest);
+    }
+    for (const auto& [name, tensor] : reference.final_state(state)) result.out[name] = tensor;
+  }
+  return result;
+}
+
+const RegisterFixtureCheck registered({
+    [](const Fixture& fixture) { return implementation(fixture.system_id) && fixture.has("in.x"); },
+    [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+      const auto& info = *implementation(fixture.system_id);
+      check_with_gradients(fixture, report, [&](const TensorMap& in, const TensorMap& param, const Json& config) {
+        return run(info, fixture.path, in, param, config);
+      });
+    },
+});
+
+}  // namespace
+}  // namespace longwave
