@@ -1,0 +1,72 @@
+// Included once per instruction set, after highway.h: no include guard of its own.
+#if defined(LONGWAVE_KERNELS_EXP_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LONGWAVE_KERNELS_EXP_INL_H
+#undef LONGWAVE_KERNELS_EXP_INL_H
+#else
+#define LONGWAVE_KERNELS_EXP_INL_H
+#endif
+
+#include <cstdint>
+
+#include <hwy/highway.h>
+
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr float kLog2E = 1.44269504f;
+
+/// 2^f for |f| <= 1/2, exactly 1 at 0: the polynomial of degree 5 with the smallest relative error (9.2e-8).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp2_fraction(D tag, V f) {
+  auto p = hn::MulAdd(f, hn::Set(tag, 0.001326472736f), hn::Set(tag, 0.009671512967f));
+  p = hn::MulAdd(p, f, hn::Set(tag, 0.05550733746f));
+  p = hn::MulAdd(p, f, hn::Set(tag, 0.2402224208f));
+  p = hn::MulAdd(p, f, hn::Set(tag, 0.6931469776f));
+  return hn::MulAdd(p, f, hn::Set(tag, 1.0f));
+}
+
+/// 2^x, relative error below 2e-7, exactly 1 at 0. Below -126 the smallest normal number or less, above 127 at least
+/// the largest power of two.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp2(D tag, V x) {
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  if constexpr (sizeof(V) == 64) {
+    const __m512 whole = _mm512_roundscale_ps(x.raw, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return V{_mm512_scalef_ps(exp2_fraction(tag, hn::Sub(x, V{whole})).raw, whole)};
+  }
+#endif
+  const auto inside = hn::Min(hn::Max(x, hn::Set(tag, -126.0f)), hn::Set(tag, 127.0f));
+  const auto shift = hn::Set(tag, 12582912.0f);  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  const auto shifted = hn::Add(inside, shift);
+  const auto whole = hn::Sub(shifted, shift);
+  const hn::RebindToSigned<D> bits;
+  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(bits, shifted));
+  return hn::BitCast(tag, hn::Add(hn::BitCast(bits, exp2_fraction(tag, hn::Sub(inside, whole))), exponent));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V fast_exp(D tag, V x) {
+  return exp2(tag, hn::Mul(x, hn::Set(tag, kLog2E)));
+}
+
+/// 1 / (1 + e^-x).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V sigmoid(D tag, V x) {
+  const auto one = hn::Set(tag, 1.0f);
+  return hn::Div(one, hn::Add(one, exp2(tag, hn::Mul(x, hn::Set(tag, -kLog2E)))));
+}
+
+/// log(1 + e^x), x itself beyond 20.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V softplus(D tag, V x) {
+  const auto tail = hn::Log1p(tag, fast_exp(tag, hn::Neg(hn::Abs(x))));
+  return hn::Add(hn::Max(x, hn::Zero(tag)), tail);
+}
+
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,74 @@
+#include "longwave/kernels/linear_scan.h"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "longwave/kernels/linear_scan.cpp"
+#include <hwy/foreach_target.h>  // recompiles this file for each instruction set
+
+#include <hwy/highway.h>
+
+#include "longwave/kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+
+// Channels of a work item: enough to fill vectors and cache lines, few enough that the previous state stays in L1.
+// Fixed, so that results do not depend on the number of threads.
+constexpr std::int64_t kScanBlock = 256;
+
+void scan_block(const LinearScan<float>& s, std::int64_t row, std::int64_t first, std::int64_t n) {
+  const float* previous = s.h_init ? s.h_init + row * s.d + first : nullptr;
+  for (std::int64_t t = 0; t < s.t; ++t) {
+    const auto at = (row * s.t + t) * s.d + first;
+    for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+      const auto u = hn::LoadU(tag, s.u + at + i);
+      const auto h = previous ? hn::MulAdd(hn::LoadU(tag, s.a + at + i), hn::LoadU(tag, previous + i), u) : u;
+      hn::StoreU(h, tag, s.h + at + i);
+    });
+    previous = s.h + at;
+  }
+}
+
+void grad_block(const LinearScanGrad<float>& s, std::int64_t row, std::int64_t first, std::int64_t n) {
+  float carry[kScanBlock] = {};  // a[t+1] * g[t+1]
+  for (std::int64_t t = s.t - 1; t >= 0; --t) {
+    const auto at = (row * s.t + t) * s.d + first;
+    const float* previous = t > 0 ? s.h + at - s.d : s.h_init ? s.h_init + row * s.d + first : nullptr;
+    for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+      const auto g = hn::Add(hn::LoadU(tag, s.dh + at + i), hn::LoadU(tag, carry + i));
+      hn::StoreU(g, tag, s.du + at + i);
+      hn::StoreU(previous ? hn::Mul(g, hn::LoadU(tag, previous + i)) : hn::Zero(tag), tag, s.da + at + i);
+      hn::StoreU(hn::Mul(hn::LoadU(tag, s.a + at + i), g), tag, carry + i);
+    });
+  }
+  std::copy_n(carry, n, s.dh_init + row * s.d + first);
+}
+
+template <class Args, class Block>
+void for_scan_blocks(const Args& s, Block block) {
+  const auto blocks = (s.d + kScanBlock - 1) / kScanBlock;
+#pragma omp parallel for schedule(static) if (s.t > 1)
+  for (std::int64_t item = 0; item < s.b * blocks; ++item) {
+    const auto first = item % blocks * kScanBlock;
+    block(s, item / blocks, first, std::min(kScanBlock, s.d - first));
+  }
+}
+
+void scan_all(const LinearScan<float>& s) { for_scan_blocks(s, scan_block); }
+void scan_grad_all(const LinearScanGrad<float>& s) { for_scan_blocks(s, grad_block); }
+
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace longwave::kernels {
+
+HWY_EXPORT(scan_all);
+HWY_EXPORT(scan_grad_all);
+
+void linear_scan(const LinearScan<float>& s) { HWY_DYNAMIC_DISPATCH(scan_all)(s); }
+void linear_scan_grad(const LinearScanGrad<float>& s) { HWY_DYNAMIC_DISPATCH(scan_grad_all)(s); }
+
+}  // namespace longwave::kernels
+#endif

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+namespace longwave::kernels {
+
+/// h[t] = a[t] * h[t-1] + u[t], independently for every row b and channel d: the recurrence of minGRU, minLSTM and of
+/// every gate that acts per channel. One step is t = 1. Sequences are [b, t, d], states [b, d], all contiguous.
+/// `h` must not overlap the inputs.
+template <class T>
+struct LinearScan {
+  const T* a;       // gates
+  const T* u;       // inputs
+  const T* h_init;  // state before the first step, or null for zeros
+  T* h;             // states after each step
+  std::int64_t b, t, d;
+};
+
+/// Adjoint: g[t] = dh[t] + a[t+1] * g[t+1];  du = g,  da[t] = g[t] * h[t-1],  dh_init = a[0] * g[0].
+template <class T>
+struct LinearScanGrad {
+  const T* a;
+  const T* h;       // what the forward scan wrote
+  const T* h_init;  // or null
+  const T* dh;      // gradient of each state
+  T* da;
+  T* du;
+  T* dh_init;
+  std::int64_t b, t, d;
+};
+
+/// Best instruction set of the machine, same bits for any number of threads.
+void linear_scan(const LinearScan<float>& s);
+void linear_scan_grad(const LinearScanGrad<float>& s);
+
+/// The definition, for float and double: scalar.
+template <class T>
+void linear_scan_reference(const LinearScan<T>& s);
+template <class T>
+void linear_scan_grad_reference(const LinearScanGrad<T>& s);
+
+}  // namespace longwave::kernels

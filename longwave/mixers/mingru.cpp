@@ -1,0 +1,130 @@
+// minGRU and minLSTM, "Were RNNs All We Needed?" (Feng et al. 2024), with the positive candidate of their log-space
+// form: g(c) = c + 1/2 if c >= 0, else sigma(c). Gates see the input alone, so that a scan evaluates them.
+//   minGRU:  [c, z] = W x;      h[t] = (1 - sigma(z)) h[t-1] + sigma(z) g(c)
+//   minLSTM: [c, f, i] = W x;   h[t] = f' h[t-1] + (1 - f') g(c),   f' = sigma(f) / (sigma(f) + sigma(i))
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+
+#include "longwave/mixers/mixer.h"
+#include "longwave/ops/linear_scan.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+using torch::nn::Linear;
+
+struct MinimalConfig {
+  double expansion_factor = 1;
+  bool proj_out = false;
+  static const FieldTable<MinimalConfig>& fields() {
+    static const auto table =
+        FieldTable<MinimalConfig>()
+            .add("expansion_factor", &MinimalConfig::expansion_factor, "width of the state over the width of x",
+                 {"> 0", [](const double& v) { return v > 0; }})
+            .add("proj_out", &MinimalConfig::proj_out,
+                 "a linear map on the output even where the state has the width of x");
+    return table;
+  }
+};
+
+/// What the two share: a scan over gates and inputs that a linear map of x gives.
+class MinimalRecurrence : public SequenceMixer {
+ public:
+  MinimalRecurrence(const MixerSizes& sizes, const MinimalConfig& config, const char* name, const char* projection,
+                    std::int64_t parts)
+      : name_(name), d_(sizes.d), inner_(static_cast<std::int64_t>(std::floor(sizes.d * config.expansion_factor))) {
+    check(inner_ >= 1, name, ": expansion_factor is ", config.expansion_factor, "; expected a state at least 1 wide");
+    projection_ = register_module(projection, Linear(torch::nn::LinearOptions(d_, parts * inner_).bias(false)));
+    if (config.expansion_factor != 1 || config.proj_out)
+      to_out_ = register_module("to_out", Linear(torch::nn::LinearOptions(inner_, d_).bias(false)));
+  }
+
+  MixerProperties properties() const override { return {}; }
+
+  Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
+    check_input(name_, x_any, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x_any);
+    const auto x = zero_padding(x_any, valid);
+    auto [keep, input] = gates(projection_->forward(x));
+    if (valid.defined()) {  // padded steps keep the state as it is
+      keep = at::where(valid, keep, at::ones({}, x.options()));
+      input = zero_padding(input, valid);
+    }
+    const auto h = ops::linear_scan(keep, input, state ? state->at("h") : Tensor());
+    if (state) state->at("h") = h.select(1, -1);
+    return zero_padding(to_out_ ? to_out_->forward(h) : h, valid);
+  }
+
+  State initial_state(std::int64_t b) const override {
+    return {{"h", at::zeros({b, inner_}, projection_->weight.options().requires_grad(false))}};
+  }
+
+ protected:
+  /// Factor of the previous state and what is added, from the projections of x.
+  virtual std::pair<Tensor, Tensor> gates(const Tensor& projected) const = 0;
+
+  static Tensor candidate(const Tensor& c) { return at::where(c >= 0, c + 0.5, at::sigmoid(c)); }
+
+ private:
+  const char* name_;
+  std::int64_t d_, inner_;
+  Linear projection_{nullptr}, to_out_{nullptr};
+};
+
+class MinGru final : public MinimalRecurrence {
+ public:
+  using Config = MinimalConfig;
+  MinGru(const MixerSizes& sizes, const Config& config)
+      : MinimalRecurrence(sizes, config, "mingru", "to_hidden_and_gate", 2) {}
+
+ private:
+  std::pair<Tensor, Tensor> gates(const Tensor& projected) const override {
+    const auto parts = projected.chunk(2, -1);
+    return {at::sigmoid(-parts[1]), at::sigmoid(parts[1]) * candidate(parts[0])};
+  }
+};
+
+class MinLstm final : public MinimalRecurrence {
+ public:
+  using Config = MinimalConfig;
+  MinLstm(const MixerSizes& sizes, const Config& config)
+      : MinimalRecurrence(sizes, config, "minlstm", "to_hidden_and_f_i_gate", 3) {}
+
+ private:
+  std::pair<Tensor, Tensor> gates(const Tensor& projected) const override {
+    const auto parts = projected.chunk(3, -1);
+    // sigma(f) / (sigma(f) + sigma(i)) = sigma(log sigma(f) - log sigma(i)), which neither overflows nor divides by 0.
+    const auto balance = at::log_sigmoid(parts[1]) - at::log_sigmoid(parts[2]);
+    return {at::sigmoid(balance), at::sigmoid(-balance) * candidate(parts[0])};
+  }
+};
+
+MixerReference reference(const std::string& system_id) {
+  return {.system_ids = {system_id},
+          .configure = [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("dim"); },
+          .final_state =
+              [](const State& state) {
+                return TensorMap{{"final_state", state.at("h")}};
+              },
+          .initial_state =
+              [](const TensorMap& in) {
+                return in.count("h0") ? State{{"h", in.at("h0")}} : State();
+              }};
+}
+
+const std::vector<MixerVariant> kVariants{{"wide", {{"expansion_factor", 1.5}}, 10}};
+const char kSource[] = "Feng et al. 2024, Were RNNs All We Needed?, arXiv:2410.01201";
+
+const RegisterMixer<MinGru> registered_gru({"mingru", "minGRU", "recurrent",
+                                            "gated average whose gate sees the input alone", kSource,
+                                            reference("mingru"), kVariants});
+const RegisterMixer<MinLstm> registered_lstm({"minlstm", "minLSTM", "recurrent",
+                                              "gated average with separate forget and input gates of the input alone",
+                                              kSource, reference("minlstm"), kVariants});
+
+}  // namespace
+}  // namespace longwave
