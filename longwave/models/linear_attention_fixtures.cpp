@@ -1,0 +1,98 @@
+// Fixtures of the operators behind linear attention: inputs q, k, v ... without a layer around them.
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "longwave/models/gradient_fixture.h"
+#include "longwave/ops/delta_rule.h"
+#include "longwave/ops/gated_linear_attention.h"
+#include "longwave/ops/wkv4.h"
+
+namespace longwave {
+namespace {
+
+at::Tensor or_none(const TensorMap& tensors, const std::string& name) {
+  const auto found = tensors.find(name);
+  return found == tensors.end() ? at::Tensor() : found->second;
+}
+
+/// From the layout of the fixture, [b, t, h, ...] or [b, h, t, ...], to ours or back.
+at::Tensor swap_if(bool heads_first, const at::Tensor& x) { return heads_first && x.defined() ? x.transpose(1, 2) : x; }
+
+double key_scale(const at::Tensor& q) { return 1 / std::sqrt(static_cast<double>(q.size(-1))); }
+
+FixtureRun result(const ops::AttentionResult& r, bool heads_first) {
+  return {{{"y", swap_if(heads_first, r.o)}, {"final_state", r.final_state}}, {}};
+}
+
+FixtureRun gla(const TensorMap& in, const TensorMap&, const Json&) {
+  const auto& q = in.at("q");
+  return result(
+      ops::gated_linear_attention(q, in.at("k"), in.at("v"), or_none(in, "gk"), {}, or_none(in, "h0"), key_scale(q)),
+      false);
+}
+
+FixtureRun retention(const TensorMap& in, const TensorMap&, const Json&) {
+  const auto q = swap_if(true, in.at("q"));
+  const auto heads = at::arange(q.size(2), q.options());
+  const auto g = at::log1p(-at::exp2(-5 - heads)).expand({q.size(0), q.size(1), q.size(2)});
+  return result(ops::gated_linear_attention(q, swap_if(true, in.at("k")), swap_if(true, in.at("v")), g, {},
+                                            or_none(in, "h0"), key_scale(q)),
+                true);
+}
+
+FixtureRun rwkv6(const TensorMap& in, const TensorMap& param, const Json&) {
+  const auto r = swap_if(true, in.at("r"));
+  return result(
+      ops::gated_linear_attention(r, swap_if(true, in.at("k")), swap_if(true, in.at("v")),
+                                  swap_if(true, in.at("log_w")), param.at("u"), or_none(in, "h0"), key_scale(r)),
+      true);
+}
+
+/// States there are [b, h, v, k], and may carry an axis of size 1.
+FixtureRun ssd(const TensorMap& in, const TensorMap&, const Json&) {
+  auto initial = or_none(in, "initial_states");
+  if (initial.defined() && initial.dim() == 5) initial = initial.squeeze(1);
+  const auto r = ops::gated_linear_attention(in.at("C"), in.at("B"), in.at("X"), in.at("A"), {},
+                                             initial.defined() ? initial.transpose(2, 3) : initial);
+  return {{{"y", r.o}, {"final_state", r.final_state.transpose(2, 3)}}, {}};
+}
+
+FixtureRun delta(const TensorMap& in, bool heads_first) {
+  const auto q = swap_if(heads_first, in.at("q"));
+  return result(ops::delta_rule(q, swap_if(heads_first, in.at("k")), swap_if(heads_first, in.at("v")),
+                                swap_if(heads_first, in.at("beta")), swap_if(heads_first, or_none(in, "gg")),
+                                or_none(in, "h0"), key_scale(q)),
+                heads_first);
+}
+
+FixtureRun rwkv4(const TensorMap& in, const TensorMap& param, const Json&) {
+  const auto r = ops::wkv4(at::exp(param.at("w")), param.at("u"), in.at("k"), in.at("v"), or_none(in, "initial_state"));
+  return {{{"y", r.y}, {"state", r.final_state}}, {}};
+}
+
+FixtureRun delta_rule(const TensorMap& in, const TensorMap&, const Json&) { return delta(in, true); }
+FixtureRun gated_delta_rule(const TensorMap& in, const TensorMap&, const Json&) { return delta(in, false); }
+
+/// Whole layers of the same systems have in.x; those are fixtures of mixers.
+RegisterFixtureCheck core(const std::string& system_id, const FixtureCompute& compute) {
+  return RegisterFixtureCheck(
+      {[=](const Fixture& fixture) { return fixture.system_id == system_id && !fixture.has("in.x"); },
+       [=](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+         check_with_gradients(fixture, report, compute);
+       }});
+}
+
+const RegisterFixtureCheck registered[] = {
+    core("gla", gla),
+    core("retnet", retention),
+    core("rwkv4", rwkv4),
+    core("rwkv6", rwkv6),
+    core("ssd", ssd),
+    core("deltanet", delta_rule),
+    core("gated_deltanet", gated_delta_rule),
+};
+
+}  // namespace
+}  // namespace longwave

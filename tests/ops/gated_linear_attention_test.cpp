@@ -1,0 +1,191 @@
+#include "longwave/ops/gated_linear_attention.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include "longwave/ops/delta_rule.h"
+#include "longwave/ops/wkv4.h"
+#include "tests/support/op_testing.h"
+
+namespace longwave {
+namespace {
+
+using testing::Tensors;
+
+enum class Decay { none, per_head, per_channel, bonus };
+
+/// q, k, v, initial state, and by kind of decay: raw decay (any sign), bonus.
+Tensors attention_inputs(Decay decay, std::int64_t b, std::int64_t t, std::int64_t h, std::int64_t dk,
+                         std::int64_t dv) {
+  at::manual_seed(3);
+  Tensors inputs{at::randn({b, t, h, dk}, at::kDouble), at::randn({b, t, h, dk}, at::kDouble),
+                 at::randn({b, t, h, dv}, at::kDouble), at::randn({b, h, dk, dv}, at::kDouble)};
+  if (decay == Decay::per_head) inputs.push_back(at::randn({b, t, h}, at::kDouble));
+  if (decay == Decay::per_channel || decay == Decay::bonus) inputs.push_back(at::randn({b, t, h, dk}, at::kDouble));
+  if (decay == Decay::bonus) inputs.push_back(at::randn({h, dk}, at::kDouble));
+  return inputs;
+}
+
+/// A tenth of the steps forget nearly everything, so that the exponents cover a wide range.
+Tensors attention(const Tensors& x) {
+  const auto g = x.size() > 4 ? at::log_sigmoid(3 * x[4]) : at::Tensor();
+  const auto r = ops::gated_linear_attention(x[0], x[1], x[2], g, x.size() > 5 ? x[5] : at::Tensor(), x[3], 0.5);
+  return {r.o, r.final_state};
+}
+
+const Decay kDecays[] = {Decay::none, Decay::per_head, Decay::per_channel, Decay::bonus};
+
+TEST(GatedLinearAttention, FloatMatchesDoubleOnEveryInstructionSet) {
+  for (const auto decay : kDecays) {
+    testing::expect_float_matches_double(attention, attention_inputs(decay, 1, 1, 1, 1, 1), 1e-5);
+    testing::expect_float_matches_double(attention, attention_inputs(decay, 2, 67, 2, 5, 3), 1e-5);
+    testing::expect_float_matches_double(attention, attention_inputs(decay, 1, 300, 1, 20, 37), 1e-5);
+    testing::expect_float_matches_double(attention, attention_inputs(decay, 1, 129, 2, 64, 16), 1e-5);
+  }
+}
+
+TEST(GatedLinearAttention, GradientsMatchDifferences) {
+  for (const auto decay : kDecays)
+    testing::expect_gradients_match_differences(attention, attention_inputs(decay, 2, 5, 2, 3, 2));
+}
+
+TEST(GatedLinearAttention, GradientsMatchDifferencesAcrossKeptStates) {
+  for (const auto decay : kDecays)
+    testing::expect_gradients_match_differences(attention, attention_inputs(decay, 1, 515, 1, 2, 2));
+}
+
+TEST(GatedLinearAttention, SameBitsForAnyNumberOfThreads) {
+  for (const auto decay : kDecays)
+    testing::expect_same_bits_for_any_threads(attention, attention_inputs(decay, 3, 130, 2, 8, 5));
+}
+
+TEST(GatedLinearAttention, StrongDecayNeitherOverflowsNorLosesTheRest) {
+  auto inputs = attention_inputs(Decay::per_channel, 1, 200, 1, 16, 16);
+  const auto op = [](const Tensors& x) {
+    return Tensors{ops::gated_linear_attention(x[0], x[1], x[2], -60 * at::sigmoid(x[4]), {}, x[3]).o};
+  };
+  testing::expect_float_matches_double(op, inputs, 1e-5);
+}
+
+TEST(GatedLinearAttention, ConstantDecayIsReadWithoutACopy) {
+  const auto x = attention_inputs(Decay::per_head, 2, 40, 3, 4, 4);
+  const auto g = -at::rand({3}, at::kDouble);
+  const auto expanded = g.expand({2, 40, 3});
+  const auto a = ops::gated_linear_attention(x[0], x[1], x[2], expanded);
+  const auto b = ops::gated_linear_attention(x[0], x[1], x[2], expanded.contiguous());
+  EXPECT_TRUE(at::equal(a.o, b.o));
+}
+
+TEST(GatedLinearAttention, WrongInputsGetOneLine) {
+  const auto q = at::ones({1, 2, 3, 4});
+  testing::expect_error(
+      [&] {
+        ops::gated_linear_attention(q, at::ones({1, 2, 3, 5}), q);
+      },
+      "gated_linear_attention: k is [1, 2, 3, 5]; expected [1, 2, 3, 4] like q");
+  testing::expect_error(
+      [&] {
+        ops::gated_linear_attention(q, q, q, at::ones({1, 2}));
+      },
+      "gated_linear_attention: g is [1, 2]; expected [1, 2, 3] (one decay per head) or [1, 2, 3, 4] "
+      "(one per key channel)");
+  testing::expect_error(
+      [&] {
+        ops::gated_linear_attention(q, q, q, {}, {}, at::ones({1, 2, 4, 4}));
+      },
+      "gated_linear_attention: initial is [1, 2, 4, 4]; expected [b, h, k, v] = [1, 3, 4, 4]");
+}
+
+/// q, k, v, beta (any sign), initial state, raw decay.
+Tensors rule_inputs(bool gated, std::int64_t b, std::int64_t t, std::int64_t h, std::int64_t dk, std::int64_t dv) {
+  auto inputs = attention_inputs(gated ? Decay::per_head : Decay::none, b, t, h, dk, dv);
+  inputs.push_back(at::randn({b, t, h}, at::kDouble));
+  return inputs;
+}
+
+Tensors rule(const Tensors& x) {
+  const auto k = x[1] / (x[1] * x[1]).sum(-1, true).add(1e-6).sqrt();
+  const auto g = x.size() > 5 ? at::log_sigmoid(3 * x[4]) : at::Tensor();
+  const auto r = ops::delta_rule(x[0], k, x[2], 2 * at::sigmoid(x.back()), g, x[3], 0.5);
+  return {r.o, r.final_state};
+}
+
+TEST(DeltaRule, FloatMatchesDoubleOnEveryInstructionSet) {
+  for (const bool gated : {false, true}) {
+    testing::expect_float_matches_double(rule, rule_inputs(gated, 1, 1, 1, 1, 1), 2e-5);
+    testing::expect_float_matches_double(rule, rule_inputs(gated, 2, 67, 2, 5, 3), 2e-5);
+    testing::expect_float_matches_double(rule, rule_inputs(gated, 1, 300, 1, 20, 37), 2e-5);
+    testing::expect_float_matches_double(rule, rule_inputs(gated, 1, 129, 2, 64, 16), 2e-5);
+  }
+}
+
+TEST(DeltaRule, GradientsMatchDifferences) {
+  for (const bool gated : {false, true}) {
+    testing::expect_gradients_match_differences(rule, rule_inputs(gated, 2, 5, 2, 3, 2));
+    testing::expect_gradients_match_differences(rule, rule_inputs(gated, 1, 300, 1, 2, 3));
+  }
+}
+
+TEST(DeltaRule, SameBitsForAnyNumberOfThreads) {
+  for (const bool gated : {false, true})
+    testing::expect_same_bits_for_any_threads(rule, rule_inputs(gated, 3, 130, 2, 8, 5));
+}
+
+TEST(DeltaRule, AnswersAKeyWithItsValue) {
+  at::manual_seed(5);
+  const auto keys = at::eye(4).reshape({1, 4, 1, 4}), values = at::randn({1, 4, 1, 3});
+  const auto r = ops::delta_rule(keys, keys, values, at::ones({1, 4, 1}));
+  EXPECT_TRUE(at::allclose(r.o, values));
+  const auto again = ops::delta_rule(keys, keys, 2 * values, at::ones({1, 4, 1}), {}, r.final_state);
+  EXPECT_TRUE(at::allclose(again.final_state.reshape({4, 3}), 2 * values.reshape({4, 3})));
+}
+
+TEST(DeltaRule, WrongInputsGetOneLine) {
+  const auto q = at::ones({1, 2, 3, 4});
+  testing::expect_error(
+      [&] {
+        ops::delta_rule(q, q, q, at::ones({1, 3, 2}));
+      },
+      "delta_rule: beta is [1, 3, 2]; expected [b, t, h] = [1, 2, 3]");
+}
+
+/// w, u, k, v, numerator, denominator
+Tensors wkv_inputs(std::int64_t b, std::int64_t t, std::int64_t c) {
+  at::manual_seed(9);
+  return {at::randn({c}, at::kDouble),       at::randn({c}, at::kDouble),    3 * at::randn({b, t, c}, at::kDouble),
+          at::randn({b, t, c}, at::kDouble), at::randn({b, c}, at::kDouble), at::rand({b, c}, at::kDouble) + 0.5};
+}
+
+Tensors wkv(const Tensors& x) {
+  const auto initial = at::stack({x[4], x[5], 0.1 * x[4]}, 1);
+  const auto r = ops::wkv4(at::exp(x[0]), x[1], x[2], x[3], initial);
+  return {r.y, r.final_state};
+}
+
+TEST(Wkv4, FloatMatchesDoubleOnEveryInstructionSet) {
+  testing::expect_float_matches_double(wkv, wkv_inputs(1, 1, 1), 1e-5);
+  testing::expect_float_matches_double(wkv, wkv_inputs(2, 67, 21), 1e-5);
+  testing::expect_float_matches_double(wkv, wkv_inputs(1, 300, 37), 2e-5);
+}
+
+TEST(Wkv4, GradientsMatchDifferences) {
+  testing::expect_gradients_match_differences(wkv, wkv_inputs(2, 6, 3));
+  testing::expect_gradients_match_differences(wkv, wkv_inputs(1, 300, 2));
+}
+
+TEST(Wkv4, SameBitsForAnyNumberOfThreads) { testing::expect_same_bits_for_any_threads(wkv, wkv_inputs(3, 50, 20)); }
+
+TEST(LinearAttentionOperators, MetaTensorsHaveTheShape) {
+  const auto meta = at::TensorOptions().device(at::kMeta);
+  const auto q = at::empty({2, 3, 4, 5}, meta), v = at::empty({2, 3, 4, 6}, meta);
+  EXPECT_EQ(ops::gated_linear_attention(q, q, v).final_state.sizes(), (std::vector<std::int64_t>{2, 4, 5, 6}));
+  EXPECT_EQ(ops::delta_rule(q, q, v, at::empty({2, 3, 4}, meta)).o.sizes(), v.sizes());
+}
+
+TEST(LinearAttentionOperators, SecondDerivativesAreRefused) {
+  const auto q = at::randn({1, 2, 1, 3}).requires_grad_();
+  const auto o = ops::gated_linear_attention(q, q, q).o;
+  EXPECT_THROW(torch::autograd::grad({o.sum()}, {q}, {}, true, true), UserError);
+}
+
+}  // namespace
+}  // namespace longwave
