@@ -5,6 +5,7 @@
 #include "longwave/models/gradient_fixture.h"
 #include "longwave/nn/discretize.h"
 #include "longwave/ops/linear_scan.h"
+#include "longwave/ops/selective_scan.h"
 
 namespace longwave {
 namespace {
@@ -35,6 +36,32 @@ FixtureRun run_discretize(const TensorMap& in, const TensorMap&, const Json&) {
   return run;
 }
 
+/// Time is the last axis there: [b, d, t], B and C [b, n, t] or [b, g, n, t].
+FixtureRun run_selective_scan(const TensorMap& in, const TensorMap& param, const Json& config) {
+  const auto find = [&](const std::string& name) {
+    for (const auto* map : {&in, &param})
+      if (const auto found = map->find(name); found != map->end()) return found->second;
+    return Tensor();
+  };
+  const auto steps = [&](const std::string& name) {
+    const auto x = find(name);
+    return !x.defined() ? x : x.dim() == 3 ? x.transpose(1, 2) : x.permute({0, 3, 1, 2});
+  };
+  const auto [y, state] = ops::selective_scan({.u = steps("u"),
+                                               .delta = steps("delta"),
+                                               .A = find("A"),
+                                               .B = steps("B"),
+                                               .C = steps("C"),
+                                               .D = find("D"),
+                                               .z = steps("z"),
+                                               .delta_bias = find("delta_bias"),
+                                               .delta_softplus = config.value("delta_softplus", false),
+                                               .state = find("h0"),
+                                               .lengths = {}});
+  return {{{"y", y.transpose(1, 2)}, {"last_state", state}}, {}};
+}
+
+const RegisterComputedFixture selective_scan({"selective_scan"}, run_selective_scan);
 const RegisterComputedFixture linear_scan({"linear_scan"}, run_linear_scan);
 const RegisterComputedFixture discretized({"discretize_diag"}, run_discretize);
 
