@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include "longwave/models/fixture.h"
+#include "longwave/models/gradient_fixture.h"
 #include "longwave/nn/hippo.h"
+#include "longwave/ops/cauchy.h"
+#include "longwave/ops/fft_convolution.h"
+#include "longwave/ops/vandermonde.h"
 
 namespace longwave {
 namespace {
@@ -40,6 +43,30 @@ void compare_hippo(const Fixture& fixture, const FixtureOptions&, FixtureReport&
 const RegisterFixtureCheck hippo_fixtures({
     [](const Fixture& fixture) { return fixture.system_id == "hippo_legs"; },
     compare_hippo,
+});
+
+const RegisterComputedFixture cauchy_fixtures({"cauchy_kernel"}, [](const TensorMap& in, const TensorMap&,
+                                                                    const Json&) {
+  const auto number = [&](const char* name) { return at::view_as_complex(in.at(name)); };
+  const auto r = ops::cauchy_kernel(number("v").unsqueeze(0), number("z"), number("poles"));
+  return FixtureRun{{{"y", at::view_as_real(r[0])}}, {}};
+});
+
+const RegisterComputedFixture vandermonde_fixtures({"vandermonde_kernel"}, [](const TensorMap& in, const TensorMap&,
+                                                                              const Json& config) {
+  const auto k = ops::vandermonde_kernel(at::view_as_complex(in.at("v")).unsqueeze(0), at::view_as_complex(in.at("x")),
+                                         config.at("L").get<std::int64_t>());
+  return FixtureRun{{{"y", k[0]}}, {}};
+});
+
+const RegisterComputedFixture convolution_fixtures({"fftconv"}, [](const TensorMap& in, const TensorMap& param,
+                                                                   const Json& config) {
+  const auto kind = config.at("kind").get<std::string>();
+  ops::ConvolutionParts parts{.skip = param.at("D").unsqueeze(0)};
+  if (kind != "causal") parts.reverse = in.at("k1").unsqueeze(0);
+  parts.lag = kind == "bidir_mega" ? 0 : 1;
+  const auto y = ops::fft_convolution(in.at("u").transpose(1, 2), in.at("k0").unsqueeze(0), parts);
+  return FixtureRun{{{"y", y.transpose(1, 2)}}, {}};
 });
 
 }  // namespace

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace longwave::ops {
+
+/// Long convolution of every feature with its own kernels: y[t, (c, h)] = sum over s of k[c, h, origin + t - s] u[s,
+/// h], where k is zero outside. u [b, t, h], k [c, h, l]; k[.., origin] weighs the present step, earlier entries weigh
+/// later steps (origin 0: causal). Returns [b, t, c h], c outer. By FFT: O(t log t) work, memory linear in t. Float or
+/// double.
+at::Tensor fft_convolution(const at::Tensor& u, const at::Tensor& k, std::int64_t origin = 0);
+
+/// What a layer adds to its causal kernel. All may be undefined.
+struct ConvolutionParts {
+  at::Tensor skip = {};     // [c, h]: weight of the present step, added to the kernel's
+  at::Tensor reverse = {};  // [c, h, l]: kernel that weighs later steps
+  std::int64_t lag = 1;     // reverse[j] weighs step t + lag + j: 1 in the S4 family, 0 in Mega
+};
+
+/// y[t] = sum over s <= t of k[t - s] u[s] + sum over s >= t + lag of reverse[s - t - lag] u[s] + skip u[t].
+at::Tensor fft_convolution(const at::Tensor& u, const at::Tensor& k, const ConvolutionParts& parts);
+
+}  // namespace longwave::ops

@@ -1,0 +1,86 @@
+#include "longwave/ops/vandermonde.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
+
+#include <cmath>
+
+#include "longwave/base/check.h"
+
+namespace longwave::ops {
+namespace {
+
+using at::Tensor;
+
+void check_inputs(const Tensor& v, const Tensor& x, std::int64_t t) {
+  check(v.dim() == 3 && v.is_complex(), "vandermonde_kernel: v is ", v.scalar_type(), " ", v.sizes(),
+        "; expected complex [r, h, n]");
+  check(x.dim() == 2 && (x.size(0) == v.size(1) || x.size(0) == 1) && x.size(1) == v.size(2),
+        "vandermonde_kernel: x is ", x.sizes(), "; expected [h, n] = [", v.size(1), ", ", v.size(2), "] or [1, n]");
+  check(x.scalar_type() == v.scalar_type(), "vandermonde_kernel: x is ", x.scalar_type(), "; expected ",
+        v.scalar_type(), " like v");
+  check(t > 0, "vandermonde_kernel: t is ", t, "; expected at least 1");
+}
+
+/// Steps of the inner level: about the square root of t.
+std::int64_t inner_steps(std::int64_t t) {
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(t)))));
+}
+
+/// exp(x step l), l = 0 .. count - 1: [h, n, count]. Phases are computed in double: they reach far beyond 2 pi.
+Tensor exponentials(const Tensor& x, std::int64_t step, std::int64_t count) {
+  const auto l = at::arange(count, x.options().dtype(at::kDouble)) * static_cast<double>(step);
+  const auto wide = x.to(at::kComplexDouble).unsqueeze(-1);
+  return at::exp(at::complex(at::real(wide) * l, at::imag(wide) * l)).to(x.scalar_type());
+}
+
+/// Real part of the product of complex a [.., i, n] and b [.., n, j], as one real product.
+Tensor real_product(const Tensor& a, const Tensor& b) {
+  return at::matmul(at::cat({at::real(a), -at::imag(a)}, -1), at::cat({at::real(b), at::imag(b)}, -2));
+}
+
+Tensor composed(const Tensor& v_any, const Tensor& x, std::int64_t t) {
+  check_inputs(v_any, x, t);
+  const auto r = v_any.size(0), h = v_any.size(1);
+  const auto v = x.size(0) == 1 ? v_any.reshape({r * h, 1, -1}) : v_any;
+  const auto inner = inner_steps(t), outer = (t + inner - 1) / inner;
+  const auto coarse = (v.unsqueeze(-1) * exponentials(x, inner, outer)).permute({1, 0, 3, 2}).flatten(1, 2);
+  const auto k = 2 * real_product(coarse, exponentials(x, 1, inner));  // [h, r outer, inner]
+  return k.view({x.size(0), -1, outer * inner}).narrow(2, 0, t).transpose(0, 1).reshape({r, h, t});
+}
+
+Tensor kernel_meta(const Tensor& v, const Tensor& x, std::int64_t t) {
+  check_inputs(v, x, t);
+  return at::empty({v.size(0), v.size(1), t}, v.options().dtype(at::toRealValueType(v.scalar_type())));
+}
+
+}  // namespace
+
+Tensor vandermonde_kernel(const Tensor& v, const Tensor& x, std::int64_t t) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("longwave::vandermonde_kernel", "")
+                             .typed<Tensor(const Tensor&, const Tensor&, std::int64_t)>();
+  return op.call(v, x, t);
+}
+
+Tensor vandermonde_state(const Tensor& u, const Tensor& x) {
+  check(u.dim() == 3 && x.dim() == 2 && x.size(0) == u.size(2), "vandermonde_state: u is ", u.sizes(), ", x is ",
+        x.sizes(), "; expected [b, t, h] and [h, n]");
+  const auto b = u.size(0), t = u.size(1), h = u.size(2);
+  const auto inner = inner_steps(t), outer = (t + inner - 1) / inner;
+  const auto steps = at::constant_pad_nd(u.permute({2, 0, 1}), {outer * inner - t, 0}).reshape({h, b * outer, inner});
+  const auto fine = exponentials(x, 1, inner).flip(-1).transpose(1, 2);  // [h, inner, n]
+  const auto parts = at::matmul(steps, at::cat({at::real(fine), at::imag(fine)}, -1)).view({h, b, outer, 2, -1});
+  const auto local = at::complex(parts.select(3, 0), parts.select(3, 1));  // [h, b, outer, n]
+  const auto coarse = exponentials(x, inner, outer).flip(-1).transpose(1, 2).unsqueeze(1);
+  return (local * coarse).sum(2).transpose(0, 1);
+}
+
+TORCH_LIBRARY_FRAGMENT(longwave, library) { library.def("vandermonde_kernel(Tensor v, Tensor x, int t) -> Tensor"); }
+
+TORCH_LIBRARY_IMPL(longwave, CPU, library) { library.impl("vandermonde_kernel", &composed); }
+TORCH_LIBRARY_IMPL(longwave, Meta, library) { library.impl("vandermonde_kernel", &kernel_meta); }
+TORCH_LIBRARY_IMPL(longwave, Autograd, library) { library.impl("vandermonde_kernel", &composed); }
+
+}  // namespace longwave::ops
