@@ -1,0 +1,57 @@
+#include "longwave/nn/activation.h"
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <map>
+
+#include "longwave/base/check.h"
+#include "longwave/base/suggest.h"
+
+namespace longwave {
+namespace {
+
+using Function = std::function<at::Tensor(const at::Tensor&)>;
+
+const std::map<std::string, Function>& functions() {
+  static const Function same = [](const at::Tensor& x) { return x; };
+  static const Function gelu = [](const at::Tensor& x) { return at::gelu(x); };
+  static const Function silu = [](const at::Tensor& x) { return at::silu(x); };
+  static const std::map<std::string, Function> table = {
+      {"none", same},
+      {"identity", same},
+      {"gelu", gelu},
+      {"gelu(erf)", gelu},
+      {"gelu_tanh", [](const at::Tensor& x) { return at::gelu(x, "tanh"); }},
+      {"silu", silu},
+      {"swish", silu},
+      {"relu", [](const at::Tensor& x) { return at::relu(x); }},
+      {"sqrelu", [](const at::Tensor& x) { return at::relu(x).square(); }},
+      {"tanh", [](const at::Tensor& x) { return at::tanh(x); }},
+      {"sigmoid", [](const at::Tensor& x) { return at::sigmoid(x); }},
+      {"softplus", [](const at::Tensor& x) { return at::softplus(x); }},
+      {"sin", [](const at::Tensor& x) { return at::sin(x); }},
+  };
+  return table;
+}
+
+}  // namespace
+
+const std::vector<std::string>& activation_names() {
+  static const auto names = [] {
+    std::vector<std::string> list;
+    for (const auto& [name, function] : functions()) list.push_back(name);
+    return list;
+  }();
+  return names;
+}
+
+at::Tensor activate(const std::string& name, const at::Tensor& x) {
+  const auto found = functions().find(name);
+  if (found == functions().end()) fail("unknown activation '", name, "'", suggestion(name, activation_names()));
+  return found->second(x);
+}
+
+at::Tensor gated_linear_unit(const at::Tensor& x) { return at::glu(x, -1); }
+
+}  // namespace longwave

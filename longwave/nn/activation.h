@@ -1,0 +1,20 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace longwave {
+
+/// Names that `activate` knows.
+const std::vector<std::string>& activation_names();
+
+/// The function of that name, elementwise: none (also identity), gelu (exact; also gelu(erf)), gelu_tanh, silu (also
+/// swish), relu, sqrelu, tanh, sigmoid, softplus, sin. UserError for another name.
+at::Tensor activate(const std::string& name, const at::Tensor& x);
+
+/// First half of the last axis times the logistic function of the second half.
+at::Tensor gated_linear_unit(const at::Tensor& x);
+
+}  // namespace longwave

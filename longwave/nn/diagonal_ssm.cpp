@@ -1,0 +1,73 @@
+#include "longwave/nn/diagonal_ssm.h"
+
+#include <ATen/ATen.h>
+
+#include "longwave/ops/vandermonde.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+
+constexpr std::int64_t kStepwise = 4;  // up to so many steps the recurrence is quicker than a convolution
+
+/// The recurrence itself, step by step; x [b, h, n] complex is left behind the last step of each row.
+Tensor by_steps(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor& x, const Tensor& skip) {
+  const auto a = at::exp(ssm.system.log_a);
+  std::vector<Tensor> y;
+  for (std::int64_t k = 0; k < u.size(1); ++k) {
+    const auto input = u.select(1, k);  // [b, h]
+    auto next = a * x + ssm.system.b * input.unsqueeze(-1);
+    x = lengths.defined() ? at::where((lengths > k).view({-1, 1, 1}), next, x) : next;
+    auto out = ssm.factor * at::real(ssm.c * next.unsqueeze(1)).sum(-1);  // [b, c, h]
+    if (skip.defined()) out = out + skip * input.unsqueeze(1);
+    y.push_back(out.flatten(1));
+  }
+  return at::stack(y, 1);
+}
+
+/// What the state alone contributes to the outputs: factor Re(sum of c a^(k+1) x), [b, t, c h].
+Tensor response(const DiagonalSsm& ssm, const Tensor& x, std::int64_t t) {
+  const auto v = (0.5 * ssm.factor) * ssm.c * (at::exp(ssm.system.log_a) * x).unsqueeze(1);  // [b, c, h, n]
+  const auto y = ops::vandermonde_kernel(v.flatten(0, 1), ssm.system.log_a, t);
+  return y.view({x.size(0), -1, t}).transpose(1, 2);
+}
+
+Tensor state_after(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, const Tensor& x) {
+  const auto log_a = ssm.system.log_a.expand({u.size(2), -1});
+  const auto driven = ssm.system.b * ops::vandermonde_state(lengths.defined() ? align_right(u, lengths) : u, log_a);
+  if (!lengths.defined()) return driven + at::exp(static_cast<double>(u.size(1)) * log_a) * x;
+  return driven + at::exp(lengths.view({-1, 1, 1}).to(u.scalar_type()) * log_a) * x;
+}
+
+}  // namespace
+
+Tensor DiagonalSsm::kernel(std::int64_t t) const {
+  return ops::vandermonde_kernel((0.5 * factor) * c * system.b, system.log_a, t);
+}
+
+Tensor align_right(const Tensor& u, const Tensor& lengths) {
+  const auto t = u.size(1);
+  const auto source = at::arange(t, lengths.options()).unsqueeze(0) - (t - lengths.unsqueeze(1));  // [b, t]
+  const auto valid = (source >= 0).unsqueeze(-1);
+  const auto moved = u.gather(1, source.clamp_min(0).unsqueeze(-1).expand_as(u));
+  return at::where(valid, moved, at::zeros({}, u.options()));
+}
+
+Tensor diagonal_ssm(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor* state,
+                    const ops::ConvolutionParts& parts, const Tensor& kernel) {
+  const auto t = u.size(1);
+  if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : ssm.kernel(t), parts);
+  auto x = at::view_as_complex(state->contiguous());
+  Tensor y;
+  if (t <= kStepwise) {
+    y = by_steps(ssm, u, lengths, x, parts.skip);
+  } else {
+    y = ops::fft_convolution(u, kernel.defined() ? kernel : ssm.kernel(t), parts) + response(ssm, x, t);
+    x = state_after(ssm, u, lengths, x);
+  }
+  *state = at::view_as_real(x.resolve_conj());
+  return y;
+}
+
+}  // namespace longwave

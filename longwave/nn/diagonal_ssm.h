@@ -1,0 +1,29 @@
+#pragma once
+
+#include "longwave/nn/discretize.h"
+#include "longwave/ops/fft_convolution.h"
+
+namespace longwave {
+
+/// A time-invariant diagonal state-space model of every feature: x[k] = exp(log_a) x[k-1] + b u[k],
+/// y[k] = factor Re(sum of c x[k]).
+struct DiagonalSsm {
+  DiscreteDiagonal system;  // [h, n]; log_a also [1, n]
+  at::Tensor c;             // [c, h, n] complex
+  double factor = 2;        // 2: states stand for conjugate pairs; 1: each for itself
+
+  /// Convolution kernel [c, h, t].
+  at::Tensor kernel(std::int64_t t) const;
+};
+
+/// y [b, t, c h] for u [b, t, h], which must be zero at and beyond `lengths` [b] (undefined: all rows full). By
+/// convolution with kernel(t) and `parts`; with `state` [b, h, n, 2] it continues from it and leaves it behind each
+/// row's last step, a step or a few of them by the recurrence. `kernel`, if defined, is kernel(t), computed before.
+at::Tensor diagonal_ssm(const DiagonalSsm& ssm, const at::Tensor& u, const at::Tensor& lengths = {},
+                        at::Tensor* state = nullptr, const ops::ConvolutionParts& parts = {},
+                        const at::Tensor& kernel = {});
+
+/// Moves the first lengths[b] steps of every row [b, t, ...] to its end and puts zeros before them.
+at::Tensor align_right(const at::Tensor& u, const at::Tensor& lengths);
+
+}  // namespace longwave

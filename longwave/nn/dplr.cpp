@@ -1,0 +1,186 @@
+#include "longwave/nn/dplr.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "longwave/nn/diagonal_ssm.h"
+#include "longwave/ops/cauchy.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+
+Tensor with_conjugates(const Tensor& half) { return at::cat({half, half.conj().resolve_conj()}, -1); }
+Tensor half_of(const Tensor& full) { return full.slice(-1, 0, full.size(-1) / 2); }
+Tensor wide(const Tensor& x) { return x.to(x.is_complex() ? at::kComplexDouble : at::kDouble); }
+
+Tensor conj(const Tensor& x) { return x.conj().resolve_conj(); }
+
+/// The matrix over all states: [h, n, n].
+Tensor dense_matrix(const Dplr& ssm) {
+  const auto p = with_conjugates(wide(ssm.p)).permute({1, 2, 0});  // [h, n, r]
+  return at::diag_embed(with_conjugates(wide(ssm.lambda))) - at::matmul(p, conj(p).transpose(1, 2));
+}
+
+/// Points of the generating function: tan(pi k / length) for k below length / 2, from float64.
+Tensor node_tangents(std::int64_t length, const at::TensorOptions& options) {
+  const auto count = length % 2 == 0 ? length / 2 : length / 2 + 1;
+  return at::tan(at::arange(count, at::kDouble) * (M_PI / static_cast<double>(length))).to(options);
+}
+
+/// 2 Re of the bilinear sum over the stored half, [.., h].
+Tensor pair_sum(const Tensor& x) { return 2 * at::real(x).sum(-1); }
+
+/// A x = lambda x - P (P* x) for states x [b, h, n / 2].
+Tensor apply_matrix(const Dplr& ssm, const Tensor& x) {
+  auto y = ssm.lambda * x;
+  for (std::int64_t r = 0; r < ssm.p.size(0); ++r) y = y - ssm.p[r] * pair_sum(conj(ssm.p[r]) * x).unsqueeze(-1);
+  return y;
+}
+
+/// Values at the nodes of sums [inputs + r, outputs + r, h, l] -> [inputs, outputs, h, l]: eliminates the low-rank rows
+/// and columns one by one (Woodbury's identity).
+Tensor eliminate_low_rank(Tensor sums, std::int64_t rank) {
+  for (std::int64_t r = 0; r < rank; ++r) {
+    const auto rows = sums.size(0) - 1, columns = sums.size(1) - 1;
+    const auto pivot = 1 + sums[rows][columns];
+    const auto last_column = sums.slice(0, 0, rows).select(1, columns) / pivot;  // [rows, h, l]
+    const auto last_row = sums[rows].slice(0, 0, columns);                       // [columns, h, l]
+    sums = sums.slice(0, 0, rows).slice(1, 0, columns) - last_column.unsqueeze(1) * last_row.unsqueeze(0);
+  }
+  return sums;
+}
+
+/// The model with C (I - dA^l) for an l >= t: doubled as often as needed, C (I - dA^2l) = C (I - dA^l) (I + dA^l).
+Dplr reaching(const Dplr& ssm, std::int64_t t) {
+  auto longer = ssm;
+  if (ssm.length >= t) return longer;
+  const auto system = dense_system(ssm);
+  if (ssm.length == 0) {
+    longer.c = times_power(ssm.c, system, t, -1);
+    longer.length = t;
+    return longer;
+  }
+  for (; longer.length < t; longer.length *= 2) longer.c = times_power(longer.c, system, longer.length, 1);
+  return longer;
+}
+
+constexpr std::int64_t kBlock = 32;
+
+/// Columns dA^(q-1) dB, .., dA dB, dB: [h, n, q].
+Tensor input_powers(const DenseSystem& system, std::int64_t q) {
+  auto columns = system.b.unsqueeze(-1);
+  auto power = system.a;
+  while (columns.size(-1) < q) {
+    columns = at::cat({at::matmul(power, columns), columns}, -1);
+    power = at::matmul(power, power);
+  }
+  return columns.slice(-1, columns.size(-1) - q);
+}
+
+}  // namespace
+
+DenseSystem dense_system(const Dplr& ssm) {
+  const auto a = dense_matrix(ssm);
+  const auto identity = at::diag_embed(at::ones({1, a.size(-1)}, a.options()));
+  const auto rate = (2 / wide(ssm.dt)).unsqueeze(-1) * identity;  // [h, n, n]
+  const auto b = 2 * with_conjugates(wide(ssm.b)).unsqueeze(-1);
+  const auto solved = at::linalg_solve(rate - a, at::cat({rate + a, b}, -1));
+  return {solved.slice(-1, 0, a.size(-1)), solved.select(-1, a.size(-1))};
+}
+
+Tensor matrix_power(const Tensor& a, std::int64_t exponent) {
+  auto result = at::diag_embed(at::ones({1, a.size(-1)}, a.options())).expand_as(a);
+  for (auto square = a; exponent > 0; exponent /= 2, square = at::matmul(square, square))
+    if (exponent % 2 == 1) result = at::matmul(result, square);
+  return result;
+}
+
+Tensor times_power(const Tensor& c, const DenseSystem& system, std::int64_t length, double sign) {
+  const auto full = with_conjugates(wide(c)).transpose(0, 1);  // [h, c, n]
+  const auto product = full + sign * at::matmul(full, matrix_power(system.a, length));
+  return half_of(product).transpose(0, 1).to(c.scalar_type());
+}
+
+Tensor output_vector(const Dplr& ssm, const DenseSystem& system) {
+  const auto stored = with_conjugates(wide(ssm.c));
+  if (ssm.length == 0) return stored;
+  const auto identity = at::diag_embed(at::ones({1, system.a.size(-1)}, system.a.options()));
+  const auto matrix = (identity - matrix_power(system.a, ssm.length)).transpose(1, 2);
+  return at::linalg_solve(matrix, stored.permute({1, 2, 0})).permute({2, 0, 1});
+}
+
+Tensor dplr_kernels(const Dplr& any, std::int64_t t, const Tensor& states) {
+  const auto ssm = reaching(any, t);
+  const auto length = ssm.length, rank = ssm.p.size(0);
+  std::vector<Tensor> rows = {ssm.b.unsqueeze(0)};
+  if (states.defined()) rows.push_back(states / ssm.dt + 0.5 * apply_matrix(ssm, states));
+  const auto inputs = at::cat(rows, 0);
+  const auto left = at::cat({inputs, ssm.p}, 0), right = at::cat({ssm.c, conj(ssm.p)}, 0);
+  const auto products = ssm.dt * left.unsqueeze(1) * right.unsqueeze(0);  // [inputs + r, c + r, h, n / 2]
+  const auto tangent = node_tangents(length, ssm.dt.options());
+  const auto zero = at::zeros_like(tangent);
+  const auto sums = ops::cauchy_kernel(products.flatten(0, 1), at::complex(zero, 2 * tangent), ssm.dt * ssm.lambda)
+                        .unflatten(0, {left.size(0), right.size(0)});
+  auto spectrum = at::complex(at::ones_like(tangent), tangent) * eliminate_low_rank(sums, rank);
+  if (length % 2 == 0) {  // the node at infinity
+    const auto last = at::real(products.slice(0, 0, inputs.size(0)).slice(1, 0, ssm.c.size(0))).sum(-1, true);
+    spectrum = at::cat({spectrum, at::complex(last, at::zeros_like(last))}, -1);
+  }
+  return at::fft_irfft(spectrum, length).narrow(-1, 0, t);
+}
+
+Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& lengths, const Tensor& x) {
+  const auto system = dense_system(ssm);
+  auto u = wide(lengths.defined() ? align_right(u_any, lengths) : u_any);
+  const auto b = u.size(0), t = u.size(1), h = u.size(2);
+  std::int64_t blocks = 1;
+  while (blocks * kBlock < t) blocks *= 2;
+  const auto padded = at::constant_pad_nd(u.permute({2, 1, 0}), {0, 0, blocks * kBlock - t, 0});  // [h, t, b]
+  const auto columns = input_powers(system, kBlock);
+  const auto steps = padded.view({h, blocks, kBlock, b}).transpose(1, 2).reshape({h, kBlock, blocks * b});
+  auto parts =
+      at::matmul(columns, steps.to(at::kComplexDouble)).view({h, -1, blocks, b});  // states of the blocks alone
+  for (auto power = matrix_power(system.a, kBlock); parts.size(2) > 1; power = at::matmul(power, power)) {
+    const auto pairs = parts.unflatten(2, {-1, 2});
+    const auto earlier = pairs.select(3, 0), later = pairs.select(3, 1);
+    parts = later + at::matmul(power, earlier.flatten(2)).view(later.sizes());
+  }
+  auto start = with_conjugates(wide(x)).permute({1, 2, 0});  // [h, n, b]
+  if (!lengths.defined()) {
+    start = at::matmul(matrix_power(system.a, t), start);
+  } else {
+    std::int64_t longest = lengths.max().item<std::int64_t>();
+    auto power = system.a;
+    for (std::int64_t bit = 1; bit <= longest; bit *= 2, power = at::matmul(power, power)) {
+      const auto has_bit = at::bitwise_and(lengths, bit) != 0;
+      start = at::where(has_bit, at::matmul(power, start), start);
+    }
+  }
+  return half_of((parts.select(2, 0) + start).permute({2, 0, 1})).to(x.scalar_type());
+}
+
+Tensor dplr_steps(const Dplr& ssm, const Tensor& c, const Tensor& u, const Tensor& lengths, Tensor& x) {
+  const auto d = 1 / (2 / ssm.dt - ssm.lambda), e = 2 / ssm.dt + ssm.lambda;  // [h, n / 2]
+  const auto q = conj(ssm.p);
+  // M = I + P* d P, [h, r, r], and G = M^-1 (P* d), [r, h, n / 2].
+  const auto m = pair_sum((q * d).unsqueeze(1) * ssm.p.unsqueeze(0)).permute({2, 0, 1});
+  const auto identity = at::diag_embed(at::ones({1, m.size(-1)}, m.options()));
+  const auto g = at::matmul(at::linalg_inv(m + identity).to(x.scalar_type()), (q * d).transpose(0, 1)).transpose(0, 1);
+  const auto low_rank = [&](const Tensor& rows, const Tensor& s) {  // P <rows, s>
+    return (ssm.p * pair_sum(rows * s.unsqueeze(1)).unsqueeze(-1)).sum(1);
+  };
+  std::vector<Tensor> y;
+  for (std::int64_t k = 0; k < u.size(1); ++k) {
+    const auto s = e * x - low_rank(q, x) + 2 * ssm.b * u.select(1, k).unsqueeze(-1);
+    const auto next = d * (s - low_rank(g, s));
+    x = lengths.defined() ? at::where((lengths > k).view({-1, 1, 1}), next, x) : next;
+    y.push_back(pair_sum(c * next.unsqueeze(1)).flatten(1));  // [b, c h]
+  }
+  return at::stack(y, 1);
+}
+
+}  // namespace longwave

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace longwave {
+
+/// Diagonal-plus-low-rank state-space model of every feature, continuous: A = diag(lambda) - P P*, over states in
+/// conjugate pairs of which one half is stored; discretised by the bilinear rule (Gu et al. 2021, S4).
+struct Dplr {
+  at::Tensor dt;      // [h, 1]
+  at::Tensor lambda;  // [h, n / 2] complex
+  at::Tensor p;       // [r, h, n / 2]
+  at::Tensor b;       // [h, n / 2]
+  /// [c, h, n / 2]: the output vector C (I - dA^length), where dA is the discrete A; for length 0, C itself.
+  at::Tensor c;
+  std::int64_t length = 0;
+};
+
+/// The discrete system over all n states, the stored half first: a [h, n, n], b [h, n], complex128.
+struct DenseSystem {
+  at::Tensor a, b;
+};
+DenseSystem dense_system(const Dplr& ssm);
+
+/// Integer power of square matrices [.., n, n].
+at::Tensor matrix_power(const at::Tensor& a, std::int64_t exponent);
+
+/// C (I + sign dA^length) for c [c, h, n / 2], in its precision.
+at::Tensor times_power(const at::Tensor& c, const DenseSystem& system, std::int64_t length, double sign);
+
+/// C of a model that stores C (I - dA^length): [c, h, n] complex128, all states.
+at::Tensor output_vector(const Dplr& ssm, const DenseSystem& system);
+
+/// Convolution kernels for an impulse at each input, [1 + b, c, h, t]: first that of the input vector, then what each
+/// of the states [b, h, n / 2], if any, contributes by itself.
+at::Tensor dplr_kernels(const Dplr& ssm, std::int64_t t, const at::Tensor& states = {});
+
+/// State [b, h, n / 2] after the steps u [b, t, h] (zero at padded steps, which `lengths` tells) from state x, in
+/// O(t n) work: inside blocks by the powers of dA on its input vector, between them by a reduction tree.
+at::Tensor dplr_state_after(const Dplr& ssm, const at::Tensor& u, const at::Tensor& lengths, const at::Tensor& x);
+
+/// The recurrence in O(n) work a step: y [b, t, c h]; x [b, h, n / 2] is left behind each row's last step.
+/// `c`: the half of output_vector, [c, h, n / 2].
+at::Tensor dplr_steps(const Dplr& ssm, const at::Tensor& c, const at::Tensor& u, const at::Tensor& lengths,
+                      at::Tensor& x);
+
+}  // namespace longwave

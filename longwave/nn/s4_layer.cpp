@@ -1,0 +1,204 @@
+#include "longwave/nn/s4_layer.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "longwave/base/check.h"
+#include "longwave/nn/hippo.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+
+constexpr double kSmallest = 1e-4;  // of a stored magnitude whose logarithm is the parameter
+constexpr double kClip = 2;         // of the imaginary part of the HiPPO input vector
+
+struct Start {
+  Tensor a, b;         // [n / 2] complex128
+  Tensor p = {};       // [r, n / 2]
+};
+
+Start dplr_start(const S4Options& o) {
+  const auto parts = normal_plus_low_rank(o.init, o.d_state);
+  return {parts.lambda, clip_imaginary(parts.b, kClip), parts.p};
+}
+
+Tensor diagonal_poles(const std::string& init, std::int64_t n) {
+  const auto k = at::arange(n / 2, at::kDouble);
+  const auto pair = [](const Tensor& re, const Tensor& im) { return at::complex(re, im); };
+  const auto half = at::full_like(k, -0.5);
+  if (init == "diag-lin") return pair(half, -M_PI * k);
+  const auto size = static_cast<double>(n);
+  if (init == "diag-inv") return pair(half, -(size / M_PI) * (size / (2 * k + 1) - 1));
+  if (init == "diag-quad") return pair(half, -(1 + 2 * k).square() / M_PI);
+  if (init == "diag-real") return pair(-(k + 1), at::zeros_like(k));
+  if (init == "diag-random") return pair(-at::randn_like(k).exp(), -at::randn_like(k).exp());
+  fail("s4: unknown init '", init, "' of a diagonal model");
+}
+
+Start diagonal_start(const S4Options& o) {
+  if (o.init == "diag-legs") {
+    const auto parts = normal_plus_low_rank("legs", o.d_state);
+    return {parts.lambda, clip_imaginary(parts.b, kClip)};
+  }
+  return {diagonal_poles(o.init, o.d_state), at::ones({o.d_state / 2}, at::kComplexDouble)};
+}
+
+Tensor stored(const Tensor& x) { return at::view_as_real(x.resolve_conj()).to(at::kFloat).contiguous(); }
+
+Tensor standard_complex_normal(at::IntArrayRef sizes) {
+  return at::randn(sizes, at::kComplexDouble);  // variance 1/2 of each part
+}
+
+}  // namespace
+
+// --- The kernel
+
+S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
+  auto& o = options_;
+  if (o.n_ssm == 0) o.n_ssm = o.d;
+  check(o.d_state >= 2 && o.d_state % 2 == 0, "s4: d_state is ", o.d_state, "; expected an even number");
+  check(o.d % o.n_ssm == 0, "s4: n_ssm is ", o.n_ssm, "; expected a divisor of the width ", o.d);
+  check(o.mode == "diag" || o.dt_tie, "s4: dt_tie is false; expected true for mode dplr");
+  check(o.dt_min > 0 && o.dt_min <= o.dt_max, "s4: dt_min is ", o.dt_min, ", dt_max is ", o.dt_max,
+        "; expected 0 < dt_min <= dt_max");
+  start(o);
+}
+
+void S4Kernel::start(const S4Options& o) {
+  const auto half = o.d_state / 2, outputs = o.channels * (o.bidirectional ? 2 : 1);
+  const bool low_rank = o.mode == "dplr";
+  const auto dt = at::exp(at::rand({o.d, o.dt_tie ? 1 : half}, at::kDouble) * std::log(o.dt_max / o.dt_min) +
+                          std::log(o.dt_min));
+  const auto from = low_rank ? dplr_start(o) : diagonal_start(o);
+  const auto copies = [&](const Tensor& x) { return x.unsqueeze(-2).expand({-1, o.n_ssm, half}); };
+  const auto a = copies(from.a.unsqueeze(0))[0];
+  const auto inv_dt = o.dt_transform == "softplus" ? at::log(at::expm1(dt)) : at::log(dt);
+  inv_dt_ = register_parameter("inv_dt", inv_dt.to(at::kFloat));
+  a_real_ = register_parameter("A_real", at::log((-at::real(a)).clamp_min(kSmallest)).to(at::kFloat).contiguous());
+  a_imag_ = register_parameter("A_imag", (-at::imag(a)).to(at::kFloat).contiguous());
+  if (low_rank) p_ = register_parameter("P", stored(copies(from.p)));
+  b_ = register_parameter("B", stored(copies(from.b.unsqueeze(0))));
+  const auto c = standard_complex_normal({outputs, o.d, half});
+  c_ = register_parameter("C", stored(c));
+  if (!low_rank) return;
+  l_kernel_ = register_buffer("l_kernel", at::full({1}, o.l_max, at::kLong));
+  if (o.l_max == 0) return;
+  const at::NoGradGuard no_grad;
+  auto ssm = dplr();
+  c_.copy_(stored(times_power(c, dense_system(ssm), o.l_max, -1)));
+}
+
+Tensor S4Kernel::step_sizes() const {
+  return options_.dt_transform == "softplus" ? at::softplus(inv_dt_) : at::exp(inv_dt_);
+}
+
+Tensor S4Kernel::per_feature(const Tensor& copies) const {
+  const auto repeats = options_.d / options_.n_ssm;
+  if (repeats == 1) return copies;
+  return at::cat(std::vector<Tensor>(static_cast<std::size_t>(repeats), copies), -2);
+}
+
+Tensor S4Kernel::poles() const { return per_feature(at::complex(-at::exp(a_real_), -a_imag_)); }
+
+DiagonalSsm S4Kernel::diagonal() const {
+  const auto dt = step_sizes(), a = poles();
+  auto c = at::view_as_complex(c_);
+  if (options_.bandlimit > 0) {
+    const auto frequency = dt * at::imag(a).abs() / (2 * M_PI);
+    c = c * (frequency < 0.5 * options_.bandlimit);
+  }
+  return {discretize(options_.disc, a, per_feature(at::view_as_complex(b_))[0], dt), c};
+}
+
+Dplr S4Kernel::dplr() const {
+  return {.dt = step_sizes(),
+          .lambda = poles(),
+          .p = per_feature(at::view_as_complex(p_)),
+          .b = per_feature(at::view_as_complex(b_))[0],
+          .c = at::view_as_complex(c_),
+          .length = l_kernel_.item<std::int64_t>()};
+}
+
+Tensor S4Kernel::kernel(std::int64_t t) const {
+  return options_.mode == "dplr" ? dplr_kernels(dplr(), t)[0] : diagonal().kernel(t);
+}
+
+Tensor S4Kernel::step_outputs(const Dplr& ssm) const {
+  const auto compute = [&] {
+    const auto full = output_vector(ssm, dense_system(ssm));
+    return full.slice(-1, 0, states()).to(ssm.c.scalar_type());
+  };
+  if (at::GradMode::is_enabled()) return compute();
+  std::vector<std::uint64_t> versions;
+  for (const auto& x : {inv_dt_, a_real_, a_imag_, p_, c_, l_kernel_}) {
+    versions.push_back(static_cast<std::uint64_t>(x._version()));
+    versions.push_back(reinterpret_cast<std::uintptr_t>(x.data_ptr()));
+  }
+  if (versions != step_versions_) step_c_ = compute(), step_versions_ = versions;
+  return step_c_;
+}
+
+Tensor S4Kernel::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const ops::ConvolutionParts& parts,
+                         const Tensor& kernel) {
+  if (options_.mode == "diag") return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
+  const auto ssm = dplr();
+  const auto t = u.size(1);
+  if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : dplr_kernels(ssm, t)[0], parts);
+  auto x = at::view_as_complex(state->contiguous());
+  Tensor y;
+  constexpr std::int64_t kStepwise = 8;
+  if (t <= kStepwise) {
+    y = dplr_steps(ssm, step_outputs(ssm), u, lengths, x);
+    if (parts.skip.defined()) y = y + (parts.skip * u.unsqueeze(2)).flatten(2);
+  } else {
+    const auto kernels = dplr_kernels(ssm, t, x);  // [1 + b, c, h, t]
+    y = ops::fft_convolution(u, kernels[0], parts) + kernels.slice(0, 1).flatten(1, 2).transpose(1, 2);
+    x = dplr_state_after(ssm, u, lengths, x);
+  }
+  *state = at::view_as_real(x.resolve_conj());
+  return y;
+}
+
+TensorMap S4Kernel::discrete_system() const {
+  const auto pairs = [](const Tensor& x) { return at::view_as_real(x.resolve_conj()); };
+  if (options_.mode == "diag") {
+    const auto system = diagonal().system;
+    return {{"dA", pairs(at::exp(system.log_a))}, {"dB", pairs(system.b)}};
+  }
+  const auto ssm = dplr();
+  const auto system = dense_system(ssm);
+  return {{"dA", pairs(system.a)}, {"dB", pairs(system.b)}, {"C_full", pairs(output_vector(ssm, system))}};
+}
+
+// --- The layer
+
+S4Layer::S4Layer(const S4Options& options) : options_(options) {
+  d_ = register_parameter("D", at::randn({options.channels, options.d}));
+  kernel_ = register_module("kernel", std::make_shared<S4Kernel>(options));
+}
+
+Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state,
+                        const std::function<void(const std::string&, const Tensor&)>& note) {
+  ops::ConvolutionParts parts{.skip = d_};
+  Tensor kernel;
+  if (options_.bidirectional || note) {
+    kernel = kernel_->kernel(u.size(1));
+    if (note) note("K", kernel);
+    if (note && !options_.bidirectional)
+      for (const auto& [name, tensor] : kernel_->discrete_system()) note(name, tensor);
+  }
+  if (options_.bidirectional) {
+    parts.reverse = kernel.slice(0, options_.channels);
+    kernel = kernel.slice(0, 0, options_.channels);
+  }
+  return kernel_->forward(u, lengths, state, parts, kernel);
+}
+
+Tensor S4Layer::initial_state(std::int64_t b) const {
+  return at::zeros({b, options_.d, kernel_->states(), 2}, d_.options().requires_grad(false));
+}
+
+}  // namespace longwave

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+
+#include "longwave/nn/diagonal_ssm.h"
+#include "longwave/nn/dplr.h"
+#include "longwave/nn/module.h"
+#include "longwave/nn/s4_options.h"
+
+namespace longwave {
+
+/// Parameters of the state-space model under the reference's names; see docs/mixers/s4.md.
+class S4Kernel final : public Module {
+ public:
+  explicit S4Kernel(const S4Options& options);
+
+  /// Convolution kernels [c, h, t] of c outputs: `channels`, forward ones first if bidirectional.
+  at::Tensor kernel(std::int64_t t) const;
+
+  /// y [b, t, c h] and state [b, h, n / 2, 2] as of diagonal_ssm. Not for bidirectional ones.
+  at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
+                     const ops::ConvolutionParts& parts, const at::Tensor& kernel);
+
+  /// The discrete system for comparison, by the names of the fixtures: dA, dB, C_full.
+  TensorMap discrete_system() const;
+
+  std::int64_t states() const { return options_.d_state / 2; }
+
+ private:
+  at::Tensor step_sizes() const;  // [h, 1] or [h, n / 2]
+  at::Tensor per_feature(const at::Tensor& copies) const;  // [.., n_ssm, n / 2] -> [.., h, n / 2]
+  at::Tensor poles() const;       // [h, n / 2] complex
+  DiagonalSsm diagonal() const;
+  Dplr dplr() const;
+  at::Tensor step_outputs(const Dplr& ssm) const;
+  void start(const S4Options& options);
+
+  S4Options options_;
+  at::Tensor inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_;
+  // The half of the output vector that steps need, while the parameters do not change.
+  mutable at::Tensor step_c_;
+  mutable std::vector<std::uint64_t> step_versions_;
+};
+
+/// The layer of the S4 family: convolution with the kernels of a state-space model, and a skip.
+class S4Layer final : public Module {
+ public:
+  explicit S4Layer(const S4Options& options);
+
+  /// y [b, t, channels h] for u [b, t, h], zero at padded steps. `note` is told the kernel ("K") and the discrete system.
+  at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
+                     const std::function<void(const std::string&, const at::Tensor&)>& note = {});
+
+  at::Tensor initial_state(std::int64_t b) const;  // [b, h, n / 2, 2]
+
+ private:
+  S4Options options_;
+  at::Tensor d_;
+  std::shared_ptr<S4Kernel> kernel_;
+};
+
+}  // namespace longwave
