@@ -1,59 +1,116 @@
-// S4, "Efficiently Modeling Long Sequences with Structured State Spaces" (Gu, Goel, Re 2021): a state-space model of
-// every feature, diagonal plus low rank, as a long convolution, and a skip. The layer alone, without activation.
+// S4, "Efficiently Modeling Long Sequences with Structured State Spaces" (Gu, Goel, Re 2021), and its diagonal form
+// S4D, "On the Parameterization and Initialization of Diagonal State Space Models" (Gu, Gupta, Goel, Re 2022): a
+// state-space model of every feature as a long convolution, and a skip. The layer alone; s4_block adds the rest.
 
 #include <ATen/ATen.h>
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/activation.h"
 #include "longwave/nn/s4_layer.h"
 
 namespace longwave {
 namespace {
 
+/// Defaults of the low-rank (S4) and of the diagonal form (S4D).
+template <bool kDiagonal>
 struct S4Config : S4Options {
+  S4Config() {
+    mode = kDiagonal ? "diag" : "dplr";
+    init = kDiagonal ? "diag-lin" : "legs";
+  }
+  std::string activation = "none";
   static const FieldTable<S4Config>& fields() {
     static const auto table = [] {
       FieldTable<S4Config> t;
       add_state_space_fields(t);
+      t.add("activation", &S4Config::activation, "of the outputs", one_of(activation_names()));
       return t;
     }();
     return table;
   }
 };
 
+template <bool kDiagonal>
 class S4 final : public SequenceMixer {
  public:
-  using Config = S4Config;
-  S4(const MixerSizes& sizes, const Config& config) : d_(sizes.d), bidirectional_(config.bidirectional) {
-    layer_ = std::make_shared<S4Layer>(with_sizes(config, "dplr", sizes.d, sizes.l_max));
-    for (const auto& part : layer_->named_parameters(false)) register_parameter(part.key(), part.value());
-    for (const auto& part : layer_->named_children()) register_module(part.key(), part.value());
+  using Config = S4Config<kDiagonal>;
+
+  S4(const MixerSizes& sizes, const Config& config) : options_(with_sizes(config, sizes.d, sizes.l_max)) {
+    activation_ = config.activation;
+    layer_ = make_s4_layer(*this, options_);
   }
 
   MixerProperties properties() const override {
-    return {.causal = !bidirectional_,
-            .streams = !bidirectional_,
+    return {.causal = !options_.bidirectional,
+            .streams = !options_.bidirectional,
             .cost = Cost::linearithmic,
-            .reason = bidirectional_ ? "bidirectional: outputs depend on later steps" : ""};
+            .reason = options_.bidirectional ? "bidirectional: outputs depend on later steps" : ""};
   }
 
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state) override {
-    check_input("s4", x, d_, lengths, state);
+    check_input(kDiagonal ? "s4d" : "s4", x, options_.d, lengths, state);
     const auto valid = valid_steps(lengths, x);
-    const auto y = layer_->forward(zero_padding(x, valid), lengths, state ? &state->at("h") : nullptr, noter());
-    return zero_padding(y, valid);
+    S4Layer::Note noter;
+    if (trace) noter = [this](const std::string& name, const at::Tensor& value) { note(name, value); };
+    const auto y = layer_.forward(zero_padding(x, valid), lengths, state ? &state->at("h") : nullptr, noter);
+    return zero_padding(activate(activation_, y), valid);
   }
 
   State initial_state(std::int64_t b) const override {
-    check(!bidirectional_, "s4: a bidirectional layer has no state");
-    return {{"h", layer_->initial_state(b)}};
+    check(!options_.bidirectional, kDiagonal ? "s4d" : "s4", ": a bidirectional layer has no state");
+    return {{"h", layer_.initial_state(b)}};
+  }
+
+  TensorMap import_reference(TensorMap weights) const override {
+    complete_s4_weights(*this, weights);
+    return weights;
   }
 
  private:
-  std::int64_t d_;
-  bool bidirectional_;
-  std::shared_ptr<S4Layer> layer_;
+  S4Options options_;
+  std::string activation_;
+  S4Layer layer_;
 };
+
+void configure(const Json& config, MixerSizes& sizes, Json& settings) {
+  sizes.d = config.at("H").get<std::int64_t>();
+  sizes.l_max = config.value("l_max", config.at("L").get<std::int64_t>());
+  settings = s4_settings(config);
+}
+
+TensorMap final_state(const State& state) { return {{"final_state", state.at("h")}}; }
+
+MixerVariant variant(const std::string& name, const Json& settings, std::int64_t d = 6) { return {name, settings, d}; }
+
+const RegisterMixer<S4<false>> s4({
+    .name = "s4",
+    .title = "S4",
+    .family = "state space",
+    .summary = "long convolution with the kernel of a diagonal-plus-low-rank state-space model of every feature",
+    .source = "Gu, Goel, Re 2021, arXiv 2111.00396",
+    .reference = {{"s4"}, configure, "bdt", final_state, {}},
+    .variants = {variant("legt", {{"init", "legt"}, {"d_state", 8}}),
+                 variant("fourier", {{"init", "fourier"}, {"d_state", 8}}),
+                 variant("shared", {{"n_ssm", 2}, {"d_state", 8}, {"dt_transform", "softplus"}}),
+                 variant("short", {{"l_max", 12}, {"d_state", 4}}),
+                 variant("bidirectional", {{"bidirectional", true}, {"d_state", 8}})},
+});
+
+const RegisterMixer<S4<true>> s4d({
+    .name = "s4d",
+    .title = "S4D",
+    .family = "state space",
+    .summary = "long convolution with the kernel of a diagonal state-space model of every feature",
+    .source = "Gu, Gupta, Goel, Re 2022, arXiv 2206.11893",
+    .reference = {{"s4d"}, configure, "bdt", final_state, {}},
+    .variants = {variant("inv", {{"init", "diag-inv"}, {"disc", "bilinear"}, {"dt_tie", false}, {"d_state", 8}}),
+                 variant("legs", {{"init", "diag-legs"}, {"d_state", 8}, {"activation", "gelu"}}),
+                 variant("real", {{"init", "diag-real"}, {"d_state", 8}}),
+                 variant("quad", {{"init", "diag-quad"}, {"d_state", 8}, {"bandlimit", 0.5}}),
+                 variant("shared", {{"n_ssm", 3}, {"init", "diag-random"}, {"d_state", 6}}),
+                 variant("bidirectional", {{"bidirectional", true}, {"n_ssm", 2}, {"d_state", 8}})},
+});
 
 }  // namespace
 }  // namespace longwave

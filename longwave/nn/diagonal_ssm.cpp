@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "longwave/base/check.h"
+#include "longwave/nn/discretize.h"
 #include "longwave/ops/vandermonde.h"
 
 namespace longwave {
@@ -30,7 +32,7 @@ Tensor by_steps(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, 
 Tensor response(const DiagonalSsm& ssm, const Tensor& x, std::int64_t t) {
   const auto v = (0.5 * ssm.factor) * ssm.c * (at::exp(ssm.system.log_a) * x).unsqueeze(1);  // [b, c, h, n]
   const auto y = ops::vandermonde_kernel(v.flatten(0, 1), ssm.system.log_a, t);
-  return y.view({x.size(0), -1, t}).transpose(1, 2);
+  return y.reshape({x.size(0), -1, t}).transpose(1, 2);
 }
 
 Tensor state_after(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, const Tensor& x) {
@@ -40,7 +42,21 @@ Tensor state_after(const DiagonalSsm& ssm, const Tensor& u, const Tensor& length
   return driven + at::exp(lengths.view({-1, 1, 1}).to(u.scalar_type()) * log_a) * x;
 }
 
+/// log((1 + z/2) / (1 - z/2)).
+Tensor bilinear_logarithm(const Tensor& z) {
+  const auto re = 0.5 * at::real(z), im = 0.5 * at::imag(z);
+  const auto distance = (1 - re).square() + im.square();
+  return at::complex(0.5 * at::log1p(4 * re / distance), at::atan2(2 * im, 1 - re.square() - im.square()));
+}
+
 }  // namespace
+
+DiscreteDiagonal discretize_logarithm(const std::string& method, const Tensor& a, const Tensor& b, const Tensor& dt) {
+  const auto z = dt * a;
+  if (method == "zoh") return {z, b * dt * expm1_over(z)};
+  check(method == "bilinear", "discretize: unknown method '", method, "'; expected zoh or bilinear");
+  return {bilinear_logarithm(z), b * dt / (1 - 0.5 * z)};
+}
 
 Tensor DiagonalSsm::kernel(std::int64_t t) const {
   return ops::vandermonde_kernel((0.5 * factor) * c * system.b, system.log_a, t);

@@ -1,9 +1,20 @@
 #pragma once
 
-#include "longwave/nn/discretize.h"
+#include <string>
+
 #include "longwave/ops/fft_convolution.h"
 
 namespace longwave {
+
+/// A diagonal continuous system x' = a x + b u on steps of length dt: x[k] = exp(log_a) x[k-1] + b u[k]. Complex.
+struct DiscreteDiagonal {
+  at::Tensor log_a, b;
+};
+
+/// `method`: "zoh" (zero-order hold) or "bilinear". a, b complex, dt real, of broadcastable shapes. The logarithm,
+/// which long kernels need, is exact to rounding where the discrete pole is close to one.
+DiscreteDiagonal discretize_logarithm(const std::string& method, const at::Tensor& a, const at::Tensor& b,
+                                      const at::Tensor& dt);
 
 /// A time-invariant diagonal state-space model of every feature: x[k] = exp(log_a) x[k-1] + b u[k],
 /// y[k] = factor Re(sum of c x[k]).

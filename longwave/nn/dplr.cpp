@@ -17,12 +17,12 @@ Tensor with_conjugates(const Tensor& half) { return at::cat({half, half.conj().r
 Tensor half_of(const Tensor& full) { return full.slice(-1, 0, full.size(-1) / 2); }
 Tensor wide(const Tensor& x) { return x.to(x.is_complex() ? at::kComplexDouble : at::kDouble); }
 
-Tensor conj(const Tensor& x) { return x.conj().resolve_conj(); }
+Tensor conjugate(const Tensor& x) { return x.conj().resolve_conj(); }
 
 /// The matrix over all states: [h, n, n].
 Tensor dense_matrix(const Dplr& ssm) {
   const auto p = with_conjugates(wide(ssm.p)).permute({1, 2, 0});  // [h, n, r]
-  return at::diag_embed(with_conjugates(wide(ssm.lambda))) - at::matmul(p, conj(p).transpose(1, 2));
+  return at::diag_embed(with_conjugates(wide(ssm.lambda))) - at::matmul(p, conjugate(p).transpose(1, 2));
 }
 
 /// Points of the generating function: tan(pi k / length) for k below length / 2, from float64.
@@ -37,7 +37,7 @@ Tensor pair_sum(const Tensor& x) { return 2 * at::real(x).sum(-1); }
 /// A x = lambda x - P (P* x) for states x [b, h, n / 2].
 Tensor apply_matrix(const Dplr& ssm, const Tensor& x) {
   auto y = ssm.lambda * x;
-  for (std::int64_t r = 0; r < ssm.p.size(0); ++r) y = y - ssm.p[r] * pair_sum(conj(ssm.p[r]) * x).unsqueeze(-1);
+  for (std::int64_t r = 0; r < ssm.p.size(0); ++r) y = y - ssm.p[r] * pair_sum(conjugate(ssm.p[r]) * x).unsqueeze(-1);
   return y;
 }
 
@@ -92,16 +92,9 @@ DenseSystem dense_system(const Dplr& ssm) {
   return {solved.slice(-1, 0, a.size(-1)), solved.select(-1, a.size(-1))};
 }
 
-Tensor matrix_power(const Tensor& a, std::int64_t exponent) {
-  auto result = at::diag_embed(at::ones({1, a.size(-1)}, a.options())).expand_as(a);
-  for (auto square = a; exponent > 0; exponent /= 2, square = at::matmul(square, square))
-    if (exponent % 2 == 1) result = at::matmul(result, square);
-  return result;
-}
-
 Tensor times_power(const Tensor& c, const DenseSystem& system, std::int64_t length, double sign) {
   const auto full = with_conjugates(wide(c)).transpose(0, 1);  // [h, c, n]
-  const auto product = full + sign * at::matmul(full, matrix_power(system.a, length));
+  const auto product = full + sign * at::matmul(full, at::linalg_matrix_power(system.a, length));
   return half_of(product).transpose(0, 1).to(c.scalar_type());
 }
 
@@ -109,7 +102,7 @@ Tensor output_vector(const Dplr& ssm, const DenseSystem& system) {
   const auto stored = with_conjugates(wide(ssm.c));
   if (ssm.length == 0) return stored;
   const auto identity = at::diag_embed(at::ones({1, system.a.size(-1)}, system.a.options()));
-  const auto matrix = (identity - matrix_power(system.a, ssm.length)).transpose(1, 2);
+  const auto matrix = (identity - at::linalg_matrix_power(system.a, ssm.length)).transpose(1, 2);
   return at::linalg_solve(matrix, stored.permute({1, 2, 0})).permute({2, 0, 1});
 }
 
@@ -119,7 +112,7 @@ Tensor dplr_kernels(const Dplr& any, std::int64_t t, const Tensor& states) {
   std::vector<Tensor> rows = {ssm.b.unsqueeze(0)};
   if (states.defined()) rows.push_back(states / ssm.dt + 0.5 * apply_matrix(ssm, states));
   const auto inputs = at::cat(rows, 0);
-  const auto left = at::cat({inputs, ssm.p}, 0), right = at::cat({ssm.c, conj(ssm.p)}, 0);
+  const auto left = at::cat({inputs, ssm.p}, 0), right = at::cat({ssm.c, conjugate(ssm.p)}, 0);
   const auto products = ssm.dt * left.unsqueeze(1) * right.unsqueeze(0);  // [inputs + r, c + r, h, n / 2]
   const auto tangent = node_tangents(length, ssm.dt.options());
   const auto zero = at::zeros_like(tangent);
@@ -144,14 +137,14 @@ Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& leng
   const auto steps = padded.view({h, blocks, kBlock, b}).transpose(1, 2).reshape({h, kBlock, blocks * b});
   auto parts =
       at::matmul(columns, steps.to(at::kComplexDouble)).view({h, -1, blocks, b});  // states of the blocks alone
-  for (auto power = matrix_power(system.a, kBlock); parts.size(2) > 1; power = at::matmul(power, power)) {
+  for (auto power = at::linalg_matrix_power(system.a, kBlock); parts.size(2) > 1; power = at::matmul(power, power)) {
     const auto pairs = parts.unflatten(2, {-1, 2});
     const auto earlier = pairs.select(3, 0), later = pairs.select(3, 1);
     parts = later + at::matmul(power, earlier.flatten(2)).view(later.sizes());
   }
   auto start = with_conjugates(wide(x)).permute({1, 2, 0});  // [h, n, b]
   if (!lengths.defined()) {
-    start = at::matmul(matrix_power(system.a, t), start);
+    start = at::matmul(at::linalg_matrix_power(system.a, t), start);
   } else {
     std::int64_t longest = lengths.max().item<std::int64_t>();
     auto power = system.a;
@@ -165,7 +158,7 @@ Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& leng
 
 Tensor dplr_steps(const Dplr& ssm, const Tensor& c, const Tensor& u, const Tensor& lengths, Tensor& x) {
   const auto d = 1 / (2 / ssm.dt - ssm.lambda), e = 2 / ssm.dt + ssm.lambda;  // [h, n / 2]
-  const auto q = conj(ssm.p);
+  const auto q = conjugate(ssm.p);
   // M = I + P* d P, [h, r, r], and G = M^-1 (P* d), [r, h, n / 2].
   const auto m = pair_sum((q * d).unsqueeze(1) * ssm.p.unsqueeze(0)).permute({2, 0, 1});
   const auto identity = at::diag_embed(at::ones({1, m.size(-1)}, m.options()));

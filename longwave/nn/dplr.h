@@ -24,9 +24,6 @@ struct DenseSystem {
 };
 DenseSystem dense_system(const Dplr& ssm);
 
-/// Integer power of square matrices [.., n, n].
-at::Tensor matrix_power(const at::Tensor& a, std::int64_t exponent);
-
 /// C (I + sign dA^length) for c [c, h, n / 2], in its precision.
 at::Tensor times_power(const at::Tensor& c, const DenseSystem& system, std::int64_t length, double sign);
 

@@ -16,8 +16,8 @@ constexpr double kSmallest = 1e-4;  // of a stored magnitude whose logarithm is 
 constexpr double kClip = 2;         // of the imaginary part of the HiPPO input vector
 
 struct Start {
-  Tensor a, b;         // [n / 2] complex128
-  Tensor p = {};       // [r, n / 2]
+  Tensor a, b;    // [n / 2] complex128
+  Tensor p = {};  // [r, n / 2]
 };
 
 Start dplr_start(const S4Options& o) {
@@ -70,8 +70,8 @@ S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
 void S4Kernel::start(const S4Options& o) {
   const auto half = o.d_state / 2, outputs = o.channels * (o.bidirectional ? 2 : 1);
   const bool low_rank = o.mode == "dplr";
-  const auto dt = at::exp(at::rand({o.d, o.dt_tie ? 1 : half}, at::kDouble) * std::log(o.dt_max / o.dt_min) +
-                          std::log(o.dt_min));
+  const auto dt =
+      at::exp(at::rand({o.d, o.dt_tie ? 1 : half}, at::kDouble) * std::log(o.dt_max / o.dt_min) + std::log(o.dt_min));
   const auto from = low_rank ? dplr_start(o) : diagonal_start(o);
   const auto copies = [&](const Tensor& x) { return x.unsqueeze(-2).expand({-1, o.n_ssm, half}); };
   const auto a = copies(from.a.unsqueeze(0))[0];
@@ -110,7 +110,7 @@ DiagonalSsm S4Kernel::diagonal() const {
     const auto frequency = dt * at::imag(a).abs() / (2 * M_PI);
     c = c * (frequency < 0.5 * options_.bandlimit);
   }
-  return {discretize(options_.disc, a, per_feature(at::view_as_complex(b_))[0], dt), c};
+  return {discretize_logarithm(options_.disc, a, per_feature(at::view_as_complex(b_))[0], dt), c};
 }
 
 Dplr S4Kernel::dplr() const {
@@ -175,30 +175,54 @@ TensorMap S4Kernel::discrete_system() const {
 
 // --- The layer
 
-S4Layer::S4Layer(const S4Options& options) : options_(options) {
-  d_ = register_parameter("D", at::randn({options.channels, options.d}));
-  kernel_ = register_module("kernel", std::make_shared<S4Kernel>(options));
+S4Layer make_s4_layer(Module& owner, const S4Options& options) {
+  S4Layer layer{options, {}, {}};
+  layer.skip = owner.register_parameter("D", at::randn({options.channels, options.d}));
+  layer.kernel = owner.register_module("kernel", std::make_shared<S4Kernel>(options));
+  return layer;
 }
 
-Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state,
-                        const std::function<void(const std::string&, const Tensor&)>& note) {
-  ops::ConvolutionParts parts{.skip = d_};
-  Tensor kernel;
-  if (options_.bidirectional || note) {
-    kernel = kernel_->kernel(u.size(1));
-    if (note) note("K", kernel);
-    if (note && !options_.bidirectional)
-      for (const auto& [name, tensor] : kernel_->discrete_system()) note(name, tensor);
+Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const Note& note) const {
+  ops::ConvolutionParts parts{.skip = skip};
+  Tensor k;
+  if (options.bidirectional || note) k = kernel->kernel(u.size(1));
+  if (note) note("K", k);
+  if (note && !options.bidirectional)
+    for (const auto& [name, tensor] : kernel->discrete_system()) note(name, tensor);
+  if (options.bidirectional) {
+    parts.reverse = k.slice(0, options.channels);
+    k = k.slice(0, 0, options.channels);
   }
-  if (options_.bidirectional) {
-    parts.reverse = kernel.slice(0, options_.channels);
-    kernel = kernel.slice(0, 0, options_.channels);
-  }
-  return kernel_->forward(u, lengths, state, parts, kernel);
+  return kernel->forward(u, lengths, state, parts, k);
 }
 
 Tensor S4Layer::initial_state(std::int64_t b) const {
-  return at::zeros({b, options_.d, kernel_->states(), 2}, d_.options().requires_grad(false));
+  return at::zeros({b, options.d, kernel->states(), 2}, skip.options().requires_grad(false));
+}
+
+// --- Sizes and fixtures
+
+S4Options with_sizes(S4Options options, std::int64_t d, std::int64_t l_max) {
+  constexpr std::int64_t kUnknownLength = 1024;
+  options.d = d;
+  if (options.l_max == 0) options.l_max = l_max > 0 ? l_max : kUnknownLength;
+  return options;
+}
+
+Json s4_settings(const Json& config) {
+  auto settings = config;
+  if (config.contains("N")) settings["d_state"] = config["N"];
+  for (const auto* key : {"disc", "activation"})  // null: the default
+    if (settings.contains(key) && settings[key].is_null()) settings.erase(key);
+  const auto mode = config.value("mode", "dplr");
+  if (mode == "s4d") settings["mode"] = "diag";
+  if (mode == "nplr" || mode == "s4") settings["mode"] = "dplr";
+  return settings;
+}
+
+void complete_s4_weights(const Module& module, TensorMap& weights) {
+  for (const auto& buffer : module.named_buffers())
+    if (buffer.key().ends_with("l_kernel")) weights.emplace(buffer.key(), buffer.value());
 }
 
 }  // namespace longwave

@@ -27,9 +27,9 @@ class S4Kernel final : public Module {
   std::int64_t states() const { return options_.d_state / 2; }
 
  private:
-  at::Tensor step_sizes() const;  // [h, 1] or [h, n / 2]
+  at::Tensor step_sizes() const;                           // [h, 1] or [h, n / 2]
   at::Tensor per_feature(const at::Tensor& copies) const;  // [.., n_ssm, n / 2] -> [.., h, n / 2]
-  at::Tensor poles() const;       // [h, n / 2] complex
+  at::Tensor poles() const;                                // [h, n / 2] complex
   DiagonalSsm diagonal() const;
   Dplr dplr() const;
   at::Tensor step_outputs(const Dplr& ssm) const;
@@ -43,20 +43,31 @@ class S4Kernel final : public Module {
 };
 
 /// The layer of the S4 family: convolution with the kernels of a state-space model, and a skip.
-class S4Layer final : public Module {
+class S4Layer {
  public:
-  explicit S4Layer(const S4Options& options);
+  using Note = std::function<void(const std::string&, const at::Tensor&)>;
 
-  /// y [b, t, channels h] for u [b, t, h], zero at padded steps. `note` is told the kernel ("K") and the discrete system.
-  at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
-                     const std::function<void(const std::string&, const at::Tensor&)>& note = {});
+  /// y [b, t, channels h] for u [b, t, h], zero at padded steps. `note` is told the kernel ("K") and the discrete
+  /// system.
+  at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state, const Note& note = {}) const;
 
   at::Tensor initial_state(std::int64_t b) const;  // [b, h, n / 2, 2]
 
- private:
-  S4Options options_;
-  at::Tensor d_;
-  std::shared_ptr<S4Kernel> kernel_;
+  S4Options options;
+  at::Tensor skip;  // [channels, h]
+  std::shared_ptr<S4Kernel> kernel;
 };
+
+/// A layer with fresh weights, which become parameters of `owner`: D, kernel.*.
+S4Layer make_s4_layer(Module& owner, const S4Options& options);
+
+/// The options of a model of width d for sequences of up to l_max steps (0: unknown), where they do not say it.
+S4Options with_sizes(S4Options options, std::int64_t d, std::int64_t l_max);
+
+/// Settings that a fixture's configuration means: its names for the state size, and what it leaves out.
+Json s4_settings(const Json& config);
+
+/// Adds the l_kernel buffers that `module` has and fixtures do not store.
+void complete_s4_weights(const Module& module, TensorMap& weights);
 
 }  // namespace longwave

@@ -8,19 +8,19 @@ namespace longwave {
 
 /// What the layers of the S4 family are made of.
 struct S4Options {
-  std::string mode = "dplr";    // "dplr": diagonal plus low rank; "diag": diagonal
-  std::string init = "legs";    // dplr: legs, legt, fourier; diag: diag-lin, diag-inv, diag-legs, diag-real, ...
-  std::string disc = "zoh";     // diag: zoh, bilinear (dplr is always bilinear)
-  std::int64_t d = 0;           // features h
-  std::int64_t d_state = 64;    // states n of a feature, in conjugate pairs
-  std::int64_t n_ssm = 0;       // independent copies of (A, B); feature h uses copy h mod n_ssm; 0: one per feature
-  std::int64_t channels = 1;    // outputs of a feature
+  std::string mode = "dplr";  // "dplr": diagonal plus low rank; "diag": diagonal
+  std::string init = "legs";  // dplr: legs, legt, fourier; diag: diag-lin, diag-inv, diag-legs, diag-real, ...
+  std::string disc = "zoh";   // diag: zoh, bilinear (dplr is always bilinear)
+  std::int64_t d = 0;         // features h
+  std::int64_t d_state = 64;  // states n of a feature, in conjugate pairs
+  std::int64_t n_ssm = 0;     // independent copies of (A, B); feature h uses copy h mod n_ssm; 0: one per feature
+  std::int64_t channels = 1;  // outputs of a feature
   bool bidirectional = false;
-  bool dt_tie = true;           // diag: one step size a feature, or one a state
+  bool dt_tie = true;  // diag: one step size a feature, or one a state
   double dt_min = 0.001, dt_max = 0.1;
   std::string dt_transform = "exp";  // of the stored step size: exp, softplus
-  double bandlimit = 0;         // diag: states of a frequency dt |Im A| / (2 pi) at or above half of it are left out; 0: none
-  std::int64_t l_max = 0;       // dplr: length that the output vector is stored for; 0: C itself is stored
+  double bandlimit = 0;  // diag: states of a frequency dt |Im A| / (2 pi) at or above half of it are left out; 0: none
+  std::int64_t l_max = 0;  // dplr: length that the output vector is stored for; 0: C itself is stored
 };
 
 /// Adds the fields of the state-space model to those of a Config derived from S4Options.
@@ -30,7 +30,8 @@ void add_state_space_fields(FieldTable<Config>& table) {
     table.add(name, static_cast<T Config::*>(member), help, rule);
   };
   add("init", &S4Options::init, "initial poles",
-      one_of({"legs", "legt", "fourier", "diag-lin", "diag-inv", "diag-legs", "diag-real", "diag-quad", "diag-random"}));
+      one_of(
+          {"legs", "legt", "fourier", "diag-lin", "diag-inv", "diag-legs", "diag-real", "diag-quad", "diag-random"}));
   add("d_state", &S4Options::d_state, "states of a feature", at_least<std::int64_t>(2));
   add("n_ssm", &S4Options::n_ssm, "independent copies of the poles, shared by features; 0: one each",
       at_least<std::int64_t>(0));
@@ -43,7 +44,8 @@ void add_state_space_fields(FieldTable<Config>& table) {
   add("disc", &S4Options::disc, "discretisation of diagonal models", one_of({"zoh", "bilinear"}));
   add("bandlimit", &S4Options::bandlimit, "diagonal models: states beyond half this frequency are left out; 0: none",
       at_least<double>(0));
-  add("l_max", &S4Options::l_max, "longest sequence, which low-rank models store their output vector for; 0: the model's",
+  add("l_max", &S4Options::l_max,
+      "longest sequence, which low-rank models store their output vector for; 0: the model's",
       at_least<std::int64_t>(0));
 }
 
