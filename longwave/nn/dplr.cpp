@@ -19,6 +19,10 @@ Tensor wide(const Tensor& x) { return x.to(x.is_complex() ? at::kComplexDouble :
 
 Tensor conjugate(const Tensor& x) { return x.conj().resolve_conj(); }
 
+Dplr wide(const Dplr& ssm) {
+  return {wide(ssm.dt), wide(ssm.lambda), wide(ssm.p), wide(ssm.b), wide(ssm.c), ssm.length};
+}
+
 /// The matrix over all states: [h, n, n].
 Tensor dense_matrix(const Dplr& ssm) {
   const auto p = with_conjugates(wide(ssm.p)).permute({1, 2, 0});  // [h, n, r]
@@ -106,8 +110,10 @@ Tensor output_vector(const Dplr& ssm, const DenseSystem& system) {
   return at::linalg_solve(matrix, stored.permute({1, 2, 0})).permute({2, 0, 1});
 }
 
-Tensor dplr_kernels(const Dplr& any, std::int64_t t, const Tensor& states) {
-  const auto ssm = reaching(any, t);
+// In float64 throughout: poles with little decay lie close to the nodes, where large sums cancel.
+Tensor dplr_kernels(const Dplr& any, std::int64_t t, const Tensor& any_states) {
+  const auto ssm = reaching(wide(any), t);
+  const auto states = any_states.defined() ? wide(any_states) : any_states;
   const auto length = ssm.length, rank = ssm.p.size(0);
   std::vector<Tensor> rows = {ssm.b.unsqueeze(0)};
   if (states.defined()) rows.push_back(states / ssm.dt + 0.5 * apply_matrix(ssm, states));
@@ -123,7 +129,7 @@ Tensor dplr_kernels(const Dplr& any, std::int64_t t, const Tensor& states) {
     const auto last = at::real(products.slice(0, 0, inputs.size(0)).slice(1, 0, ssm.c.size(0))).sum(-1, true);
     spectrum = at::cat({spectrum, at::complex(last, at::zeros_like(last))}, -1);
   }
-  return at::fft_irfft(spectrum, length).narrow(-1, 0, t);
+  return at::fft_irfft(spectrum, length).narrow(-1, 0, t).to(any.dt.scalar_type());
 }
 
 Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& lengths, const Tensor& x) {
