@@ -38,7 +38,8 @@ HWY_INLINE V exp2(D tag, V x) {
     return V{_mm512_scalef_ps(exp2_fraction(tag, hn::Sub(x, V{whole})).raw, whole)};
   }
 #endif
-  const auto inside = hn::Min(hn::Max(x, hn::Set(tag, -126.0f)), hn::Set(tag, 127.0f));
+  // x last: a NaN comes out as one.
+  const auto inside = hn::Min(hn::Set(tag, 127.0f), hn::Max(hn::Set(tag, -126.0f), x));
   const auto shift = hn::Set(tag, 12582912.0f);  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   const auto shifted = hn::Add(inside, shift);
   const auto whole = hn::Sub(shifted, shift);

@@ -1,0 +1,149 @@
+// Softmax attention (Vaswani et al. 2017), with grouped queries (Ainslie et al. 2023) and rotary positions (Su et al.
+// 2021): y = o(softmax(q k' / sqrt(e)) v) in heads. The t x t matrix is never stored. Streams with a cache of all keys
+// and values.
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include <numeric>
+
+#include "longwave/base/check.h"
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/multihead_attention.h"
+#include "longwave/ops/softmax_attention.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+using torch::nn::Linear;
+
+struct AttentionConfig {
+  bool causal = true;
+  std::int64_t heads = 0, key_heads = 0;
+  std::string rotary = "half";
+  double rotary_base = 10000;
+  bool bias = true;
+
+  static const FieldTable<AttentionConfig>& fields() {
+    static const auto table =
+        FieldTable<AttentionConfig>()
+            .add("causal", &AttentionConfig::causal, "a step sees itself and earlier ones; false: all steps")
+            .add("heads", &AttentionConfig::heads, "query heads, which divide d; 0: as many as make them 64 wide",
+                 at_least<std::int64_t>(0))
+            .add("key_heads", &AttentionConfig::key_heads,
+                 "heads of keys and values, shared by groups of query heads; 0: one for each",
+                 at_least<std::int64_t>(0))
+            .add("rotary", &AttentionConfig::rotary,
+                 "rotary positions: which channels make a pair, c and c + e/2 (half) or 2c and 2c + 1 (interleaved)",
+                 one_of({"none", "half", "interleaved"}))
+            .add("rotary_base", &AttentionConfig::rotary_base, "base of the rotary angles", at_least(1.0))
+            .add("bias", &AttentionConfig::bias, "add biases to the four linear maps");
+    return table;
+  }
+};
+
+AttentionShape shape_of(const AttentionConfig& c, std::int64_t d) {
+  AttentionShape shape{.heads = c.heads ? c.heads : std::gcd(d, std::max<std::int64_t>(1, d / 64)),
+                       .causal = c.causal,
+                       .rotary_base = c.rotary_base};
+  shape.key_heads = c.key_heads ? c.key_heads : shape.heads;
+  check(d % shape.heads == 0, "attention: heads is ", shape.heads, "; expected a divisor of d = ", d);
+  check(shape.heads % shape.key_heads == 0, "attention: key_heads is ", shape.key_heads, "; expected a divisor of ",
+        shape.heads, " (heads)");
+  if (c.rotary != "none") {
+    shape.rotary = c.rotary == "half" ? RotaryPairs::half : RotaryPairs::interleaved;
+    check(d / shape.heads % 2 == 0, "attention: heads are ", d / shape.heads,
+          " wide; expected an even width for rotary positions (or rotary = none)");
+  }
+  return shape;
+}
+
+class Attention final : public SequenceMixer {
+ public:
+  using Config = AttentionConfig;
+
+  Attention(const MixerSizes& sizes, const Config& config) : d_(sizes.d), shape_(shape_of(config, sizes.d)) {
+    const auto keys = d_ / shape_.heads * shape_.key_heads;
+    const auto linear = [&](const char* name, std::int64_t in, std::int64_t out) {
+      return register_module(name, Linear(torch::nn::LinearOptions(in, out).bias(config.bias)));
+    };
+    q_ = linear("q", d_, d_), k_ = linear("k", d_, keys), v_ = linear("v", d_, keys), o_ = linear("o", d_, d_);
+  }
+
+  MixerProperties properties() const override {
+    MixerProperties p;
+    p.cost = Cost::quadratic;
+    if (!shape_.causal) p.causal = p.streams = false, p.reason = "every step sees all steps";
+    return p;
+  }
+
+  Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
+    check_input("attention", x_any, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x_any);
+    const auto x = zero_padding(x_any, valid);
+    const AttentionWeights w{q_->weight, q_->bias, k_->weight, k_->bias, v_->weight, v_->bias, o_->weight, o_->bias};
+    ops::SoftmaxAttentionOptions options{.causal = shape_.causal};
+    if (state) options.offsets = state->at("length");
+    if (!shape_.causal && valid.defined()) options.key_mask = valid.squeeze(-1);
+    auto p = project(shape_, w, x, {}, options.offsets);
+    if (state) {
+      append(*state, p, lengths);
+      p.k = state->at("k"), p.v = state->at("v");
+    }
+    const auto y = std::get<0>(ops::softmax_attention(p.q, p.k, p.v, options));
+    return zero_padding(at::linear(y.flatten(-2), w.o, w.o_bias), valid);
+  }
+
+  /// Keys and values of all steps so far, [b, s, key_heads, e], and how many of them a row has, [b]. Grows with t.
+  State initial_state(std::int64_t b) const override {
+    if (!shape_.causal) return SequenceMixer::initial_state(b);
+    const auto nothing =
+        at::empty({b, 0, shape_.key_heads, d_ / shape_.heads}, k_->weight.options().requires_grad(false));
+    return {{"k", nothing}, {"v", nothing}, {"length", at::zeros({b}, nothing.options().dtype(at::kLong))}};
+  }
+
+  TensorMap import_reference(TensorMap weights) const override { return split_joint_projection(std::move(weights)); }
+
+ private:
+  /// Puts the new keys and values behind those that each row has.
+  static void append(State& state, const Projections& p, const Lengths& lengths) {
+    const auto before = state.at("length");
+    const auto cached = state.at("k").size(1), t = p.k.size(1);
+    const auto after = before + (lengths.defined() ? lengths : at::full_like(before, t));
+    const auto longest = after.numel() ? after.max().item<std::int64_t>() : 0;
+    Tensor places;  // of every step among the cached and the new ones, where rows are of different lengths
+    if ((after != longest).any().item<bool>() || (before != cached).any().item<bool>() || longest != cached + t) {
+      const auto steps = at::arange(longest, before.options()).unsqueeze(0), kept = before.unsqueeze(1);
+      places = at::where(steps < kept, steps, steps - kept + cached).clamp_max(cached + t - 1);
+    }
+    for (const auto& [name, fresh] : {std::pair{"k", p.k}, {"v", p.v}}) {
+      auto all = at::cat({state.at(name), fresh}, 1);
+      if (places.defined()) {
+        const auto index = places.unsqueeze(-1).unsqueeze(-1).expand({-1, -1, all.size(2), all.size(3)});
+        all = all.gather(1, index);
+      }
+      state[name] = all;
+    }
+    state["length"] = after;
+  }
+
+  std::int64_t d_;
+  AttentionShape shape_;
+  Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
+};
+
+const RegisterMixer<Attention> registered({
+    .name = "attention",
+    .title = "Softmax attention",
+    .family = "attention",
+    .summary = "multi-head softmax attention, causal or bidirectional, with grouped queries and rotary positions",
+    .source = "Vaswani et al. 2017, Attention is all you need; Su et al. 2021 (rotary); Ainslie et al. 2023 (groups)",
+    .variants = {{"grouped", {{"heads", 4}, {"key_heads", 2}, {"rotary", "interleaved"}, {"bias", false}}, 24},
+                 {"one_key_head", {{"heads", 3}, {"key_heads", 1}}, 18},
+                 {"bidirectional", {{"causal", false}, {"heads", 2}}, 20},
+                 {"no_positions", {{"rotary", "none"}, {"heads", 3}}, 15}},
+});
+
+}  // namespace
+}  // namespace longwave

@@ -1,0 +1,77 @@
+// Fixtures of softmax attention: whole layers (causal, bidirectional, cross, padded, grouped, rotary) and decoding over
+// split keys.
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <limits>
+
+#include "longwave/base/check.h"
+#include "longwave/models/gradient_fixture.h"
+#include "longwave/nn/multihead_attention.h"
+#include "longwave/ops/softmax_attention.h"
+
+namespace longwave {
+namespace {
+
+FixtureRun run_layer(const TensorMap& in, const TensorMap& param, const Json& config) {
+  const auto variant = config.value("variant", std::string());
+  AttentionShape shape{.heads = config.at("H"),
+                       .key_heads = config.value("Hkv", config.at("H").get<std::int64_t>()),
+                       .causal = config.value("causal", variant == "causal")};
+  const auto rope = config.contains("rope") && config["rope"].is_string() ? config["rope"].get<std::string>() : "none";
+  check(rope == "none" || rope == "half" || rope == "interleaved", "fixture: config rope is '", rope,
+        "'; expected none, half or interleaved");
+  if (rope != "none") shape.rotary = rope == "half" ? RotaryPairs::half : RotaryPairs::interleaved;
+  shape.rotary_base = config.value("base", 10000.0);
+  const auto context = in.count("ctx") ? in.at("ctx") : at::Tensor();
+  const auto key_mask = in.count("key_padding_mask") ? in.at("key_padding_mask").logical_not() : at::Tensor();
+  FixtureRun run;
+  run.out["y"] = multihead_attention(shape, attention_weights(param), in.at("x"), context, key_mask);
+  return run;
+}
+
+/// Largest score, sum of exponentials and un-normalised output over some of the keys; q [b, h, 1, d], k, v [b, h, n,
+/// d].
+struct Part {
+  at::Tensor m, l, o, lse;
+};
+Part attend_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  if (k.size(2) == 0) {
+    const auto none = at::full({q.size(0), q.size(1), 1, 1}, -std::numeric_limits<double>::infinity(), q.options());
+    return {none, at::zeros_like(none), at::zeros_like(q), none};
+  }
+  const auto by_step = [](const at::Tensor& x) { return x.transpose(1, 2); };
+  const auto [y, lse] = ops::softmax_attention(by_step(q), by_step(k), by_step(v), {.causal = false});
+  const auto scores = at::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
+  const auto m = scores.detach().amax(-1, true);
+  const auto l = (lse.unsqueeze(-1) - m).exp();
+  return {m, l, by_step(y) * l, lse.unsqueeze(-1)};
+}
+
+FixtureRun run_decode_split(const TensorMap& in, const TensorMap&, const Json& config) {
+  const auto &q = in.at("q"), &k = in.at("k"), &v = in.at("v");
+  const auto splits = config.at("splits").get<std::vector<std::int64_t>>();
+  std::vector<at::Tensor> m, l, o, lse;
+  for (std::size_t i = 0; i + 1 < splits.size(); ++i) {
+    const auto size = splits[i + 1] - splits[i];
+    const auto part = attend_part(q, k.narrow(2, splits[i], size), v.narrow(2, splits[i], size));
+    m.push_back(part.m), l.push_back(part.l), o.push_back(part.o), lse.push_back(part.lse);
+  }
+  FixtureRun run;
+  run.out["part_m"] = at::stack(m), run.out["part_l"] = at::stack(l), run.out["part_o"] = at::stack(o);
+  const auto largest = run.out["part_m"].amax(0);
+  const auto factors = (run.out["part_m"] - largest).exp();
+  const auto sum = (run.out["part_l"] * factors).sum(0);
+  run.out["y"] = (run.out["part_o"] * factors).sum(0) / sum;
+  run.out["lse"] = largest + sum.log();
+  run.out["loss"] = (run.out["y"] * in.at("w.y")).sum();
+  if (in.count("w.lse")) run.out["loss"] = run.out["loss"] + (run.out["lse"] * in.at("w.lse")).sum();
+  return run;
+}
+
+const RegisterComputedFixture layer({"softmax_attention"}, run_layer);
+const RegisterComputedFixture decode_split({"decode_split"}, run_decode_split);
+
+}  // namespace
+}  // namespace longwave

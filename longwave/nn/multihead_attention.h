@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "longwave/nn/module.h"
+#include "longwave/nn/rotary.h"
+
+namespace longwave {
+
+/// Heads of a softmax attention layer and how its queries see its keys.
+struct AttentionShape {
+  std::int64_t heads = 1, key_heads = 1;
+  bool causal = true;
+  std::optional<RotaryPairs> rotary = {};
+  double rotary_base = 10000;
+};
+
+/// Its linear maps: q, k, v, o as [out, in] and [out]; undefined biases mean none.
+struct AttentionWeights {
+  at::Tensor q, q_bias, k, k_bias, v, v_bias, o, o_bias;
+};
+
+/// The same from maps by name: q.weight, q.bias, k.weight, ..., or as torch.nn.MultiheadAttention joins them:
+/// in_proj_weight [3 d, d], in_proj_bias, out_proj.weight, out_proj.bias. UserError if a weight is missing.
+AttentionWeights attention_weights(const TensorMap& weights);
+
+/// The names q.weight, q.bias, k.weight, ... for either form.
+TensorMap split_joint_projection(TensorMap weights);
+
+/// Queries, keys and values of the attention, by head: [b, t, heads, e]. `first`: position of a row's first step,
+/// int64 [b], or undefined for 0.
+struct Projections {
+  at::Tensor q, k, v;
+};
+Projections project(const AttentionShape& shape, const AttentionWeights& w, const at::Tensor& x,
+                    const at::Tensor& context, const at::Tensor& first);
+
+/// Whole layer: queries from x [b, t, d], keys and values from context [b, s, d] (x itself where undefined). key_mask:
+/// bool [b, s], true at keys that exist, or undefined. Returns [b, t, d].
+at::Tensor multihead_attention(const AttentionShape& shape, const AttentionWeights& w, const at::Tensor& x,
+                               const at::Tensor& context = {}, const at::Tensor& key_mask = {});
+
+}  // namespace longwave
