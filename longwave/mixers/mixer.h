@@ -74,17 +74,19 @@ at::Tensor zero_padding(const at::Tensor& y, const at::Tensor& valid);
 
 /// How fixtures of the reference program speak to a mixer (see models/mixer_fixture.cpp).
 struct MixerReference {
-  std::vector<std::string> system_ids;  // that it answers to
+  std::vector<std::string> system_ids = {};  // that it answers to
   /// What the fixture's configuration means here: sizes, and the settings of the mixer's own configuration (keys that
   /// are not ours are ignored).
-  std::function<void(const Json& config, MixerSizes& sizes, Json& settings)> configure;
+  std::function<void(const Json& config, MixerSizes& sizes, Json& settings)> configure = {};
   /// Order of the axes of x and y there: "btd", "bdt" or "tbd".
   std::string layout = "btd";
+  /// If set, says that order for fixtures that do not agree on one.
+  std::function<std::string(const Json& config)> layout_of = {};
   /// The state after the sequence under the fixture's names ("final_state"), from ours.
-  std::function<TensorMap(const State&)> final_state;
+  std::function<TensorMap(const State&)> final_state = {};
   /// The state before the sequence from the fixture's inputs ("h0"); must be differentiable. Where it is missing, or
   /// returns an empty state, the sequence starts from nothing.
-  std::function<State(const TensorMap& in)> initial_state;
+  std::function<State(const TensorMap& in)> initial_state = {};
 };
 
 /// A configuration that the contract suite tests, besides the defaults (which it tests at d = 16).

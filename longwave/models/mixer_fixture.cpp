@@ -53,6 +53,7 @@ FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& 
                const Json& config) {
   const auto& reference = info.reference;
   const auto& x = in.at("x");
+  const auto layout = reference.layout_of ? reference.layout_of(config) : reference.layout;
   const auto mixer = build(info, config);
   mixer->to(x.scalar_type());
   // Buffers of the reference's modules lie beside its inputs.
@@ -68,15 +69,15 @@ FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& 
   State state;
   if (reference.initial_state) state = reference.initial_state(in);
   const bool carried = !state.empty();
-  const auto y = mixer->forward(reorder(x, reference.layout), {}, carried ? &state : nullptr);
+  const auto y = mixer->forward(reorder(x, layout), {}, carried ? &state : nullptr);
   mixer->trace = nullptr;
-  result.out["y"] = reorder(y, reference.layout);
+  result.out["y"] = reorder(y, layout);
   result.after_backward = [mixer, imported] { map_gradients(*mixer, imported); };
   if (reference.final_state && mixer->properties().streams) {
     if (!carried) {
       const at::NoGradGuard no_grad;
-      state = mixer->initial_state(x.size(reference.layout == "tbd" ? 1 : 0));
-      const auto streamed = mixer->forward(reorder(x.detach(), reference.layout), {}, &state);
+      state = mixer->initial_state(x.size(layout == "tbd" ? 1 : 0));
+      const auto streamed = mixer->forward(reorder(x.detach(), layout), {}, &state);
       const auto difference = (streamed - y.detach()).abs().max().item<double>();
       const auto largest = std::max(1e-30, y.detach().abs().max().item<double>());
       check(difference <= 1e-4 * largest, path, ": the output with a carried state is off by ", difference / largest);

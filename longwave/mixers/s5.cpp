@@ -1,0 +1,158 @@
+// S5, "Simplified State Space Layers for Sequence Modeling" (Smith et al. 2023): one diagonal complex system with many
+// inputs and outputs.
+//   h[t] = a h[t-1] + b (B x[t]),  y[t] = 2 Re(C h[t]) + D x[t],  (a, b) from Lambda and exp(log_step) by
+//   discretisation
+// Bidirectional: a second scan of the same B x from the end, which also counts the present step; C = [C1, C2].
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/discretize.h"
+#include "longwave/nn/hippo.h"
+#include "longwave/ops/diagonal_scan.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+
+/// Standard normal numbers conditioned on |x| < 2, scaled to unit variance, as the reference's initialisers draw them.
+Tensor truncated_normal(at::IntArrayRef shape) {
+  const double edge = std::erf(std::sqrt(2.0));
+  return at::erfinv(at::empty(shape, at::kDouble).uniform_(-edge, edge)) * (std::sqrt(2.0) / 0.87962566103423978);
+}
+
+Tensor conjugate_transpose(const Tensor& v) { return v.conj().t().resolve_conj(); }
+
+class S5 final : public SequenceMixer {
+ public:
+  struct Config {
+    std::int64_t d_state = 0, blocks = 1;
+    std::string discretization = "zoh", C_init = "trunc_standard_normal";
+    double dt_min = 1e-3, dt_max = 0.1;
+    bool bidirectional = false, clip_eigs = false, conj_sym = true;
+    static const FieldTable<Config>& fields() {
+      static const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
+      static const auto table =
+          FieldTable<Config>()
+              .add("d_state", &Config::d_state, "complex states that are kept; 0: the width of x, made even",
+                   at_least<std::int64_t>(0))
+              .add("blocks", &Config::blocks, "blocks of the HiPPO matrix that the poles start from",
+                   at_least<std::int64_t>(1))
+              .add("discretization", &Config::discretization, "how the continuous system is sampled",
+                   one_of({"zoh", "bilinear"}))
+              .add("C_init", &Config::C_init, "start of the output map",
+                   one_of({"trunc_standard_normal", "lecun_normal", "complex_normal"}))
+              .add("dt_min", &Config::dt_min, "smallest step size at the start", positive)
+              .add("dt_max", &Config::dt_max, "largest step size at the start", positive)
+              .add("bidirectional", &Config::bidirectional, "also scan from the end")
+              .add("clip_eigs", &Config::clip_eigs, "keep the real parts of the poles at or below -1e-4")
+              .add("conj_sym", &Config::conj_sym, "keep one of each pair of conjugate states");
+      return table;
+    }
+  };
+
+  S5(const MixerSizes& sizes, const Config& config)
+      : config_(config), d_(sizes.d), states_(config.d_state ? config.d_state : (sizes.d + 1) / 2 * 2) {
+    const auto all = config.conj_sym ? 2 * states_ : states_;  // states of the real system
+    check(all % (2 * config.blocks) == 0, "s5: d_state is ", states_, "; expected blocks of even size from ", all,
+          " states in ", config.blocks, " blocks");
+    const auto block = normal_plus_low_rank("legs", all / config.blocks);
+    const auto complete = [&](const Tensor& x) {  // with the other half, unless conjugates are implied
+      return config.conj_sym ? x : at::cat({x, x.conj().resolve_conj()}, -1);
+    };
+    const auto lambda = complete(block.lambda).repeat({config.blocks});
+    const auto v = at::block_diag(std::vector<Tensor>(config.blocks, complete(block.v)));  // [all, states]
+
+    const auto add = [&](const std::string& name, const Tensor& value) {
+      return register_parameter(name, value.to(at::kFloat).contiguous());
+    };
+    lambda_re_ = add("Lambda_re", at::real(lambda));
+    lambda_im_ = add("Lambda_im", at::imag(lambda));
+    const auto b = truncated_normal({all, d_}) / std::sqrt(static_cast<double>(all));
+    b_ = add("B", at::view_as_real(at::mm(conjugate_transpose(v), b.to(at::kComplexDouble))));
+    if (config.bidirectional)
+      c_ = {add("C1", output_map(v)), add("C2", output_map(v))};
+    else
+      c_ = {add("C", output_map(v))};
+    skip_ = add("D", at::randn({d_}));
+    const double low = std::log(config.dt_min), high = std::log(config.dt_max);
+    log_step_ = add("log_step", at::empty({states_, 1}).uniform_(low, high));
+  }
+
+  MixerProperties properties() const override {
+    if (!config_.bidirectional) return {};
+    return {.causal = false, .streams = false, .cost = Cost::linear, .reason = "it scans from both ends"};
+  }
+
+  Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
+    check_input("s5", x_any, d_, lengths, state);
+    const auto x = zero_padding(x_any, valid_steps(lengths, x_any));
+    const auto real = config_.clip_eigs ? lambda_re_.clamp_max(-1e-4) : lambda_re_;
+    const auto lambda = at::complex(real, lambda_im_);
+    const auto [a, b] = discretize(config_.discretization, lambda, at::ones_like(lambda), log_step_.squeeze(1).exp());
+    const auto pole = at::stack({at::real(a), at::imag(a)});
+    const auto input = b.unsqueeze(1) * at::view_as_complex(b_);
+    // Both planes of B x by one matrix product, and both of C h by another.
+    const auto u = at::linear(x, at::cat({at::real(input), at::imag(input)})).unflatten(-1, {2, states_});
+    const auto [h, last] = ops::diagonal_scan(pole, u, false, state ? state->at("h") : Tensor(), lengths);
+    if (state) state->at("h") = last;
+    if (config_.bidirectional) note("final_state", last.transpose(1, 2));
+    auto y = read_out(h, c_[0]);
+    if (config_.bidirectional) y = y + read_out(ops::diagonal_scan(pole, u, true, {}, lengths).h, c_[1]);
+    return y + skip_ * x;
+  }
+
+  State initial_state(std::int64_t b) const override {
+    if (config_.bidirectional) return SequenceMixer::initial_state(b);
+    return {{"h", at::zeros({b, 2, states_}, skip_.options().requires_grad(false))}};
+  }
+
+ private:
+  /// [d, states, 2], complex numbers.
+  Tensor output_map(const Tensor& v) const {
+    if (config_.C_init == "complex_normal") return at::randn({d_, states_, 2}) * std::sqrt(0.5);
+    const auto fan_in = v.size(0) * (config_.C_init == "lecun_normal" ? d_ : 1);
+    const auto c = truncated_normal({d_, v.size(0), 2}) / std::sqrt(static_cast<double>(fan_in));
+    return at::view_as_real(at::mm(at::view_as_complex(c), v));
+  }
+
+  /// 2 Re(C h), without the 2 if no conjugates are implied.
+  Tensor read_out(const Tensor& h, const Tensor& c) const {
+    const auto parts = c.unbind(-1);
+    return at::linear(h.flatten(-2), at::cat({parts[0], -parts[1]}, 1) * (config_.conj_sym ? 2 : 1));
+  }
+
+  Config config_;
+  std::int64_t d_, states_;
+  Tensor lambda_re_, lambda_im_, b_, skip_, log_step_;
+  std::vector<Tensor> c_;
+};
+
+const RegisterMixer<S5> registered(
+    {"s5",
+     "S5",
+     "state space",
+     "one diagonal complex system with many inputs and outputs",
+     "Smith et al. 2023, Simplified State Space Layers for Sequence Modeling, arXiv:2208.04933",
+     {.system_ids = {"s5"},
+      .configure =
+          [](const Json& config, MixerSizes& sizes, Json& settings) {
+            sizes.d = config.at("H");
+            settings["d_state"] = config.at("P");
+          },
+      .final_state =
+          [](const State& state) {
+            return TensorMap{{"final_state", state.at("h").transpose(1, 2)}};
+          },
+      .initial_state =
+          [](const TensorMap& in) {
+            return in.count("h0") ? State{{"h", in.at("h0").transpose(1, 2)}} : State();
+          }},
+     {{"bidirectional", {{"bidirectional", true}, {"discretization", "bilinear"}, {"blocks", 2}, {"d_state", 6}}, 10},
+      {"full states", {{"conj_sym", false}, {"d_state", 8}, {"clip_eigs", true}, {"C_init", "complex_normal"}}, 7}}});
+
+}  // namespace
+}  // namespace longwave
