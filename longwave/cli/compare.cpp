@@ -13,6 +13,7 @@
 #include "longwave/base/progress.h"
 #include "longwave/cli/cell_process.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/terminal.h"
 #include "longwave/data/find_data.h"
 #include "longwave/data/forecast_data.h"
 #include "longwave/io/toml.h"
@@ -165,21 +166,14 @@ class Runner {
   double spent_ = 0;
 };
 
-std::string terminal(const Table& table) {
-  const bool is_terminal = ::isatty(STDOUT_FILENO);
-  winsize size{};
-  const bool known = is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? terminal_table(table, size.ws_col, true) : terminal_table(table, 120, is_terminal);
-}
-
 void show(const Comparison& comparison, const fs::path& store_path, const Options& options) {
   std::vector<std::string> keys;
   for (const auto& cell : comparison.cells) keys.push_back(cell.key);
   const auto records = Store(store_path).read(keys);
   const auto scores = layout(score_table(comparison, records));
   const auto costs = cost_table(comparison, records);
-  fmt::print("\n{}\n\n{}", comparison.config.title, terminal(scores));
-  if (!costs.rows.empty()) fmt::print("\n{}", terminal(costs));
+  fmt::print("\n{}\n\n{}", comparison.config.title, for_terminal(scores));
+  if (!costs.rows.empty()) fmt::print("\n{}", for_terminal(costs));
   const auto folder = options.report.empty() ? default_folder(options.recipe) : fs::path(options.report);
   make_folder(folder);
   std::string command = "longwave compare " + options.recipe;

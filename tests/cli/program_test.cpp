@@ -53,6 +53,21 @@ TEST(Doctor, JsonParsesAndSaysWhatWasMeasured) {
   EXPECT_TRUE(report.at("problems").is_array());
 }
 
+TEST(Models, ListsMixersAndForecasters) {
+  const auto outcome = run("models");
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("mingru"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("samovar"), std::string::npos) << outcome.out;
+}
+
+TEST(Models, CountsParametersAtTheGivenWidth) {
+  const auto outcome = run("models mingru --width 24 --length 40");
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("parameters                   1152\n"), std::string::npos) << outcome.out;  // 2 x 24 x 24
+  EXPECT_EQ(run("models mingro").out, "error: unknown model 'mingro'; did you mean 'mingru'?\n");
+  EXPECT_EQ(run("models mingru expansionfactor=2").code, 2);
+}
+
 TEST(Verify, PassesOnAReferenceFixture) {
   const auto outcome = run("verify " + kGolden + "linear.safetensors");
   EXPECT_EQ(outcome.code, 0) << outcome.out;

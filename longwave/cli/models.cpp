@@ -1,0 +1,178 @@
+// `longwave models [NAME]`: what can be built here, and what one of them consists of and costs.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "longwave/base/check.h"
+#include "longwave/base/memory.h"
+#include "longwave/base/suggest.h"
+#include "longwave/cli/command.h"
+#include "longwave/cli/terminal.h"
+#include "longwave/mixers/mixer.h"
+#include "longwave/models/flops.h"
+#include "longwave/models/forecaster.h"
+
+namespace longwave {
+namespace {
+
+struct Options {
+  std::string name;
+  std::vector<std::string> settings;
+  std::int64_t d = 256, t = 1024;
+};
+
+constexpr std::int64_t kLookback = 512, kHorizon = 96, kChannels = 7;  // at which forecasters are counted
+
+double bytes_of(const State& state) {
+  double bytes = 0;
+  for (const auto& [name, tensor] : state) bytes += static_cast<double>(tensor.nbytes());
+  return bytes;
+}
+
+std::string size_text(double bytes) {
+  if (bytes < 1e4) return fmt::format("{:.0f} B", bytes);
+  return bytes < 1e7 ? fmt::format("{:.1f} kB", bytes / 1e3) : fmt::format("{:.1f} MB", bytes / 1e6);
+}
+
+/// Of one sequence; with what every step adds where the state grows.
+std::string state_text(SequenceMixer& mixer, std::int64_t d) {
+  const auto properties = mixer.properties();
+  if (!properties.streams) return "-";
+  auto state = mixer.initial_state(1);
+  const auto before = bytes_of(state);
+  if (properties.cost == Cost::linear) return size_text(before);
+  mixer.forward(at::zeros({1, 4, d}), {}, &state);
+  const auto after = bytes_of(state);
+  return after > before ? size_text((after - before) / 4) + " a step" : size_text(after);
+}
+
+std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config, const Options& options) {
+  auto mixer = info.make({options.d, options.t}, config, 0);
+  mixer->eval();
+  return mixer;
+}
+
+void list(const Options& options) {
+  const at::NoGradGuard no_grad;
+  Table table{{{"mixer", "", true},
+               {"family", "", true},
+               {"causal", "", true},
+               {"cost in t", "", true},
+               {"state", "", false},
+               {"parameters", "", false}},
+              1,
+              {},
+              {}};
+  for (const auto& [name, info] : mixers()) {
+    const auto mixer = build(info, info.resolve({}, "model", false), options);
+    const auto properties = mixer->properties();
+    table.rows.push_back({{name},
+                          {info.family},
+                          {properties.causal ? "yes" : "no"},
+                          {name_of(properties.cost)},
+                          {state_text(*mixer, options.d)},
+                          {std::to_string(mixer->parameter_count())}});
+  }
+  fmt::print("Sequence mixers, at width {} (longwave models NAME says more):\n\n{}\n", options.d, for_terminal(table));
+  fmt::print("Forecasters:\n\n");
+  for (const auto& [name, info] : forecasters()) fmt::print("{:<16} {}\n", name, info.summary);
+}
+
+void print_head(const std::string& title, const std::string& summary, const std::string& source) {
+  fmt::print("{}: {}\nSource: {}\n", title, summary, source);
+}
+
+void print_fields(const std::vector<FieldInfo>& fields, const Json& config) {
+  if (!fields.empty()) fmt::print("\nFields:\n");
+  for (const auto& field : fields)
+    fmt::print("  {:<20} {} = {}{}\n      {}\n", field.name, field.type, config.at(field.name).dump(),
+               field.range.empty() ? "" : " (" + field.range + ")", field.help);
+}
+
+/// "key=value" of the command line; a value that is no JSON is a word.
+Settings settings_of(const std::vector<std::string>& words) {
+  Settings settings;
+  for (const auto& word : words) {
+    const auto equals = word.find('=');
+    check(equals != std::string::npos && equals > 0, "command line: '", word, "'; expected field=value");
+    const auto text = word.substr(equals + 1);
+    auto value = Json::parse(text, nullptr, false);
+    settings[word.substr(0, equals)] = {value.is_discarded() ? Json(text) : value, "command line"};
+  }
+  return settings;
+}
+
+void print_cost(const char* what, const std::function<void()>& work) {
+  reset_peak_memory();
+  const auto before = peak_memory_bytes();
+  const auto count = count_flops(work);
+  fmt::print("  {:<22} {:>10.4g} MFLOP", what, count.flops / 1e6);
+  if (peak_memory_bytes() > before) fmt::print(", {} more memory at its peak", size_text(peak_memory_bytes() - before));
+  if (!count.unknown.empty()) fmt::print(" (without {})", join({count.unknown.begin(), count.unknown.end()}));
+  fmt::print("\n");
+}
+
+void show_mixer(const MixerInfo& info, const Options& options) {
+  const auto config = info.resolve(settings_of(options.settings), "", false);
+  print_head(info.title, info.summary, info.source);
+  const auto mixer = build(info, config, options);
+  const auto properties = mixer->properties();
+  fmt::print("Family: {}. {}, {}; cost in the length: {}.\n", info.family, properties.causal ? "Causal" : "Not causal",
+             properties.streams ? "streams" : "does not stream", name_of(properties.cost));
+  if (!properties.reason.empty()) fmt::print("  {}\n", properties.reason);
+  print_fields(info.fields, config);
+  fmt::print("\nAt width {}, one sequence of {} steps:\n  {:<22} {:>10}\n", options.d, options.t, "parameters",
+             mixer->parameter_count());
+  if (properties.streams) {
+    const at::NoGradGuard no_grad;
+    fmt::print("  {:<22} {:>10}\n", "state", state_text(*mixer, options.d));
+  }
+  const auto x = at::zeros({1, options.t, options.d});
+  print_cost("forward", [&] {
+    const at::NoGradGuard no_grad;
+    mixer->forward(x);
+  });
+  print_cost("forward and backward", [&] { mixer->forward(x).sum().backward(); });
+}
+
+void show_forecaster(const ForecasterInfo& info, const Options& options) {
+  const auto config = info.resolve(settings_of(options.settings), "", false);
+  print_head(info.title, info.summary, info.source);
+  print_fields(info.fields, config);
+  ForecastSizes sizes;
+  sizes.lookback = kLookback;
+  sizes.horizon = kHorizon;
+  sizes.channels = sizes.targets = kChannels;
+  sizes.label = kHorizon / 2;
+  const auto model = info.make(sizes, config, 0);
+  fmt::print("\nAt lookback {}, horizon {} and {} channels: {} parameters.\n", kLookback, kHorizon, kChannels,
+             model->parameter_count());
+}
+
+void models(const Options& options) {
+  if (options.name.empty()) return list(options);
+  check(options.d > 0 && options.t > 0, "--width and --length must be at least 1");
+  if (const auto found = mixers().find(options.name); found != mixers().end())
+    return show_mixer(found->second, options);
+  if (const auto found = forecasters().find(options.name); found != forecasters().end())
+    return show_forecaster(found->second, options);
+  std::vector<std::string> names;
+  for (const auto& [name, info] : mixers()) names.push_back(name);
+  for (const auto& [name, info] : forecasters()) names.push_back(name);
+  fail("unknown model '", options.name, "'", suggestion(options.name, names));
+}
+
+void define(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("name", options->name, "a mixer or forecaster: its fields, source, size and cost");
+  app.add_option("settings", options->settings, "field=value of its configuration");
+  app.add_option("--width", options->d, "width d of a mixer")->capture_default_str();
+  app.add_option("--length", options->t, "steps t of a mixer's sequence")->capture_default_str();
+  app.callback([options] { models(*options); });
+}
+
+const RegisterCommand registered("models", "list what can be built, or show one: fields, source, size, cost", define);
+
+}  // namespace
+}  // namespace longwave

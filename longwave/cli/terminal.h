@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "longwave/report/table.h"
+
+namespace longwave {
+
+/// The table as standard output takes it: as wide as the terminal with its emphasis, or 120 columns without.
+std::string for_terminal(const Table& table);
+
+}  // namespace longwave
