@@ -80,13 +80,13 @@ struct MixerReference {
   std::function<void(const Json& config, MixerSizes& sizes, Json& settings)> configure = {};
   /// Order of the axes of x and y there: "btd", "bdt" or "tbd".
   std::string layout = "btd";
-  /// If set, says that order for fixtures that do not agree on one.
-  std::function<std::string(const Json& config)> layout_of = {};
   /// The state after the sequence under the fixture's names ("final_state"), from ours.
   std::function<TensorMap(const State&)> final_state = {};
   /// The state before the sequence from the fixture's inputs ("h0"); must be differentiable. Where it is missing, or
   /// returns an empty state, the sequence starts from nothing.
   std::function<State(const TensorMap& in)> initial_state = {};
+  /// The order of the axes where the fixtures do not agree on one.
+  std::function<std::string(const Json& config)> layout_of = {};
 };
 
 /// A configuration that the contract suite tests, besides the defaults (which it tests at d = 16).
