@@ -126,11 +126,11 @@ const RegisterMixer<MegaEma> registered(
             if (config.contains("N")) settings["ndim"] = config.at("N");
             if (settings.contains("truncation") && settings["truncation"].is_null()) settings["truncation"] = 0;
           },
-      .layout_of = [](const Json& config) { return config.contains("embed_dim") ? "tbd" : "btd"; },
       .final_state =
           [](const State& state) {
             return TensorMap{{"final_state", state.at("h")}};
-          }},
+          },
+      .layout_of = [](const Json& config) { return config.contains("embed_dim") ? "tbd" : "btd"; }},
      {{"bidirectional", {{"bidirectional", true}, {"ndim", 3}}, 5},
       {"truncated", {{"truncation", 4}, {"ndim", 2}}, 9},
       {"truncated bidirectional", {{"truncation", 3}, {"bidirectional", true}}, 4}}});
