@@ -52,6 +52,13 @@ struct RecurrentGrad {
   T* dstate;       // like state
 };
 
+/// On all cores, vectors of units at a time, the recurrent matrices packed once a call. Rows are shared out among the
+/// threads, which changes no bit: every number is computed in one order. `workspace`: as many floats as asked for.
+std::int64_t recurrent_workspace(const Recurrent<float>& x);
+void recurrent(const Recurrent<float>& x, float* workspace);
+std::int64_t recurrent_grad_workspace(const RecurrentGrad<float>& g);
+void recurrent_grad(const RecurrentGrad<float>& g, float* workspace);
+
 /// The definition, one number at a time; float and double.
 template <class T>
 void recurrent_reference(const Recurrent<T>& x);

@@ -116,7 +116,12 @@ void run(const Tensor& wx, const Tensor& r, const Tensor& bias, const Tensor& st
   kernel.wx_row = wx.stride(0), kernel.wx_step = wx.stride(1);
   kernel.bias = bias.data_ptr<T>();
   kernel.last = last.data_ptr<T>();
-  kernels::recurrent_reference(kernel);
+  if constexpr (std::is_same_v<T, float>) {
+    const Tensor workspace = at::empty({kernels::recurrent_workspace(kernel)}, wx.options());
+    kernels::recurrent(kernel, workspace.template data_ptr<float>());
+  } else {
+    kernels::recurrent_reference(kernel);
+  }
 }
 
 Outputs forward_cpu(const Tensor& wx_, const Tensor& r_, const Tensor& bias_, const Tensor& state_,
@@ -171,7 +176,12 @@ void run_grad(const Tensor& dy, const Tensor& dlast, const Tensor& y, const Tens
       .drh = drh.data_ptr<T>(),
       .dstate = dstate.data_ptr<T>(),
   };
-  kernels::recurrent_grad_reference(g);
+  if constexpr (std::is_same_v<T, float>) {
+    const Tensor workspace = at::empty({kernels::recurrent_grad_workspace(g)}, y.options());
+    kernels::recurrent_grad(g, workspace.template data_ptr<float>());
+  } else {
+    kernels::recurrent_grad_reference(g);
+  }
 }
 
 Tensor gradient_of_steps(const Tensor& y, Cell cell) {

@@ -1,0 +1,137 @@
+// Times the recurrent cells and softmax attention, forward and backward, against the same with libtorch's operators.
+//
+// usage: recurrent_attention [REPEATS]
+// Prints a JSON line for each case: milliseconds (median) of ours and of libtorch's, their ratio, and for ours the
+// share of the rate that a large matrix product reaches here. Process settings (threads, instruction sets, malloc) come
+// from the environment: OMP_NUM_THREADS, OPENBLAS_CORETYPE, ATEN_CPU_CAPABILITY.
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+
+#include "longwave/base/memory.h"
+#include "longwave/nn/recurrent.h"
+#include "longwave/ops/softmax_attention.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+
+/// Median milliseconds of `repeats` calls after one that warms up.
+double milliseconds(int repeats, const std::function<void()>& body) {
+  body();
+  std::vector<double> times;
+  for (int i = 0; i < repeats; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
+  return times[static_cast<std::size_t>(repeats / 2)];
+}
+
+/// Operations a millisecond of a product of 2048 x 2048 matrices.
+double product_rate(int repeats) {
+  const auto a = at::randn({2048, 2048}), b = at::randn({2048, 2048});
+  auto c = at::empty({2048, 2048});
+  return 2 * std::pow(2048.0, 3) / milliseconds(repeats, [&] { at::mm_out(c, a, b); });
+}
+
+struct Case {
+  std::string name;
+  double flops;  // of forward and backward
+  std::vector<Tensor> leaves;
+  std::function<Tensor()> ours, theirs;
+};
+
+void report(const Case& c, int repeats, double rate) {
+  const auto both = [&](const std::function<Tensor()>& op) {
+    const auto grad = at::randn(op().sizes());
+    return milliseconds(repeats, [&] {
+      for (const auto& leaf : c.leaves) leaf.mutable_grad() = Tensor();
+      op().backward(grad);
+    });
+  };
+  const auto forward = [&](const std::function<Tensor()>& op) {
+    const at::NoGradGuard no_grad;
+    return milliseconds(repeats, op);
+  };
+  const double ours = both(c.ours), theirs = both(c.theirs);
+  const double ours_forward = forward(c.ours), theirs_forward = forward(c.theirs);
+  fmt::print(
+      "{{\"case\": \"{}\", \"ms\": {:.2f}, \"torch_ms\": {:.2f}, \"ratio\": {:.2f}, \"of_gemm\": {:.3f}, "
+      "\"forward_ms\": {:.2f}, \"torch_forward_ms\": {:.2f}}}\n",
+      c.name, ours, theirs, theirs / ours, c.flops / ours / rate, ours_forward, theirs_forward);
+  std::fflush(stdout);
+}
+
+Case recurrent(ops::Cell cell, std::int64_t b, std::int64_t t, std::int64_t d) {
+  Case c;
+  const auto gates = kernels::gates_of(cell);
+  c.name = fmt::format("{} b{} t{} d{}",
+                       cell == ops::Cell::lstm  ? "lstm"
+                       : cell == ops::Cell::gru ? "gru"
+                                                : "rnn",
+                       b, t, d);
+  c.flops = 12.0 * static_cast<double>(b * t * gates * d * d);
+  const double bound = 1 / std::sqrt(static_cast<double>(d));
+  const auto leaf = [&](std::vector<std::int64_t> sizes) {
+    c.leaves.push_back(at::empty(sizes).uniform_(-bound, bound).requires_grad_());
+    return c.leaves.back();
+  };
+  const auto x = leaf({b, t, d});
+  const RecurrentWeights w{leaf({gates * d, d}), leaf({gates * d, d}), leaf({gates * d}), leaf({gates * d})};
+  const RecurrentShape shape{.cell = cell, .input = d, .hidden = d};
+  const auto state = at::zeros({b, kernels::states_of(cell), 1, d});
+  c.ours = [=] { return run_recurrent(shape, {w}, x, {}, state).y; };
+  c.theirs = [=] {
+    const std::vector<Tensor> weights = {w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh};
+    const auto h = at::zeros({1, b, d});
+    if (cell == ops::Cell::lstm)
+      return std::get<0>(at::lstm(x, std::vector<Tensor>{h, h}, weights, true, 1, 0, true, false, true));
+    if (cell == ops::Cell::gru) return std::get<0>(at::gru(x, h, weights, true, 1, 0, true, false, true));
+    return std::get<0>(at::rnn_tanh(x, h, weights, true, 1, 0, true, false, true));
+  };
+  return c;
+}
+
+Case attention(std::int64_t b, std::int64_t h, std::int64_t t, std::int64_t e) {
+  Case c;
+  c.name = fmt::format("causal attention b{} h{} t{} e{}", b, h, t, e);
+  c.flops = 7.0 * static_cast<double>(b * h * t * t * e);  // half the square: 2 products forward, 5 backward
+  for (int i = 0; i < 3; ++i) c.leaves.push_back(at::randn({b, t, h, e}).requires_grad_());
+  const auto q = c.leaves[0], k = c.leaves[1], v = c.leaves[2];
+  c.ours = [=] { return std::get<0>(ops::softmax_attention(q, k, v, {})); };
+  const auto hidden = at::ones({t, t}, at::kBool).triu(1);
+  c.theirs = [=] {
+    const auto scores = at::matmul(q.transpose(1, 2) / std::sqrt(static_cast<double>(e)), k.permute({0, 2, 3, 1}));
+    const auto weights = at::softmax(scores.masked_fill(hidden, -INFINITY), -1);
+    return at::matmul(weights, v.transpose(1, 2)).transpose(1, 2);
+  };
+  return c;
+}
+
+int run(int argc, char** argv) {
+  const int repeats = argc > 1 ? std::atoi(argv[1]) : 5;
+  if (const char* threads = std::getenv("OMP_NUM_THREADS")) at::set_num_threads(std::atoi(threads));
+  const double rate = product_rate(repeats);
+  fmt::print("{{\"threads\": {}, \"gemm_gflops\": {:.0f}}}\n", at::get_num_threads(), rate / 1e6);
+  for (const auto cell : {ops::Cell::lstm, ops::Cell::gru, ops::Cell::rnn_tanh})
+    report(recurrent(cell, 32, 512, 256), repeats, rate);
+  report(recurrent(ops::Cell::lstm, 1, 512, 256), repeats, rate);
+  report(attention(2, 8, 2048, 64), repeats, rate);
+  report(attention(2, 8, 512, 64), repeats, rate);
+  return 0;
+}
+
+}  // namespace
+}  // namespace longwave
+
+int main(int argc, char** argv) { return longwave::run(argc, argv); }
