@@ -1,6 +1,7 @@
 #include "longwave/nn/activation.h"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <functional>
 #include <map>
@@ -13,9 +14,18 @@ namespace {
 
 using Function = std::function<at::Tensor(const at::Tensor&)>;
 
+/// The identity; gradients come back contiguous.
+struct ContiguousGradient : torch::autograd::Function<ContiguousGradient> {
+  static at::Tensor forward(torch::autograd::AutogradContext*, const at::Tensor& x) { return x.view_as(x); }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
+                                                 torch::autograd::variable_list grads) {
+    return {grads[0].contiguous()};
+  }
+};
+
 const std::map<std::string, Function>& functions() {
   static const Function same = [](const at::Tensor& x) { return x; };
-  static const Function gelu = [](const at::Tensor& x) { return at::gelu(x); };
+  static const Function gelu = [](const at::Tensor& x) { return exact_gelu(x); };
   static const Function silu = [](const at::Tensor& x) { return at::silu(x); };
   static const std::map<std::string, Function> table = {
       {"none", same},
@@ -45,6 +55,8 @@ const std::vector<std::string>& activation_names() {
   }();
   return names;
 }
+
+at::Tensor exact_gelu(const at::Tensor& x) { return ContiguousGradient::apply(at::gelu(x)); }
 
 at::Tensor activate(const std::string& name, const at::Tensor& x) {
   const auto found = functions().find(name);

@@ -14,6 +14,10 @@ const std::vector<std::string>& activation_names();
 /// swish), relu, sqrelu, tanh, sigmoid, softplus, sin. UserError for another name.
 at::Tensor activate(const std::string& name, const at::Tensor& x);
 
+/// x Phi(x), exact. Not at::gelu itself, whose gradient in libtorch 1.13 (oneDNN) is garbage where the incoming
+/// gradient is not contiguous.
+at::Tensor exact_gelu(const at::Tensor& x);
+
 /// First half of the last axis times the logistic function of the second half.
 at::Tensor gated_linear_unit(const at::Tensor& x);
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "longwave/nn/diagonal_ssm.h"
+#include "longwave/nn/krylov.h"
 #include "longwave/ops/cauchy.h"
 
 namespace longwave {
@@ -74,17 +75,6 @@ Dplr reaching(const Dplr& ssm, std::int64_t t) {
 
 constexpr std::int64_t kBlock = 32;
 
-/// Columns dA^(q-1) dB, .., dA dB, dB: [h, n, q].
-Tensor input_powers(const DenseSystem& system, std::int64_t q) {
-  auto columns = system.b.unsqueeze(-1);
-  auto power = system.a;
-  while (columns.size(-1) < q) {
-    columns = at::cat({at::matmul(power, columns), columns}, -1);
-    power = at::matmul(power, power);
-  }
-  return columns.slice(-1, columns.size(-1) - q);
-}
-
 }  // namespace
 
 DenseSystem dense_system(const Dplr& ssm) {
@@ -139,7 +129,7 @@ Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& leng
   std::int64_t blocks = 1;
   while (blocks * kBlock < t) blocks *= 2;
   const auto padded = at::constant_pad_nd(u.permute({2, 1, 0}), {0, 0, blocks * kBlock - t, 0});  // [h, t, b]
-  const auto columns = input_powers(system, kBlock);
+  const auto columns = krylov(system.a, system.b, kBlock).flip(-1);                               // dA^(q-1) dB, .., dB
   const auto steps = padded.view({h, blocks, kBlock, b}).transpose(1, 2).reshape({h, kBlock, blocks * b});
   auto parts =
       at::matmul(columns, steps.to(at::kComplexDouble)).view({h, -1, blocks, b});  // states of the blocks alone
@@ -148,17 +138,7 @@ Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& leng
     const auto earlier = pairs.select(3, 0), later = pairs.select(3, 1);
     parts = later + at::matmul(power, earlier.flatten(2)).view(later.sizes());
   }
-  auto start = with_conjugates(wide(x)).permute({1, 2, 0});  // [h, n, b]
-  if (!lengths.defined()) {
-    start = at::matmul(at::linalg_matrix_power(system.a, t), start);
-  } else {
-    std::int64_t longest = lengths.max().item<std::int64_t>();
-    auto power = system.a;
-    for (std::int64_t bit = 1; bit <= longest; bit *= 2, power = at::matmul(power, power)) {
-      const auto has_bit = at::bitwise_and(lengths, bit) != 0;
-      start = at::where(has_bit, at::matmul(power, start), start);
-    }
-  }
+  const auto start = advance(system.a, with_conjugates(wide(x)).permute({1, 2, 0}), t, lengths);  // [h, n, b]
   return half_of((parts.select(2, 0) + start).permute({2, 0, 1})).to(x.scalar_type());
 }
 

@@ -69,6 +69,19 @@ NormalPlusLowRank normal_plus_low_rank(const std::string& measure, std::int64_t 
           at::mv(adjoint, b.to(at::kComplexDouble)), v};
 }
 
+Tensor diagonal_poles(const std::string& init, std::int64_t n) {
+  check(n > 0 && n % 2 == 0, "diagonal_poles: the state size is ", n, "; expected an even number");
+  const auto k = sequence(n / 2), half = at::full_like(k, -0.5);
+  const auto size = static_cast<double>(n);
+  if (init == "diag-lin") return at::complex(half, -M_PI * k);
+  if (init == "diag-inv") return at::complex(half, -(size / M_PI) * (size / (2 * k + 1) - 1));
+  if (init == "diag-legs") return normal_plus_low_rank("legs", n).lambda;
+  if (init == "diag-quad") return at::complex(half, -(1 + 2 * k).square() / M_PI);
+  if (init == "diag-real") return at::complex(-(k + 1), at::zeros_like(k));
+  if (init == "diag-random") return at::complex(-at::randn_like(k).exp(), -at::randn_like(k).exp());
+  fail("unknown init '", init, "' of a diagonal model");
+}
+
 Tensor clip_imaginary(const Tensor& z, double limit) {
   return at::complex(at::real(z).contiguous(), at::imag(z).clamp(-limit, limit));
 }

@@ -28,6 +28,12 @@ struct NormalPlusLowRank {
 };
 NormalPlusLowRank normal_plus_low_rank(const std::string& measure, std::int64_t n);
 
+/// Initial poles of diagonal models, [n / 2] complex128, imaginary parts <= 0: diag-lin -1/2 - i pi k; diag-inv, whose
+/// frequencies fall like 1 / k; diag-legs, those of the normal part of LegS; diag-quad, growing quadratically;
+/// diag-real
+/// -(k + 1); diag-random, log-normal. UserError for another name.
+at::Tensor diagonal_poles(const std::string& init, std::int64_t n);
+
 /// z with the imaginary part limited to [-limit, limit], as S4 starts its input vector.
 at::Tensor clip_imaginary(const at::Tensor& z, double limit);
 

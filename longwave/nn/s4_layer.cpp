@@ -25,19 +25,6 @@ Start dplr_start(const S4Options& o) {
   return {parts.lambda, clip_imaginary(parts.b, kClip), parts.p};
 }
 
-Tensor diagonal_poles(const std::string& init, std::int64_t n) {
-  const auto k = at::arange(n / 2, at::kDouble);
-  const auto pair = [](const Tensor& re, const Tensor& im) { return at::complex(re, im); };
-  const auto half = at::full_like(k, -0.5);
-  if (init == "diag-lin") return pair(half, -M_PI * k);
-  const auto size = static_cast<double>(n);
-  if (init == "diag-inv") return pair(half, -(size / M_PI) * (size / (2 * k + 1) - 1));
-  if (init == "diag-quad") return pair(half, -(1 + 2 * k).square() / M_PI);
-  if (init == "diag-real") return pair(-(k + 1), at::zeros_like(k));
-  if (init == "diag-random") return pair(-at::randn_like(k).exp(), -at::randn_like(k).exp());
-  fail("s4: unknown init '", init, "' of a diagonal model");
-}
-
 Start diagonal_start(const S4Options& o) {
   if (o.init == "diag-legs") {
     const auto parts = normal_plus_low_rank("legs", o.d_state);

@@ -1,0 +1,156 @@
+// LSSL, "Combining Recurrent, Convolutional, and Continuous-time Models with Linear State-Space Layers" (Gu et al.
+// 2021): a dense HiPPO system of every feature, bilinear discretisation with a step size each, several outputs.
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+
+#include "longwave/base/check.h"
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/activation.h"
+#include "longwave/nn/diagonal_ssm.h"
+#include "longwave/nn/hippo.h"
+#include "longwave/nn/krylov.h"
+
+namespace longwave {
+namespace {
+
+struct LsslConfig {
+  std::int64_t d_state = 64, channels = 1, learn = 0;
+  std::string measure = "legs", activation = "gelu";
+  double dt_min = 0.001, dt_max = 0.1;
+  static const FieldTable<LsslConfig>& fields() {
+    static const auto table =
+        FieldTable<LsslConfig>()
+            .add("d_state", &LsslConfig::d_state, "states of a feature", at_least<std::int64_t>(2))
+            .add("channels", &LsslConfig::channels, "outputs of a feature", at_least<std::int64_t>(1))
+            .add("learn", &LsslConfig::learn,
+                 "what of the system is trained: 0 nothing, 1 its matrices (shared by all features), 2 the step sizes, "
+                 "3 "
+                 "both",
+                 between<std::int64_t>(0, 3))
+            .add("measure", &LsslConfig::measure, "HiPPO matrix", one_of({"legs", "legt", "fourier"}))
+            .add("dt_min", &LsslConfig::dt_min, "smallest initial step size", at_least<double>(1e-9))
+            .add("dt_max", &LsslConfig::dt_max, "largest initial step size", at_least<double>(1e-9))
+            .add("activation", &LsslConfig::activation, "of the layer's outputs", one_of(activation_names()));
+    return table;
+  }
+};
+
+class Lssl final : public SequenceMixer {
+ public:
+  using Config = LsslConfig;
+
+  Lssl(const MixerSizes& sizes, const Config& config) : config_(config), d_(sizes.d) {
+    const auto n = config.d_state;
+    const auto system = hippo(config.measure, n);
+    auto transition = register_module("transition", std::make_shared<Module>());
+    const auto add = [](Module& owner, const char* name, const at::Tensor& value, bool train) {
+      return train ? owner.register_parameter(name, value) : owner.register_buffer(name, value);
+    };
+    a_ = add(*transition, "a", system.a.to(at::kFloat), config.learn & 1);
+    b_ = add(*transition, "b", system.b.to(at::kFloat), config.learn & 1);
+    log_dt_ = add(*this, "log_dt", at::rand({d_}) * std::log(config.dt_max / config.dt_min) + std::log(config.dt_min),
+                  config.learn & 2);
+    c_ = register_parameter("C", at::randn({d_, config.channels, n}));
+    skip_ = register_parameter("D", at::randn({d_, config.channels}));
+    output_ = register_module("output_linear", torch::nn::Linear(d_ * config.channels, d_));
+  }
+
+  MixerProperties properties() const override { return {.cost = Cost::linearithmic, .reason = ""}; }
+
+  at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state) override {
+    check_input("lssl", x, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x);
+    const auto u = zero_padding(x, valid);
+    const auto system = discrete();
+    at::Tensor y;  // [b, t, m, h]
+    constexpr std::int64_t kStepwise = 8;
+    if (state && u.size(1) <= kStepwise)
+      y = by_steps(system, u, lengths, state->at("h"));
+    else
+      y = by_convolution(system, u, lengths, state);
+    y = activate(config_.activation, y).transpose(2, 3).flatten(2);
+    return zero_padding(output_->forward(y), valid);
+  }
+
+  State initial_state(std::int64_t b) const override {
+    return {{"h", at::zeros({b, d_, config_.d_state}, skip_.options().requires_grad(false))}};
+  }
+
+ private:
+  struct System {
+    at::Tensor a, b, c;  // [h, n, n], [h, n], [h, m, n]; double: powers of A leave the range of float
+  };
+
+  System discrete() const {
+    const auto dt = at::exp(log_dt_.to(at::kDouble)).view({-1, 1, 1}), a = a_.to(at::kDouble), b = b_.to(at::kDouble);
+    const auto identity = at::eye(a.size(-1), a.options());
+    const auto right = at::cat({identity + 0.5 * dt * a, (dt * b.unsqueeze(-1))}, -1);
+    const auto solved = at::linalg_solve(identity - 0.5 * dt * a, right);
+    return {solved.slice(-1, 0, a.size(-1)), solved.select(-1, a.size(-1)), c_.to(at::kDouble)};
+  }
+
+  at::Tensor by_convolution(const System& system, const at::Tensor& u, const Lengths& lengths, State* state) {
+    const auto type = u.scalar_type();
+    const auto t = u.size(1);
+    const auto columns = krylov(system.a, system.b, t);  // [h, n, t]
+    if (trace) note("krylov", columns), note("dA", system.a), note("dB", system.b);
+    const auto k = at::matmul(system.c, columns).transpose(0, 1).to(type);  // [m, h, t]
+    auto y = ops::fft_convolution(u, k, {.skip = skip_.t()}).unflatten(2, {config_.channels, d_});
+    if (!state) return y;
+    const auto x = state->at("h").to(at::kDouble).transpose(0, 1);  // [h, b, n]
+    const auto moved = at::matmul(x, system.a.transpose(1, 2));     // A x
+    for (std::int64_t m = 0; m < config_.channels; ++m) {           // C A^(k+1) x, from the rows C A^k
+      const auto rows = krylov(system.a.transpose(1, 2), system.c.select(1, m), t);
+      y = y + (at::matmul(moved, rows).permute({1, 2, 0}).unsqueeze(2) *
+               at::one_hot(at::full({1}, m, at::kLong), config_.channels).to(at::kDouble).view({1, 1, -1, 1}))
+                  .to(type);
+    }
+    const auto aligned = (lengths.defined() ? align_right(u, lengths) : u).to(at::kDouble).permute({2, 1, 0});
+    const auto after = at::matmul(columns.flip(-1), aligned) + advance(system.a, x.transpose(1, 2), t, lengths);
+    state->at("h") = after.permute({2, 0, 1}).to(type);
+    return y;
+  }
+
+  at::Tensor by_steps(const System& system, const at::Tensor& u, const Lengths& lengths, at::Tensor& state) {
+    auto x = state.to(at::kDouble).unsqueeze(-1);  // [b, h, n, 1]
+    std::vector<at::Tensor> y;
+    for (std::int64_t k = 0; k < u.size(1); ++k) {
+      const auto input = u.select(1, k).unsqueeze(-1);  // [b, h, 1]
+      const auto next = at::matmul(system.a, x) + (system.b * input).unsqueeze(-1);
+      x = lengths.defined() ? at::where((lengths > k).view({-1, 1, 1, 1}), next, x) : next;
+      const auto out = at::matmul(system.c, next).squeeze(-1).to(u.scalar_type()) + skip_ * input;  // [b, h, m]
+      y.push_back(out.transpose(1, 2));
+    }
+    state = x.squeeze(-1).to(u.scalar_type());
+    return at::stack(y, 1);
+  }
+
+  Config config_;
+  std::int64_t d_;
+  at::Tensor a_, b_, log_dt_, c_, skip_;
+  torch::nn::Linear output_{nullptr};
+};
+
+const RegisterMixer<Lssl> registered({
+    .name = "lssl",
+    .title = "LSSL",
+    .family = "state space",
+    .summary = "dense HiPPO state-space model of every feature; its kernel takes memory for all states",
+    .source = "Gu et al. 2021, arXiv 2110.13985",
+    .reference = {{"lssl"},
+                  [](const Json& config, MixerSizes& sizes, Json& settings) {
+                    sizes.d = config.at("d").get<std::int64_t>();
+                    settings["d_state"] = config.at("N");
+                  },
+                  "btd",
+                  {},
+                  {}},
+    .variants = {{"learned", {{"learn", 3}, {"d_state", 6}, {"channels", 2}}, 5},
+                 {"legt", {{"measure", "legt"}, {"d_state", 4}, {"learn", 1}}, 5}},
+});
+
+}  // namespace
+}  // namespace longwave

@@ -1,0 +1,168 @@
+// SGConv, "What Makes Convolutional Models Great on Long Sequence Modeling?" (Li et al. 2022): long convolutions whose
+// kernels are pieces of few numbers, interpolated to twice the length from piece to piece, and decaying.
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+
+#include "longwave/base/check.h"
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/activation.h"
+#include "longwave/nn/dropout.h"
+#include "longwave/ops/fft_convolution.h"
+
+namespace longwave {
+namespace {
+
+struct SgconvConfig {
+  std::int64_t l_max = 0, kernel_dim = 32, n_scales = 0, init_scale = 0, channels = 1;
+  std::string mode = "cat_randn", activation = "gelu", postact = "glu";
+  bool bidirectional = false;
+  double decay_min = 2, decay_max = 2, dropout = 0;
+  static const FieldTable<SgconvConfig>& fields() {
+    static const auto table =
+        FieldTable<SgconvConfig>()
+            .add("l_max", &SgconvConfig::l_max, "length that the kernels cover; 0: the model's longest sequence",
+                 at_least<std::int64_t>(0))
+            .add("kernel_dim", &SgconvConfig::kernel_dim, "numbers of a piece", at_least<std::int64_t>(1))
+            .add("n_scales", &SgconvConfig::n_scales, "pieces; 0: as many as l_max needs", at_least<std::int64_t>(0))
+            .add("init_scale", &SgconvConfig::init_scale, "log2 of the first piece's interpolation",
+                 between<std::int64_t>(0, 30))
+            .add("mode", &SgconvConfig::mode,
+                 "words joined by _: cat (pieces one after the other) or sum (all from the start), randn, nearest (no "
+                 "linear interpolation), learnable (a power of the position decays)",
+                 one_of({"cat_randn", "cat_randn_nearest", "cat_randn_learnable", "cat_randn_nearest_learnable",
+                         "sum_randn", "sum_randn_nearest", "sum_randn_learnable", "sum_randn_nearest_learnable"}))
+            .add("channels", &SgconvConfig::channels, "outputs of a feature", at_least<std::int64_t>(1))
+            .add("bidirectional", &SgconvConfig::bidirectional, "second kernel that weighs later steps")
+            .add("decay_min", &SgconvConfig::decay_min, "of the first feature: factor from piece to piece")
+            .add("decay_max", &SgconvConfig::decay_max, "of the last feature")
+            .add("activation", &SgconvConfig::activation, "of the convolution's outputs", one_of(activation_names()))
+            .add("postact", &SgconvConfig::postact, "of the output map: a gate, or nothing", one_of({"glu", "none"}))
+            .add("dropout", &SgconvConfig::dropout, "of whole features, after the activation", fraction());
+    return table;
+  }
+};
+
+class Sgconv final : public SequenceMixer {
+ public:
+  using Config = SgconvConfig;
+
+  Sgconv(const MixerSizes& sizes, const Config& config) : config_(config), d_(sizes.d) {
+    constexpr std::int64_t kUnknownLength = 1024;
+    if (config_.l_max == 0) config_.l_max = sizes.l_max > 0 ? sizes.l_max : kUnknownLength;
+    const auto ratio = static_cast<double>(config_.l_max) / static_cast<double>(config_.kernel_dim);
+    if (config_.n_scales == 0)
+      config_.n_scales =
+          std::max<std::int64_t>(1, 1 + static_cast<std::int64_t>(std::ceil(std::log2(ratio))) - config_.init_scale);
+    const auto outputs = config_.channels * (config_.bidirectional ? 2 : 1);
+    skip_ = register_parameter("D", at::randn({config_.channels, d_}));
+    auto list = register_module("kernel_list", std::make_shared<Module>());
+    for (std::int64_t i = 0; i < config_.n_scales; ++i)
+      pieces_.push_back(list->register_parameter(std::to_string(i), at::randn({outputs, d_, config_.kernel_dim})));
+    if (has("learnable")) {
+      decay_ =
+          register_parameter("decay", at::rand({d_}) * (config_.decay_max - config_.decay_min) + config_.decay_min);
+      multiplier_ = register_buffer("multiplier", at::ones({1}));
+    } else {
+      multiplier_ = register_buffer("multiplier", at::linspace(config_.decay_min, config_.decay_max, d_));
+    }
+    const auto width = config_.channels * d_;
+    output_ = torch::nn::Linear(width, config_.postact == "glu" ? 2 * d_ : d_);
+    register_module("output_linear", std::make_shared<Module>())->register_module("0", output_);
+    const at::NoGradGuard no_grad;
+    norm_ = register_buffer("kernel_norm", whole_kernel().norm(2, at::IntArrayRef{-1}, true));
+    random_.seed = static_cast<std::uint64_t>(at::randint(1LL << 62, {1}, at::kLong).item<std::int64_t>());
+  }
+
+  MixerProperties properties() const override {
+    return {.causal = !config_.bidirectional,
+            .streams = false,
+            .cost = Cost::linearithmic,
+            .reason = config_.bidirectional
+                          ? "bidirectional: outputs depend on later steps"
+                          : "its kernel is no state-space model: a step would need the whole history"};
+  }
+
+  at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state) override {
+    check_input("sgconv", x, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x);
+    const auto t = x.size(1);
+    auto k = whole_kernel();
+    k = (k.size(-1) > t ? k.narrow(-1, 0, t) : k) / norm_;
+    ops::ConvolutionParts parts{.skip = skip_};
+    if (config_.bidirectional) parts.reverse = k.slice(0, config_.channels);
+    k = k.slice(0, 0, config_.channels);
+    if (trace) note_kernel(k, parts.reverse, t);
+    auto y = activate(config_.activation, ops::fft_convolution(zero_padding(x, valid), k, parts));
+    if (is_training() && config_.dropout > 0)
+      y = y * Dropout{config_.dropout, &random_}(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
+    y = output_->forward(y);
+    if (config_.postact == "glu") y = gated_linear_unit(y);
+    return zero_padding(y, valid);
+  }
+
+ private:
+  bool has(const char* word) const { return config_.mode.find(word) != std::string::npos; }
+
+  at::Tensor interpolate(const at::Tensor& piece, std::int64_t factor) const {
+    const auto length = piece.size(-1) * factor;
+    return has("nearest") ? at::upsample_nearest1d(piece, {length}) : at::upsample_linear1d(piece, {length}, false);
+  }
+
+  /// All taps, not normalised: [c, h, kernel_dim 2^(n_scales - 1 + init_scale)].
+  at::Tensor whole_kernel() const {
+    const auto scales = config_.n_scales, dim = config_.kernel_dim;
+    const bool sum = has("sum");
+    const auto factor_of = [&](std::int64_t i) {
+      return std::int64_t{1} << ((sum ? i : std::max<std::int64_t>(0, i - 1)) + config_.init_scale);
+    };
+    const auto whole = dim * (std::int64_t{1} << (scales - 1 + config_.init_scale));
+    const auto multiplier = multiplier_.view({1, -1, 1});
+    std::vector<at::Tensor> pieces;
+    for (std::int64_t i = 0; i < scales; ++i) {
+      auto piece = interpolate(pieces_[static_cast<std::size_t>(i)], factor_of(i));
+      if (sum) piece = at::constant_pad_nd(piece, {0, whole - piece.size(-1)});
+      pieces.push_back(piece * multiplier.pow(scales - 1 - i));
+    }
+    auto k = sum ? at::stack(pieces).sum(0) : at::cat(pieces, -1);
+    if (!has("learnable")) return k;
+    const auto position = at::log(at::arange(1, k.size(-1) + 1, k.options().requires_grad(false)));
+    return k * at::exp(-decay_.view({1, -1, 1}) * position);
+  }
+
+  /// As the reference stores it: t taps, or 2 t of both directions, those of later steps from the end.
+  void note_kernel(const at::Tensor& k, const at::Tensor& reverse, std::int64_t t) const {
+    const auto filled = [&](const at::Tensor& x) { return at::constant_pad_nd(x, {0, t - x.size(-1)}); };
+    note("kernel", reverse.defined() ? at::cat({filled(k), filled(reverse).flip(-1)}, -1) : filled(k));
+  }
+
+  Config config_;
+  std::int64_t d_;
+  at::Tensor skip_, decay_, multiplier_, norm_;
+  std::vector<at::Tensor> pieces_;
+  torch::nn::Linear output_{nullptr};
+  RandomStream random_;
+};
+
+const RegisterMixer<Sgconv> registered({
+    .name = "sgconv",
+    .title = "SGConv",
+    .family = "convolution",
+    .summary = "long convolution with kernels of few numbers, interpolated over scales that double and decay",
+    .source = "Li et al. 2022, arXiv 2210.09298",
+    .reference = {{"sgconv"},
+                  [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("H").get<std::int64_t>(); },
+                  "bdt",
+                  {},
+                  {}},
+    .variants = {{"sum", {{"mode", "sum_randn_nearest"}, {"kernel_dim", 4}, {"channels", 2}, {"init_scale", 1}}, 5},
+                 {"learnable",
+                  {{"mode", "cat_randn_learnable"}, {"kernel_dim", 8}, {"decay_min", 0.3}, {"decay_max", 0.6}},
+                  5},
+                 {"bidirectional", {{"bidirectional", true}, {"kernel_dim", 4}, {"postact", "none"}}, 6}},
+});
+
+}  // namespace
+}  // namespace longwave
