@@ -17,7 +17,7 @@ namespace {
 
 struct DssConfig {
   std::string version = "softmax", activation = "gelu", postact = "glu";
-  std::int64_t d_state = 32, channels = 1;
+  std::int64_t d_state = 16, channels = 1;
   bool bidirectional = false, sep_dt_re_im = true;
   double epsilon = 1e-7, dt_min = 0.001, dt_max = 0.1;
   static const FieldTable<DssConfig>& fields() {
