@@ -104,10 +104,13 @@ Outputs forward_cpu(const Tensor& q_, const Tensor& k_, const Tensor& v_, const 
   const auto key_mask = key_mask_.contiguous(), offsets = offsets_.contiguous();
   const auto outputs = allocate(q, v);
   const auto& [y, lse] = outputs;
-  if (q.scalar_type() == at::kDouble)
+  if (q.scalar_type() == at::kDouble) {
     kernels::softmax_attention_reference(make_kernel<double>(q, k, v, key_mask, offsets, scale, causal, y, lse));
-  else
-    kernels::softmax_attention_reference(make_kernel<float>(q, k, v, key_mask, offsets, scale, causal, y, lse));
+  } else {
+    const auto kernel = make_kernel<float>(q, k, v, key_mask, offsets, scale, causal, y, lse);
+    const auto workspace = at::empty({kernels::softmax_attention_workspace(kernel)}, q.options());
+    kernels::softmax_attention(kernel, workspace.data_ptr<float>());
+  }
   return outputs;
 }
 
@@ -141,7 +144,9 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dlse_, const Tensor& y_, con
     kernels::softmax_attention_grad_reference(make_grad<double>(forward, dy, dlse, gradients));
   } else {
     const auto forward = make_kernel<float>(q, k, v, key_mask, offsets, scale, causal, y, lse);
-    kernels::softmax_attention_grad_reference(make_grad<float>(forward, dy, dlse, gradients));
+    const auto kernel = make_grad<float>(forward, dy, dlse, gradients);
+    const auto workspace = at::empty({kernels::softmax_attention_grad_workspace(kernel)}, q.options());
+    kernels::softmax_attention_grad(kernel, workspace.data_ptr<float>());
   }
   return gradients;
 }
