@@ -69,7 +69,7 @@ struct Scratch {
     auto* at = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64);
     const auto take = [&](std::int64_t numbers) {
       auto* taken = at;
-      at += numbers;
+      at += numbers + kSkew;
       return taken;
     };
     for (auto** x : {&u, &step, &drive, &y, &out, &sum_b, &sum_a, &decay}) *x = take(kQ * kW);
