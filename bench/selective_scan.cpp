@@ -17,6 +17,7 @@
 #include "bench/exp_rate.h"
 #include "longwave/base/fields.h"
 #include "longwave/base/memory.h"
+#include "longwave/base/policy.h"
 #include "longwave/ops/selective_scan.h"
 
 namespace longwave {
@@ -123,4 +124,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace longwave
 
-int main(int argc, char** argv) { return longwave::run(argc, argv); }
+int main(int argc, char** argv) {
+  longwave::apply_process_policy(longwave::detect_cpu());
+  return longwave::run(argc, argv);
+}

@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "longwave/kernels/selective_scan.cpp"
 #include <hwy/foreach_target.h>  // recompiles this file for each instruction set
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "longwave/kernels/exp-inl.h"
@@ -56,6 +57,7 @@ constexpr Tag kTag;
 constexpr std::int64_t kLanes = hn::MaxLanes(Tag());
 constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;  // of channels at a time: as many as registers allow
 constexpr std::int64_t kW = kVectors * kLanes;
+constexpr std::int64_t kSkew = 112;  // numbers between arrays, so that equal steps do not share cache sets
 constexpr float kLn2 = 0.693147181f;
 
 HWY_INLINE V load(const float* x) { return hn::Load(kTag, x); }
@@ -65,7 +67,7 @@ HWY_INLINE V all(float x) { return hn::Set(kTag, x); }
 /// Scratch of one thread, [.., kW]. The first lanes are the block's channels, the others zero.
 struct Scratch {
   explicit Scratch(std::int64_t n)
-      : storage(static_cast<std::size_t>((9 * kQ + 1 + 3 * n + 4) * kW + 2 * kQ * kLanes) + 16) {
+      : storage(static_cast<std::size_t>((9 * kQ + 1 + 3 * n + 4) * kW + 2 * kQ * kLanes + 20 * kSkew) + 16) {
     auto* at = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64);
     const auto take = [&](std::int64_t numbers) {
       auto* taken = at;
@@ -137,7 +139,10 @@ class Block {
         for (std::int64_t n = 0; n < s_.n; ++n) std::copy_n(m_.h + n * kW, width_, boundary(out.boundaries, begin, n));
       prepare(begin, q);
       start_output(q, m_.y);
-      for (std::int64_t n = 0; n < s_.n; ++n) advance(begin, q, n);
+      for (std::int64_t n = 0; n < s_.n; ++n) {
+        prefetch_share(begin + kQ, n, nullptr);
+        advance(begin, q, n);
+      }
       for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.y + t * kW, out.y);
     }
     for (std::int64_t n = 0; n < s_.n; ++n)
@@ -159,6 +164,10 @@ class Block {
       if (s_.z.data) start_output(q, m_.out);
       for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.y + t * kW);
       for (std::int64_t n = 0; n < s_.n; ++n) {
+        if (chunk > 0) {
+          prefetch_share(begin - kQ, n, g.dy);
+          prefetch(boundary(g.boundaries, begin - kQ, n));
+        }
         widen(boundary(g.boundaries, begin, n), width_, m_.states);
         s_.z.data ? recompute<true>(begin, q, n) : recompute<false>(begin, q, n);
         retreat(begin, q, n);
@@ -196,6 +205,20 @@ class Block {
       std::copy_n(wide, width_, out);
   }
 
+  void prefetch(const float* x) const {
+    for (std::int64_t i = 0; i < width_; i += 16) hwy::Prefetch(x + i);
+  }
+  /// The share of state n in fetching the sequences of a chunk to come; its rows are too far apart for the hardware.
+  void prefetch_share(std::int64_t begin, std::int64_t n, const float* dy) const {
+    const auto q = std::min(kQ, length_ - begin);
+    for (auto t = begin + n * q / s_.n; t < begin + (n + 1) * q / s_.n; ++t) {
+      prefetch(s_.u.at(row_, t) + first_);
+      prefetch(s_.delta.at(row_, t) + first_);
+      if (s_.z.data) prefetch(s_.z.at(row_, t) + first_);
+      if (dy) prefetch(dy + (row_ * s_.t + t) * s_.d + first_);
+    }
+  }
+
   V raw_step(const float* delta, int k) const { return hn::Add(load(delta + k * kLanes), load(m_.bias + k * kLanes)); }
 
   /// Inputs, step sizes and their products. Channels that are not there get step 0, which leaves their state alone.
@@ -222,15 +245,19 @@ class Block {
 
   /// State n through the chunk; its share is added to y.
   HWY_INLINE void advance(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    // Local copies: stores of vectors might otherwise change the pointers, as far as the compiler knows.
+    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive;
+    float* HWY_RESTRICT y = m_.y;
+    const float *b = b_in(begin) + n, *c = c_out(begin) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
     V a[kVectors], h[kVectors];
     for (int k = 0; k < kVectors; ++k) a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.h + n * kW + k * kLanes);
-    for (std::int64_t t = 0; t < q; ++t) {
-      const auto b = all(b_in(begin + t)[n]), c = all(c_out(begin + t)[n]);
+    for (std::int64_t t = 0; t < q; ++t, step += kW, drive += kW, y += kW, b += b_stride, c += c_stride) {
+      const auto bt = all(*b), ct = all(*c);
       for (int k = 0; k < kVectors; ++k) {
-        const auto at = t * kW + k * kLanes;
-        const auto decay = exp2(kTag, hn::Mul(load(m_.step + at), a[k]));
-        h[k] = hn::MulAdd(decay, h[k], hn::Mul(load(m_.drive + at), b));
-        store(hn::MulAdd(c, h[k], load(m_.y + at)), m_.y + at);
+        const auto i = k * kLanes;
+        h[k] = hn::MulAdd(exp2(kTag, hn::Mul(load(step + i), a[k])), h[k], hn::Mul(load(drive + i), bt));
+        store(hn::MulAdd(ct, h[k], load(y + i)), y + i);
       }
     }
     for (int k = 0; k < kVectors; ++k) store(h[k], m_.h + n * kW + k * kLanes);
@@ -263,45 +290,55 @@ class Block {
   /// State n after every step of the chunk, and its decays, from states[0]; with kOutput its share is added to out.
   template <bool kOutput>
   HWY_INLINE void recompute(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive;
+    float *HWY_RESTRICT decays = m_.decay, *HWY_RESTRICT states = m_.states + kW, *HWY_RESTRICT out = m_.out;
+    const float *b = b_in(begin) + n, *c = c_out(begin) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
     V a[kVectors], h[kVectors];
     for (int k = 0; k < kVectors; ++k) a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.states + k * kLanes);
-    for (std::int64_t t = 0; t < q; ++t) {
-      const auto b = all(b_in(begin + t)[n]);
+    for (std::int64_t t = 0; t < q; ++t, b += b_stride, c += c_stride) {
+      const auto bt = all(*b), ct = all(*c);
       for (int k = 0; k < kVectors; ++k) {
-        const auto at = t * kW + k * kLanes;
-        const auto decay = exp2(kTag, hn::Mul(load(m_.step + at), a[k]));
-        h[k] = hn::MulAdd(decay, h[k], hn::Mul(load(m_.drive + at), b));
-        store(decay, m_.decay + at);
-        store(h[k], m_.states + kW + at);
-        if constexpr (kOutput) store(hn::MulAdd(all(c_out(begin + t)[n]), h[k], load(m_.out + at)), m_.out + at);
+        const auto i = t * kW + k * kLanes;
+        const auto decay = exp2(kTag, hn::Mul(load(step + i), a[k]));
+        h[k] = hn::MulAdd(decay, h[k], hn::Mul(load(drive + i), bt));
+        store(decay, decays + i);
+        store(h[k], states + i);
+        if constexpr (kOutput) store(hn::MulAdd(ct, h[k], load(out + i)), out + i);
       }
     }
   }
 
   /// Adjoint of state n through the chunk: lambda[t] = C dy[t] + decay[t+1] lambda[t+1].
   HWY_INLINE void retreat(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive, *HWY_RESTRICT y = m_.y;
+    const float *HWY_RESTRICT decays = m_.decay, *HWY_RESTRICT states = m_.states;
+    float *HWY_RESTRICT sum_a = m_.sum_a, *HWY_RESTRICT sum_b = m_.sum_b;
+    float *HWY_RESTRICT rows_b = m_.rows_b, *HWY_RESTRICT rows_c = m_.rows_c;
+    const float *b = b_in(begin + q - 1) + n, *c = c_out(begin + q - 1) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
     V carry[kVectors], da[kVectors], a[kVectors];
     for (int k = 0; k < kVectors; ++k) {
       const auto at = n * kW + k * kLanes;
       carry[k] = load(m_.h + at), da[k] = load(m_.da + at), a[k] = load(m_.a + at);
     }
-    for (auto t = q - 1; t >= 0; --t) {
-      const auto b = all(b_in(begin + t)[n]), c = all(c_out(begin + t)[n]);
+    for (auto t = q - 1; t >= 0; --t, b -= b_stride, c -= c_stride) {
+      const auto bt = all(*b), ct = all(*c);
       auto row_b = hn::Zero(kTag), row_c = hn::Zero(kTag);
       for (int k = 0; k < kVectors; ++k) {
-        const auto at = t * kW + k * kLanes;
-        const auto dy = load(m_.y + at);
-        const auto lambda = hn::MulAdd(c, dy, carry[k]);
-        row_c = hn::MulAdd(dy, load(m_.states + kW + at), row_c);
-        row_b = hn::MulAdd(lambda, load(m_.drive + at), row_b);
-        carry[k] = hn::Mul(lambda, load(m_.decay + at));
-        const auto kept = hn::Mul(carry[k], load(m_.states + at));  // lambda times the part of the state that was kept
-        da[k] = hn::MulAdd(load(m_.step + at), kept, da[k]);
-        store(hn::MulAdd(lambda, b, load(m_.sum_b + at)), m_.sum_b + at);
-        store(hn::MulAdd(a[k], kept, load(m_.sum_a + at)), m_.sum_a + at);
+        const auto i = t * kW + k * kLanes;
+        const auto dy = load(y + i);
+        const auto lambda = hn::MulAdd(ct, dy, carry[k]);
+        row_c = hn::MulAdd(dy, load(states + kW + i), row_c);
+        row_b = hn::MulAdd(lambda, load(drive + i), row_b);
+        carry[k] = hn::Mul(lambda, load(decays + i));
+        const auto kept = hn::Mul(carry[k], load(states + i));  // lambda times the part of the state that was kept
+        da[k] = hn::MulAdd(load(step + i), kept, da[k]);
+        store(hn::MulAdd(lambda, bt, load(sum_b + i)), sum_b + i);
+        store(hn::MulAdd(a[k], kept, load(sum_a + i)), sum_a + i);
       }
-      store(row_b, m_.rows_b + t * kLanes);
-      store(row_c, m_.rows_c + t * kLanes);
+      store(row_b, rows_b + t * kLanes);
+      store(row_c, rows_c + t * kLanes);
     }
     for (int k = 0; k < kVectors; ++k) {
       store(carry[k], m_.h + n * kW + k * kLanes);
