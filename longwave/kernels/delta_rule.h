@@ -30,8 +30,12 @@ struct DeltaRuleGrad {
   T* d_initial;                          // [b, h, k, v]; null: not wanted
 };
 
-void delta_rule(const DeltaRule<float>& p, const DeltaRuleOut<float>& out);
-void delta_rule_grad(const DeltaRule<float>& p, const DeltaRuleGrad<float>& grad);
+/// Floats of scratch memory that a call needs with the present number of threads.
+std::int64_t delta_rule_workspace(const DeltaRule<float>& p, bool gradient);
+
+/// In chunks of 64 steps, as products of matrices and a triangular system for each chunk.
+void delta_rule(const DeltaRule<float>& p, const DeltaRuleOut<float>& out, float* workspace);
+void delta_rule_grad(const DeltaRule<float>& p, const DeltaRuleGrad<float>& grad, float* workspace);
 
 /// The definition, step by step.
 template <class T>

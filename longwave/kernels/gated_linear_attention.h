@@ -50,8 +50,14 @@ struct GatedLinearAttentionGrad {
   T* d_initial;                   // [b, h, k, v]; null: not wanted
 };
 
-void gated_linear_attention(const GatedLinearAttention<float>& p, const GatedLinearAttentionOut<float>& out);
-void gated_linear_attention_grad(const GatedLinearAttention<float>& p, const GatedLinearAttentionGrad<float>& grad);
+/// Floats of scratch memory that a call needs with the present number of threads.
+std::int64_t gated_linear_attention_workspace(const GatedLinearAttention<float>& p, bool gradient);
+
+/// In chunks of 64 steps, as products of matrices.
+void gated_linear_attention(const GatedLinearAttention<float>& p, const GatedLinearAttentionOut<float>& out,
+                            float* workspace);
+void gated_linear_attention_grad(const GatedLinearAttention<float>& p, const GatedLinearAttentionGrad<float>& grad,
+                                 float* workspace);
 
 /// The definition, step by step.
 template <class T>

@@ -53,13 +53,20 @@ void step_back(const State<T>& s, T w, T u, T k, T v, T dy, State<T>& ds, T& dw,
 }
 
 template <class T>
+std::int64_t steps_of(const Wkv4<T>& p, std::int64_t row) {
+  return p.lengths ? p.lengths[row] : p.t;
+}
+
+template <class T>
 void channel_back(const Wkv4<T>& p, const Wkv4Grad<T>& grad, std::int64_t row, std::int64_t c) {
   State<T> ds = grad.d_final ? State<T>::load(grad.d_final + row * 3 * p.c + c, p.c) : State<T>{0, 0, 0};
   T dw = 0, du = 0;
   std::array<State<T>, kStateSpacing> states;
-  for (auto kept = states_kept(p.t) - 1; kept >= 0; --kept) {
-    const auto begin = kept * kStateSpacing, end = std::min(p.t, begin + kStateSpacing);
-    const auto at = [&](std::int64_t t) { return (row * p.t + t) * p.c + c; };
+  const auto at = [&](std::int64_t t) { return (row * p.t + t) * p.c + c; };
+  const auto steps = steps_of(p, row);
+  for (auto t = steps; t < p.t; ++t) grad.dk[at(t)] = grad.dv[at(t)] = 0;
+  for (auto kept = states_kept(steps) - 1; kept >= 0; --kept) {
+    const auto begin = kept * kStateSpacing, end = std::min(steps, begin + kStateSpacing);
     states[0] = State<T>::load(grad.states + (row * states_kept(p.t) + kept) * 3 * p.c + c, p.c);
     for (auto t = begin; t + 1 < end; ++t)
       states[t + 1 - begin] = next(states[t - begin], p.w[c], p.k[at(t)], p.v[at(t)]);
@@ -80,12 +87,14 @@ void wkv4_reference(const Wkv4<T>& p, const Wkv4Out<T>& out) {
   for (std::int64_t row = 0; row < p.rows; ++row)
     for (std::int64_t c = 0; c < p.c; ++c) {
       auto s = State<T>::load(p.initial + row * 3 * p.c + c, p.c);
-      for (std::int64_t t = 0; t < p.t; ++t) {
-        const auto at = (row * p.t + t) * p.c + c;
+      const auto at = [&](std::int64_t t) { return (row * p.t + t) * p.c + c; };
+      const auto steps = steps_of(p, row);
+      for (auto t = steps; t < p.t; ++t) out.y[at(t)] = 0;
+      for (std::int64_t t = 0; t < steps; ++t) {
         if (out.states && t % kStateSpacing == 0)
           s.store(out.states + (row * states_kept(p.t) + t / kStateSpacing) * 3 * p.c + c, p.c);
-        out.y[at] = read(s, p.u[c], p.k[at], p.v[at]);
-        s = next(s, p.w[c], p.k[at], p.v[at]);
+        out.y[at(t)] = read(s, p.u[c], p.k[at(t)], p.v[at(t)]);
+        s = next(s, p.w[c], p.k[at(t)], p.v[at(t)]);
       }
       s.store(out.final_state + row * 3 * p.c + c, p.c);
     }

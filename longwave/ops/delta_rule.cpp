@@ -91,7 +91,12 @@ void run(const Inputs& in, double scale, const Outputs& outputs) {
   const auto& [o, final_state, states] = outputs;
   const auto p = in.problem<T>(scale);
   const kernels::DeltaRuleOut<T> out{head_vectors<T>(o), final_state.data_ptr<T>(), data_or_null<T>(states)};
-  kernels::delta_rule_reference(p, out);
+  if constexpr (std::is_same_v<T, float>) {
+    const auto workspace = at::empty({kernels::delta_rule_workspace(p, false)}, o.options());
+    kernels::delta_rule(p, out, workspace.template data_ptr<float>());
+  } else {
+    kernels::delta_rule_reference(p, out);
+  }
 }
 
 Outputs empty_outputs(const Tensor& q, const Tensor& v, bool keep) {
@@ -129,7 +134,12 @@ void run_grad(const Inputs& in, double scale, const Tensor& d_o, const Tensor& d
                                        .dbeta = head_vectors<T>(dbeta),
                                        .dg = head_vectors<T>(dg),
                                        .d_initial = data_or_null<T>(d_initial)};
-  kernels::delta_rule_grad_reference(p, grad);
+  if constexpr (std::is_same_v<T, float>) {
+    const auto workspace = at::empty({kernels::delta_rule_workspace(p, true)}, d_o.options());
+    kernels::delta_rule_grad(p, grad, workspace.template data_ptr<float>());
+  } else {
+    kernels::delta_rule_grad_reference(p, grad);
+  }
 }
 
 Gradients grad_cpu(const Tensor& d_o, const Tensor& d_final, const Tensor& states, const Tensor& q, const Tensor& k,

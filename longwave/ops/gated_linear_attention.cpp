@@ -98,7 +98,12 @@ template <class T>
 void run(const Inputs& in, double scale, Tensor& o, Tensor& final_state, Tensor& states) {
   const auto p = in.problem<T>(scale);
   const kernels::GatedLinearAttentionOut<T> out{head_vectors<T>(o), final_state.data_ptr<T>(), data_or_null<T>(states)};
-  kernels::gated_linear_attention_reference(p, out);
+  if constexpr (std::is_same_v<T, float>) {
+    const auto workspace = at::empty({kernels::gated_linear_attention_workspace(p, false)}, o.options());
+    kernels::gated_linear_attention(p, out, workspace.template data_ptr<float>());
+  } else {
+    kernels::gated_linear_attention_reference(p, out);
+  }
 }
 
 Outputs empty_outputs(const Tensor& q, const Tensor& v, bool keep) {
@@ -145,7 +150,12 @@ void run_grad(const Inputs& in, double scale, const Tensor& d_o, const Tensor& d
                                                   .dg = head_vectors<T>(dg),
                                                   .du = data_or_null<T>(du),
                                                   .d_initial = data_or_null<T>(d_initial)};
-  kernels::gated_linear_attention_grad_reference(p, grad);
+  if constexpr (std::is_same_v<T, float>) {
+    const auto workspace = at::empty({kernels::gated_linear_attention_workspace(p, true)}, d_o.options());
+    kernels::gated_linear_attention_grad(p, grad, workspace.template data_ptr<float>());
+  } else {
+    kernels::gated_linear_attention_grad_reference(p, grad);
+  }
 }
 
 Gradients grad_cpu(const Tensor& d_o, const Tensor& d_final, const Tensor& states, const Tensor& q, const Tensor& k,

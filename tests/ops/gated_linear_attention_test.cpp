@@ -63,7 +63,7 @@ TEST(GatedLinearAttention, StrongDecayNeitherOverflowsNorLosesTheRest) {
   const auto op = [](const Tensors& x) {
     return Tensors{ops::gated_linear_attention(x[0], x[1], x[2], -60 * at::sigmoid(x[4]), {}, x[3]).o};
   };
-  testing::expect_float_matches_double(op, inputs, 1e-5);
+  testing::expect_float_matches_double(op, inputs, 1e-4);  // the gradient of the decay is a difference, times 60
 }
 
 TEST(GatedLinearAttention, ConstantDecayIsReadWithoutACopy) {
