@@ -5,6 +5,9 @@
 #include <cmath>
 
 #include "longwave/models/gradient_fixture.h"
+#include "longwave/nn/flow_attention.h"
+#include "longwave/nn/linear_attention.h"
+#include "longwave/nn/sequence_parts.h"
 #include "longwave/ops/delta_rule.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/wkv4.h"
@@ -74,6 +77,50 @@ FixtureRun rwkv4(const TensorMap& in, const TensorMap& param, const Json&) {
 
 FixtureRun delta_rule(const TensorMap& in, const TensorMap&, const Json&) { return delta(in, true); }
 FixtureRun gated_delta_rule(const TensorMap& in, const TensorMap&, const Json&) { return delta(in, false); }
+
+/// Sizes and weights of a projection as the reference names them.
+at::Tensor project(const TensorMap& param, const std::string& name, const at::Tensor& x) {
+  return at::linear(x, param.at(name + "_projection.weight"), param.at(name + "_projection.bias"));
+}
+
+/// Flowformer whose keys and values come from another sequence.
+FixtureRun flow_cross(const TensorMap& in, const TensorMap& param, const Json& config) {
+  const std::int64_t heads = config.at("H");
+  const auto features = [&](const at::Tensor& x) {
+    return split_heads(config.value("kernel", "sigmoid") == "relu" ? at::relu(x) + 1e-6 : at::sigmoid(x), heads);
+  };
+  const auto q = features(project(param, "query", in.at("x"))), k = features(project(param, "key", in.at("ctx")));
+  const auto v = split_heads(project(param, "value", in.at("ctx")), heads);
+  const auto y = flow_attention(q, k, v, {}, {}, config.value("eps", 1e-6));
+  return {{{"y", project(param, "out", merge_heads(y))}}, {}};
+}
+
+FixtureRun elu_attention(const TensorMap& in, bool causal, const Json& config) {
+  const auto q = elu_features(in.at("q")), k = elu_features(in.at("k"));
+  const double eps = config.value("eps", 1e-6);
+  at::Tensor state;
+  return {
+      {{"y", causal ? causal_linear_attention(q, k, in.at("v"), eps, state) : linear_attention(q, k, in.at("v"), eps)}},
+      {}};
+}
+
+/// Whether it is causal, the fixture says by its name alone.
+const RegisterFixtureCheck registered_elu({
+    [](const Fixture& fixture) { return fixture.system_id == "linear_attention" && fixture.has("in.q"); },
+    [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+      const bool causal = fixture.config.value("causal", fixture.name.find("causal") != std::string::npos);
+      check_with_gradients(fixture, report, [=](const TensorMap& in, const TensorMap&, const Json& config) {
+        return elu_attention(in, causal, config);
+      });
+    },
+});
+
+const RegisterFixtureCheck registered_flow_cross({
+    [](const Fixture& fixture) { return fixture.system_id == "flowformer" && fixture.has("in.ctx"); },
+    [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+      check_with_gradients(fixture, report, flow_cross);
+    },
+});
 
 /// Whole layers of the same systems have in.x; those are fixtures of mixers.
 RegisterFixtureCheck core(const std::string& system_id, const FixtureCompute& compute) {

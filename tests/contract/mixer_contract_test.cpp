@@ -227,7 +227,7 @@ TEST_P(MixerContract, GradientsMatchDifferences) {
     const double got = (analytic.at(name) * direction).sum().item<double>();
     EXPECT_NEAR(got, numeric, 2e-6 * std::max(1.0, largest(analytic.at(name)))) << name;
   };
-  constexpr double kEps = 1e-5;
+  constexpr double kEps = 3e-6;  // norms of small initial outputs bend within 1e-5
   at::manual_seed(3);
   const auto along = at::randn(x.sizes(), at::kDouble);
   expect_near("x", (loss(x + kEps * along) - loss(x - kEps * along)) / (2 * kEps), along);

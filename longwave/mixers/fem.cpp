@@ -1,0 +1,321 @@
+// Free Energy Mixer (Lu et al. 2025): for every value channel the mean of the values under a prior over steps, and
+// their free energy (1 / beta) log mean exp(beta v), mixed by learnt gates. The prior is any attention: softmax,
+// linear, gated linear, or an average with exponential weights (aft).
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+#include <limits>
+
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/sequence_parts.h"
+#include "longwave/nn/time_decay.h"
+#include "longwave/ops/gated_linear_attention.h"
+#include "longwave/ops/linear_scan.h"
+#include "longwave/ops/softmax_attention.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+using torch::nn::Linear;
+
+/// The multiple of `unit` nearest to x, at least one.
+std::int64_t nearest_multiple(double x, std::int64_t unit) {
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(x / static_cast<double>(unit) + 0.5))) * unit;
+}
+
+class FreeEnergyMixer final : public SequenceMixer {
+ public:
+  struct Config {
+    std::string prior_type = "linear";
+    std::int64_t heads = 0, fem_dim = 0, qk_dim = 0;
+    double fem_ratio = 0.5, p_t_to_fem_ratio = 4, beta_max_init = 1.8, value_logexp_cap = 40, eps = 1e-6;
+    bool causal = true, use_temperature = true, use_lse = true, use_outer_gate = true, use_rope = true, use_conv = true;
+    double rope_theta = 10000;
+    std::int64_t conv_hidden = 64;
+    bool compat = false;
+    static const FieldTable<Config>& fields();
+  };
+
+  FreeEnergyMixer(const MixerSizes& sizes, const Config& config) : d_(sizes.d), config_(config) {
+    heads_ = config.heads ? config.heads : heads_for(d_, 64);
+    const bool fixed = prior("gla") || prior("rnn_softmax");
+    check(config.causal || !fixed, "fem: causal is false; expected true with prior_type ", config.prior_type);
+    width_ = config.fem_dim ? config.fem_dim : nearest_multiple(std::round(config.fem_ratio * d_), 4 * heads_);
+    const double pair = 0.5 * config.p_t_to_fem_ratio * static_cast<double>(width_);
+    keys_ = config.qk_dim ? config.qk_dim : nearest_multiple(std::round(pair), 2 * heads_);
+    check(width_ % heads_ == 0 && keys_ % (2 * heads_) == 0, "fem: heads is ", heads_,
+          "; expected a divisor of fem_dim = ", width_, " and of half of qk_dim = ", keys_);
+    if (prior("rnn_softmax") && (width_ / heads_) % (keys_ / heads_) != 0) keys_ = width_;
+    const auto linear = [&](const char* name, std::int64_t in, std::int64_t out) {
+      auto module = register_module(name, Linear(in, out));
+      module->weight.data().normal_(0, 0.02);
+      module->bias.data().zero_();
+      return module;
+    };
+    value_ = linear("W_v", d_, width_);
+    out_ = linear("W_o", width_, d_);
+    query_ = linear("W_q", d_, keys_);
+    key_ = linear("W_k", d_, keys_);
+    if (prior("gla")) decay_ = linear("W_decay", d_, heads_);
+    if (free_energy()) lambda_ = linear("W_lambda", d_, width_);
+    if (config.use_outer_gate) gate_ = linear("W_gate", d_, width_);
+    beta_ = register_parameter("_beta_param", at::full({width_}, config.beta_max_init));
+    if (config.use_conv) {
+      const auto extra = (lambda_ ? width_ : 0) + (gate_ ? width_ : 0) + (decay_ ? heads_ : 0);
+      const auto conditioning = register_module("tdc", std::make_shared<torch::nn::Module>());
+      conditioning_ = conditioning->register_module(
+          "fwd", std::make_shared<TimeDecay>(d_, config.conv_hidden, width_ + 2 * keys_ + extra, config.compat));
+    }
+  }
+
+  MixerProperties properties() const override {
+    MixerProperties p;
+    p.causal = config_.causal;
+    p.streams = config_.causal && !prior("softmax") && !leaks();
+    if (prior("softmax")) p.cost = Cost::quadratic, p.reason = "softmax attends to all earlier steps";
+    if (leaks()) p.causal = false, p.reason = "the reference floors weights relative to the largest key of all steps";
+    if (!config_.causal) p.reason = "every step reads the whole sequence";
+    return p;
+  }
+
+  Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
+    check_input("fem", x_any, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x_any);
+    const auto x = zero_padding(x_any, valid);
+    auto v = value_->forward(x), q = query_->forward(x), k = key_->forward(x);
+    auto lambda = lambda_ ? lambda_->forward(x) : Tensor(), gate = gate_ ? gate_->forward(x) : Tensor();
+    if (conditioning_) condition(conditioning_->forward(x, valid, state, "tdc"), {&v, &q, &k, &lambda, &gate});
+    const auto o =
+        read(x, split_heads(q, heads_), split_heads(k, heads_), split_heads(v, heads_), lambda, valid, state);
+    if (state && state->count("position"))
+      state->at("position") =
+          state->at("position") + (lengths.defined() ? lengths : at::full({}, x.size(1), at::kLong));
+    return zero_padding(out_->forward(gate_ ? merge_heads(outer_gate(gate)) * o : o), valid);
+  }
+
+  State initial_state(std::int64_t b) const override {
+    if (!properties().streams) return SequenceMixer::initial_state(b);
+    const auto options = out_->weight.options().requires_grad(false);
+    const auto e = width_ / heads_, values = free_energy() ? 2 * e : e;
+    State state;
+    if (conditioning_) conditioning_->add_initial_state(b, state, "tdc");
+    if (config_.use_rope) state["position"] = at::zeros({b}, at::kLong);
+    if (prior("rnn_softmax")) {
+      state["largest"] = at::full({b, 1, keys_}, -1e30, options);
+      state["averages"] = at::zeros({b, heads_ * 2 * values}, options);
+      state["plain"] = at::zeros({b, 1, heads_ * values}, options);
+      state["steps"] = at::zeros({b}, at::kLong);
+    } else {
+      state["s"] = at::zeros({b, heads_, keys_ / heads_, values + 1}, options);
+      if (prior("gla") && config_.compat) state["log_decay"] = at::zeros({b, 1, heads_}, options);
+    }
+    return state;
+  }
+
+ private:
+  bool prior(const char* name) const { return config_.prior_type == name; }
+  bool free_energy() const { return config_.use_temperature || config_.use_lse; }
+  bool leaks() const { return prior("rnn_softmax") && config_.compat; }
+
+  /// Multiplies each part by 1 + its share of `scales`, in order; parts that do not exist have none.
+  static void condition(const Tensor& scales, const std::vector<Tensor*>& parts) {
+    std::int64_t at = 0;
+    for (auto* part : parts) {
+      if (!part->defined()) continue;
+      *part = *part * (1 + scales.narrow(-1, at, part->size(-1)));
+      at += part->size(-1);
+    }
+  }
+
+  Tensor outer_gate(const Tensor& logits) const {
+    const auto g = split_heads(at::softplus(logits) + config_.eps, heads_);
+    return g / at::sqrt((g * g).sum(-1, true)).clamp_min(1e-5) * std::sqrt(static_cast<double>(g.size(-1)));
+  }
+
+  /// Reads values and exponentials of values under the prior and combines them, [b, t, width].
+  Tensor read(const Tensor& x, Tensor q, Tensor k, const Tensor& v_any, const Tensor& lambda, const Tensor& valid,
+              State* state) {
+    if (config_.use_rope) q = turned(q, state), k = turned(k, state);
+    const auto e = width_ / heads_;
+    auto v = v_any;
+    auto beta = at::ones({heads_, e}, v.options());
+    if (config_.use_temperature) {
+      beta = (at::softplus(beta_) + config_.eps).reshape({heads_, e});
+      const auto limit = config_.value_logexp_cap / beta;
+      v = at::maximum(at::minimum(v, limit), -limit);
+    }
+    if (!free_energy()) return merge_heads(under_prior(x, q, k, v, valid, state));
+    // beta v lies within the cap, so that no exponential leaves the range of float and none needs a shift.
+    const auto both = under_prior(x, q, k, at::cat({v, at::exp(beta * v)}, -1), valid, state).split(e, -1);
+    const double tiny =
+        v.scalar_type() == at::kDouble ? std::numeric_limits<double>::min() : double(std::numeric_limits<float>::min());
+    const auto energy = at::log(both[1].clamp_min(0) + tiny) / beta;
+    const auto share = at::sigmoid(lambda);
+    return (1 - share) * merge_heads(both[0]) + share * merge_heads(energy);
+  }
+
+  /// The reference turns neighbouring channels but by the frequencies of halves of a head.
+  Tensor turned(const Tensor& x, const State* state) const {
+    const auto e = x.size(-1);
+    auto place = at::arange(x.size(1), at::kDouble).unsqueeze(0);
+    if (state) place = place + state->at("position").to(at::kDouble).unsqueeze(1);
+    const auto frequency = at::pow(config_.rope_theta, at::arange(0, e, 2, at::kDouble) / (-static_cast<double>(e)));
+    const auto angle = (place.unsqueeze(-1) * frequency.repeat({2})).unsqueeze(2);  // [b or 1, t, 1, e]
+    const auto pairs = x.unflatten(-1, {e / 2, 2}).unbind(-1);
+    const auto quarter = at::stack({-pairs[1], pairs[0]}, -1).flatten(-2);
+    return x * at::cos(angle).to(x.scalar_type()) + quarter * at::sin(angle).to(x.scalar_type());
+  }
+
+  Tensor under_prior(const Tensor& x, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& valid,
+                     State* state) {
+    if (prior("softmax")) return softmax_read(q, k, v, valid);
+    if (prior("rnn_softmax")) return average_read(q, k, v, valid, state);
+    return linear_read(x, at::relu(q) + config_.eps, at::relu(k) + config_.eps, v, valid, state);
+  }
+
+  Tensor softmax_read(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& valid) const {
+    ops::SoftmaxAttentionOptions options{.causal = config_.causal};
+    if (valid.defined()) options.key_mask = valid.squeeze(-1);
+    return std::get<0>(ops::softmax_attention(q, k, v, options));
+  }
+
+  Tensor linear_read(const Tensor& x, const Tensor& q, const Tensor& k_any, const Tensor& v_any, const Tensor& valid,
+                     State* state) {
+    const auto k = valid.defined() ? at::where(valid.unsqueeze(-1), k_any, at::zeros({}, k_any.options())) : k_any;
+    const auto v = at::cat({v_any, at::ones({1, 1, 1, 1}, x.options()).expand({x.size(0), x.size(1), heads_, 1})}, -1);
+    Tensor o;
+    if (config_.causal) {
+      const auto g = prior("gla") ? log_decay(x, valid, state) : Tensor();
+      const auto r = ops::gated_linear_attention(q, k, v, g, {}, state ? state->at("s") : Tensor());
+      if (state) state->at("s") = r.final_state;
+      o = r.o;
+    } else {
+      const auto sums = at::matmul(k.permute({0, 2, 3, 1}), v.transpose(1, 2));
+      o = at::matmul(q.transpose(1, 2), sums).transpose(1, 2);
+    }
+    const auto weight = o.narrow(-1, v_any.size(-1), 1);
+    return o.narrow(-1, 0, v_any.size(-1)) / (prior("gla") ? weight + 1e-5 : weight.clamp_min(config_.eps));
+  }
+
+  Tensor log_decay(const Tensor& x, const Tensor& valid, State* state) {
+    const auto g = zero_padding(-(at::relu(decay_->forward(x)) + config_.eps), valid);  // [b, t, h]
+    if (!config_.compat) return g;
+    const auto before = state ? state->at("log_decay") : at::zeros({x.size(0), 1, heads_}, x.options());
+    const auto sum = before + g.cumsum(1);
+    if (state) state->at("log_decay") = sum.narrow(1, sum.size(1) - 1, 1);
+    return sum.clamp_min(-60) - at::cat({before, sum.narrow(1, 0, sum.size(1) - 1)}, 1).clamp_min(-60);
+  }
+
+  /// Per channel an average of v with weights exp(k - largest k) + eps, times normalised positive queries. Each head's
+  /// keys serve its values in turn. The largest key is the one so far, or with `compat` that of the whole sequence.
+  Tensor average_read(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& valid, State* state) {
+    const auto b = k.size(0), t = k.size(1), repeats = v.size(-1) / k.size(-1);
+    const auto positive = at::softplus(q) + config_.eps;
+    const auto unit = positive / at::sqrt((positive * positive).sum(-1, true)).clamp_min(1e-5) *
+                      std::sqrt(static_cast<double>(q.size(-1)));
+    const auto flat = k.flatten(2);
+    auto known = flat;
+    if (valid.defined()) known = at::where(valid, known, at::full({}, -1e30, k.options()));
+    const auto per_value = [&](const Tensor& x) {  // [b, t, keys] for every value, [b, t, h, values]
+      return split_heads(x, heads_).repeat({1, 1, 1, repeats});
+    };
+    const auto values = valid.defined() ? at::where(valid.unsqueeze(-1), v, at::zeros({}, v.options())) : v;
+    const auto ratio = [&](const Tensor& sum, const Tensor& weight) {
+      return unit.repeat({1, 1, 1, repeats}) * sum / weight.clamp_min(config_.eps);
+    };
+    if (config_.compat) {
+      const auto weight = zero_padding(at::exp(zero_padding(flat - known.amax(1, true), valid)) + config_.eps, valid);
+      return ratio((per_value(weight) * values).cumsum(1), per_value(weight.cumsum(1)));
+    }
+    const auto before = state ? state->at("largest") : at::full({b, 1, keys_}, -1e30, k.options());
+    const auto largest = std::get<0>(at::cat({before, known}, 1).cummax(1));
+    const auto now = largest.narrow(1, 1, t), keep = per_value(at::exp(largest.narrow(1, 0, t) - now));
+    const auto weight = per_value(zero_padding(at::exp(zero_padding(flat - now, valid)), valid));
+    const auto scanned =
+        ops::linear_scan(at::cat({keep, keep}, -1).flatten(2), at::cat({weight * values, weight}, -1).flatten(2),
+                         state ? state->at("averages") : Tensor());
+    auto plain = values.flatten(2).cumsum(1);
+    auto count = at::arange(1, t + 1, at::kLong).reshape({1, t, 1, 1});
+    if (state) {
+      plain = plain + state->at("plain");
+      count = count + state->at("steps").reshape({b, 1, 1, 1});
+      state->at("largest") = now.narrow(1, t - 1, 1);
+      state->at("averages") = scanned.select(1, -1);
+      state->at("plain") = plain.narrow(1, t - 1, 1);
+      const auto real = valid.defined() ? valid.sum({1, 2}) : at::full({}, t, at::kLong);
+      state->at("steps") = state->at("steps") + real;
+    }
+    const auto parts = split_heads(scanned, heads_).chunk(2, -1);
+    return ratio(parts[0] + config_.eps * split_heads(plain, heads_),
+                 parts[1] + config_.eps * count.to(v.scalar_type()));
+  }
+
+  std::int64_t d_, heads_ = 1, width_ = 0, keys_ = 0;
+  Config config_;
+  Linear value_{nullptr}, out_{nullptr}, query_{nullptr}, key_{nullptr}, decay_{nullptr}, lambda_{nullptr},
+      gate_{nullptr};
+  Tensor beta_;
+  std::shared_ptr<TimeDecay> conditioning_;
+};
+
+const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
+  const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
+  const auto natural = at_least<std::int64_t>(0);
+  static const auto table =
+      FieldTable<Config>()
+          .add("prior_type", &Config::prior_type, "the attention that gives the weights of the steps",
+               one_of({"softmax", "linear", "gla", "rnn_softmax"}))
+          .add("heads", &Config::heads, "heads; 0: one for every 64 channels", natural)
+          .add("fem_dim", &Config::fem_dim, "width of the values; 0: from fem_ratio", natural)
+          .add("qk_dim", &Config::qk_dim, "width of the queries; 0: from p_t_to_fem_ratio", natural)
+          .add("fem_ratio", &Config::fem_ratio, "width of the values over that of x", positive)
+          .add("p_t_to_fem_ratio", &Config::p_t_to_fem_ratio, "widths of queries and keys over that of the values",
+               positive)
+          .add("beta_max_init", &Config::beta_max_init, "initial inverse temperature, before softplus")
+          .add("value_logexp_cap", &Config::value_logexp_cap, "values are clipped to this over beta", positive)
+          .add("eps", &Config::eps, "added to positive features", at_least(0.0))
+          .add("causal", &Config::causal, "a step sees itself and the past; otherwise the whole sequence")
+          .add("use_temperature", &Config::use_temperature, "a learnt inverse temperature per channel")
+          .add("use_lse", &Config::use_lse, "the free energy at temperature 1 where none is learnt")
+          .add("use_outer_gate", &Config::use_outer_gate, "a positive gate on the output")
+          .add("use_rope", &Config::use_rope, "rotary positions on queries and keys")
+          .add("use_conv", &Config::use_conv, "time-decay conditioning of all projections")
+          .add("rope_theta", &Config::rope_theta, "base of the rotary frequencies", positive)
+          .add("conv_hidden", &Config::conv_hidden, "width of the conditioning", at_least<std::int64_t>(1))
+          .add("compat", &Config::compat,
+               "the reference's floors and clips of cumulative sums, which cut memories after some tens of steps");
+  return table;
+}
+
+MixerReference reference() {
+  return {.system_ids = {"fem"}, .configure = [](const Json& config, MixerSizes& sizes, Json& settings) {
+            sizes.d = config.at("D");
+            settings["heads"] = config.at("H");
+            settings["compat"] = true;
+            if (config.contains("E")) settings["fem_dim"] = config.at("E");
+            if (config.contains("d_k"))
+              settings["qk_dim"] = config.at("d_k").get<std::int64_t>() * config.at("H").get<std::int64_t>();
+          }};
+}
+
+const RegisterMixer<FreeEnergyMixer> registered(
+    {"fem",
+     "Free Energy Mixer",
+     "linear attention",
+     "mean and free energy of the values of each channel under an attention prior",
+     "Lu et al. 2025, Free Energy Mixer",
+     reference(),
+     {{"gla", {{"prior_type", "gla"}, {"heads", 2}, {"conv_hidden", 5}}, 12},
+      {"gla as the reference", {{"prior_type", "gla"}, {"compat", true}, {"conv_hidden", 5}}, 12},
+      {"aft", {{"prior_type", "rnn_softmax"}, {"heads", 2}, {"conv_hidden", 3}}, 12},
+      {"aft as the reference", {{"prior_type", "rnn_softmax"}, {"compat", true}, {"use_conv", false}}, 12},
+      {"softmax", {{"prior_type", "softmax"}, {"heads", 2}, {"use_temperature", false}, {"conv_hidden", 4}}},
+      {"mean alone", {{"use_temperature", false}, {"use_lse", false}, {"use_outer_gate", false}, {"use_conv", false}}},
+      {"bidirectional", {{"causal", false}, {"use_conv", false}, {"use_rope", false}}},
+      {"bidirectional softmax", {{"prior_type", "softmax"}, {"causal", false}, {"use_conv", false}}}}});
+
+}  // namespace
+}  // namespace longwave

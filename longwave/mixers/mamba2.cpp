@@ -1,0 +1,130 @@
+// Mamba-2, "Transformers are SSMs" (Dao and Gu 2024): a state space with one decay per head, which makes it linear
+// attention with queries C, keys B, values dt x and log decay dt A.
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/sequence_parts.h"
+#include "longwave/ops/gated_linear_attention.h"
+#include "longwave/ops/rms_norm.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+using torch::nn::Linear;
+
+class Mamba2 final : public SequenceMixer {
+ public:
+  struct Config {
+    std::int64_t d_state = 128, d_conv = 4, expand = 2, headdim = 0, ngroups = 1;
+    bool conv_bias = true, bias = false;
+    double dt_min = 1e-3, dt_max = 0.1, dt_init_floor = 1e-4, a_min = 1, a_max = 16;
+    static const FieldTable<Config>& fields() {
+      const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
+      static const auto table =
+          FieldTable<Config>()
+              .add("d_state", &Config::d_state, "states of each channel", at_least<std::int64_t>(1))
+              .add("d_conv", &Config::d_conv, "taps of the short convolution", at_least<std::int64_t>(1))
+              .add("expand", &Config::expand, "inner width over that of x", at_least<std::int64_t>(1))
+              .add("headdim", &Config::headdim,
+                   "channels of a head; 0: the largest divisor of the inner width up to 64", at_least<std::int64_t>(0))
+              .add("ngroups", &Config::ngroups, "groups of heads that share B and C", at_least<std::int64_t>(1))
+              .add("conv_bias", &Config::conv_bias, "bias of the short convolution")
+              .add("bias", &Config::bias, "bias of the projections")
+              .add("dt_min", &Config::dt_min, "smallest initial step", positive)
+              .add("dt_max", &Config::dt_max, "largest initial step", positive)
+              .add("dt_init_floor", &Config::dt_init_floor, "initial steps are at least this", at_least(0.0))
+              .add("a_min", &Config::a_min, "smallest initial rate of decay", positive)
+              .add("a_max", &Config::a_max, "largest initial rate of decay", positive);
+      return table;
+    }
+  };
+
+  Mamba2(const MixerSizes& sizes, const Config& config)
+      : d_(sizes.d), inner_(d_ * config.expand), states_(config.ngroups * config.d_state), config_(config) {
+    width_ = config.headdim ? config.headdim : divisor_up_to(inner_, 64);
+    check(inner_ % width_ == 0, "mamba2: headdim is ", width_, "; expected a divisor of the inner width ", inner_);
+    heads_ = inner_ / width_;
+    check(heads_ % config.ngroups == 0, "mamba2: ngroups is ", config.ngroups, "; expected a divisor of the ", heads_,
+          " heads");
+    const auto with_bias = [&](std::int64_t in, std::int64_t out) {
+      return Linear(torch::nn::LinearOptions(in, out).bias(config.bias));
+    };
+    in_ = register_module("in_proj", with_bias(d_, 2 * inner_ + 2 * states_ + heads_));
+    conv_ = register_module("conv1d", depthwise_taps(inner_ + 2 * states_, config.d_conv, config.conv_bias));
+    const auto dt = at::exp(at::rand({heads_}) * std::log(config.dt_max / config.dt_min) + std::log(config.dt_min))
+                        .clamp_min(config.dt_init_floor);
+    dt_bias_ = register_parameter("dt_bias", dt + at::log(-at::expm1(-dt)));  // softplus of it is dt
+    a_log_ = register_parameter("A_log", at::log(at::empty({heads_}).uniform_(config.a_min, config.a_max)));
+    skip_ = register_parameter("D", at::ones({heads_}));
+    norm_ = register_module("norm", std::make_shared<Weights>(at::ones({inner_})));
+    out_ = register_module("out_proj", with_bias(inner_, d_));
+  }
+
+  MixerProperties properties() const override { return {}; }
+
+  Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
+    check_input("mamba2", x_any, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x_any);
+    const auto u = zero_padding(x_any, valid);
+    const auto parts = in_->forward(u).split_with_sizes({inner_, inner_ + 2 * states_, heads_}, -1);
+    const auto& z = parts[0];
+    const auto mixed = short_convolution(parts[1], conv_->weight, conv_->bias, true, lengths, state, "conv");
+    const auto dt = zero_padding(at::softplus(parts[2] + dt_bias_), valid);  // [b, t, h]; 0 keeps the state
+    const auto xbc = mixed.split_with_sizes({inner_, states_, states_}, -1);
+    const auto x = split_heads(xbc[0], heads_);
+    const auto r = ops::gated_linear_attention(of_heads(xbc[2]), of_heads(xbc[1]), x * dt.unsqueeze(-1),
+                                               -at::exp(a_log_) * dt, {}, state ? state->at("s") : Tensor());
+    if (state) state->at("s") = r.final_state;
+    const auto y = merge_heads(r.o + x * skip_.unsqueeze(-1));
+    return zero_padding(out_->forward(ops::rms_norm(y * at::silu(z), norm_->weight, 1e-5)), valid);
+  }
+
+  State initial_state(std::int64_t b) const override {
+    const auto options = skip_.options().requires_grad(false);
+    return {{"conv", at::zeros({b, config_.d_conv, inner_ + 2 * states_}, options)},
+            {"s", at::zeros({b, heads_, config_.d_state, width_}, options)}};
+  }
+
+ private:
+  /// B or C [b, t, groups n] for every head, [b, t, h, n]; with one group nothing is copied.
+  Tensor of_heads(const Tensor& x) const {
+    const auto b = x.size(0), t = x.size(1), share = heads_ / config_.ngroups;
+    return split_heads(x, config_.ngroups)
+        .unsqueeze(3)
+        .expand({b, t, config_.ngroups, share, config_.d_state})
+        .reshape({b, t, heads_, config_.d_state});
+  }
+
+  std::int64_t d_, inner_, states_, width_ = 0, heads_ = 0;
+  Config config_;
+  Linear in_{nullptr}, out_{nullptr};
+  std::shared_ptr<Weights> conv_, norm_;
+  Tensor dt_bias_, a_log_, skip_;
+};
+
+MixerReference reference() {
+  return {.system_ids = {"mamba2"},
+          .configure = [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("d_model"); },
+          .final_state =
+              [](const State& state) {  // there [b, h, channel, state]
+                return TensorMap{{"ssm_state", state.at("s").transpose(2, 3)}};
+              },
+          .initial_state = {}};
+}
+
+const RegisterMixer<Mamba2> registered(
+    {"mamba2",
+     "Mamba-2",
+     "state space",
+     "selective state space with one decay per head, as linear attention",
+     "Dao and Gu 2024, Transformers are SSMs, arXiv:2405.21060",
+     reference(),
+     {{"groups", {{"d_state", 5}, {"headdim", 3}, {"ngroups", 2}, {"d_conv", 3}, {"bias", true}}, 12}}});
+
+}  // namespace
+}  // namespace longwave

@@ -1,0 +1,247 @@
+// ZeroS, zero-sum linear attention (Lu et al. 2025): the weights of a softmax over scores that each step has by itself,
+// without their zeroth-order term, so that they sum to zero and can subtract; two gates a head set the orders apart.
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/sequence_parts.h"
+#include "longwave/ops/gated_linear_attention.h"
+
+namespace longwave {
+namespace {
+
+using at::Tensor;
+using torch::nn::Linear;
+
+class ZeroSum final : public SequenceMixer {
+ public:
+  struct Config {
+    std::int64_t heads = 0;
+    bool is_causal = true, use_associative = true, use_norm = true, is_first_layer = false;
+    static const FieldTable<Config>& fields() {
+      static const auto table =
+          FieldTable<Config>()
+              .add("heads", &Config::heads, "attention heads; 0: of 64 numbers each", at_least<std::int64_t>(0))
+              .add("is_causal", &Config::is_causal, "a step sees itself and the past; otherwise the whole sequence")
+              .add("use_associative", &Config::use_associative,
+                   "the first order in the scores, which has linear cost; otherwise in the softmax (quadratic)")
+              .add("use_norm", &Config::use_norm, "layer norm of each head's output")
+              .add("is_first_layer", &Config::is_first_layer, "adds a gated mean of the values");
+      return table;
+    }
+  };
+
+  ZeroSum(const MixerSizes& sizes, const Config& config) : d_(sizes.d), config_(config) {
+    heads_ = config.heads ? config.heads : heads_for(d_, 64);
+    check(d_ % (2 * heads_) == 0, "zeros: heads is ", heads_, "; expected a divisor of d / 2 for d = ", d_,
+          " (halves of a head are rotated)");
+    query_ = register_module("q", Linear(d_, d_));
+    key_ = register_module("k", Linear(d_, d_));
+    value_ = register_module("v", Linear(d_, d_));
+    score_ = register_module("u", Linear(d_, d_));
+    gate_ = register_module("gate", Linear(d_, 3 * heads_));
+    out_ = register_module("out_proj", Linear(d_, d_));
+    prior_mean_ = register_parameter("prior_mu", at::zeros({1, 1, heads_, d_ / heads_}));
+    prior_weight_ = register_parameter("prior_log_tau", at::zeros({1, 1, heads_, 1}));
+  }
+
+  MixerProperties properties() const override {
+    MixerProperties properties{.causal = config_.is_causal,
+                               .streams = config_.is_causal && config_.use_associative,
+                               .cost = config_.use_associative ? Cost::linear : Cost::quadratic,
+                               .reason = ""};
+    if (!config_.use_associative) properties.reason = "the explicit form weighs all pairs of steps";
+    if (!config_.is_causal) properties.reason = "every step reads sums over the whole sequence";
+    return properties;
+  }
+
+  Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
+    check_input("zeros", x_any, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x_any);
+    const auto x = zero_padding(x_any, valid);
+    const auto place = places(x, state);  // [b or 1, t], from 0
+    const auto q = unit_rotated(query_->forward(x), place);
+    const auto k = masked(unit_rotated(key_->forward(x), place), valid);
+    const auto v = split_heads(value_->forward(x), heads_);
+    const auto steps = (place + 1).to(x.scalar_type()).unsqueeze(-1);  // [b or 1, t, 1]
+    const auto s = scores(masked(split_heads(score_->forward(x), heads_), valid), steps, state);
+    const auto gates = gate_->forward(x).unflatten(-1, {heads_, 3});
+    auto o = config_.use_associative ? associative(q, k, v, s, gates, steps, valid, state)
+                                     : pairwise(q, k, v, s, gates, steps, valid);
+    if (config_.use_norm) o = at::layer_norm(o, {o.size(-1)}, {}, {}, 1e-5);
+    if (state)
+      state->at("position") =
+          state->at("position") + (lengths.defined() ? lengths : at::full({}, x.size(1), at::kLong));
+    return zero_padding(out_->forward(merge_heads(o)), valid);
+  }
+
+  State initial_state(std::int64_t b) const override {
+    if (!properties().streams) return SequenceMixer::initial_state(b);
+    const auto options = out_->weight.options().requires_grad(false);
+    const auto e = d_ / heads_;
+    return {{"position", at::zeros({b}, at::kLong)},
+            {"scores", at::zeros({b, heads_, e, 1}, options)},
+            {"sum_score", at::zeros({b, 1, heads_}, options)},
+            {"largest", at::full({b, 1, heads_}, -1e30, options)},
+            {"sum_exp", at::zeros({b, heads_, 1, 1}, options)},
+            {"exp", at::zeros({b, heads_, e, e}, options)},
+            {"plain", at::zeros({b, heads_, e, 2 * e}, options)}};
+  }
+
+ private:
+  /// Zeros at padded steps of x [b, t, h, ...].
+  static Tensor masked(const Tensor& x, const Tensor& valid) {
+    return valid.defined() ? at::where(valid.unsqueeze(-1), x, at::zeros({}, x.options())) : x;
+  }
+
+  static Tensor places(const Tensor& x, const State* state) {
+    const auto place = at::arange(x.size(1), at::kLong).unsqueeze(0);
+    return state ? place + state->at("position").unsqueeze(1) : place;
+  }
+
+  /// The reference repeats each frequency for neighbours but turns halves of a head: not a rotation, hence the norm.
+  Tensor unit_rotated(const Tensor& x, const Tensor& place) const {
+    const auto e = d_ / heads_;
+    const auto frequency =
+        at::pow(10000.0, at::arange(0, e, 2, at::kDouble) / (-static_cast<double>(e))).repeat_interleave(2);
+    const auto angle = (place.to(at::kDouble).unsqueeze(-1) * frequency).unsqueeze(2);  // [b or 1, t, 1, e]
+    const auto parts = split_heads(x, heads_);
+    const auto halves = parts.chunk(2, -1);
+    const auto turned = at::cat({-halves[1], halves[0]}, -1);
+    const auto y = parts * at::cos(angle).to(x.scalar_type()) + turned * at::sin(angle).to(x.scalar_type());
+    return y / at::sqrt((y * y).sum(-1, true) + 1e-24);
+  }
+
+  /// s_i = -u_i . mean of the u so far (with a prior) / sqrt(e), [b, t, h].
+  Tensor scores(const Tensor& u, const Tensor& steps, State* state) const {
+    const auto e = static_cast<double>(u.size(-1));
+    Tensor product;  // u_i . sum of u
+    if (config_.is_causal) {
+      const auto ones = at::ones({1, 1, 1, 1}, u.options()).expand({u.size(0), u.size(1), heads_, 1});
+      const auto r = ops::gated_linear_attention(u, u, ones, {}, {}, state ? state->at("scores") : Tensor());
+      if (state) state->at("scores") = r.final_state;
+      product = r.o.squeeze(-1);
+    } else {
+      product = (u * u.sum(1, true)).sum(-1);
+    }
+    const auto tau = at::exp(prior_weight_).squeeze(-1);  // [1, 1, h]
+    const auto prior = tau * (u * prior_mean_).sum(-1);
+    return (product + prior) * (-1 / std::sqrt(e)) / (tau + steps);
+  }
+
+  /// Sums over keys with weights exp(s), s and 1: by running states, or over the whole sequence.
+  struct Sums {
+    Tensor exp, first, plain;    // q . sum of weight k v', [b, t, h, e]
+    Tensor total_exp, total, n;  // of the weights, [b, t or 1, h]
+  };
+
+  Tensor associative(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& gates,
+                     const Tensor& steps, const Tensor& valid, State* state) const {
+    const auto sums = config_.is_causal ? causal_sums(q, k, v, s, steps, valid, state) : all_sums(q, k, v, s, valid);
+    const auto first = at::sigmoid(gates.select(-1, 0)), higher = at::sigmoid(gates.select(-1, 1));  // [b, t, h]
+    const auto mean = sums.plain / sums.n.unsqueeze(-1);
+    // In terms of differences from the mean, which cancel where they should.
+    const auto centred = (sums.first - sums.total.unsqueeze(-1) * mean) / sums.n.unsqueeze(-1);
+    const auto average = sums.exp / (sums.total_exp + 1e-12).unsqueeze(-1);
+    auto o = higher.unsqueeze(-1) * (average - mean) + (first - higher).unsqueeze(-1) * centred;
+    if (config_.is_first_layer) o = o + at::tanh(gates.select(-1, 2)).unsqueeze(-1) * mean;
+    return o;
+  }
+
+  Sums causal_sums(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& steps,
+                   const Tensor& valid, State* state) const {
+    // Exponentials relative to the largest score so far, which decays what came before; it cancels in the result.
+    auto score = s;
+    if (valid.defined()) score = at::where(valid, score, at::full({}, -1e30, s.options()));
+    const auto before = state ? state->at("largest") : at::full({s.size(0), 1, heads_}, -1e30, s.options());
+    const auto largest = std::get<0>(at::cat({before, score}, 1).cummax(1));
+    const auto now = largest.narrow(1, 1, s.size(1));
+    const auto g = largest.narrow(1, 0, s.size(1)) - now;
+    const auto weight = zero_padding(at::exp(zero_padding(s - now, valid)), valid).unsqueeze(-1),
+               plain = zero_padding(s, valid);
+    const auto get = [&](const char* name) { return state ? state->at(name) : Tensor(); };
+    const auto ones = at::ones({1, 1, 1, 1}, q.options()).expand({q.size(0), q.size(1), heads_, 1});
+    const auto total_exp = ops::gated_linear_attention(ones, ones, weight, g, {}, get("sum_exp"));
+    const auto exp = ops::gated_linear_attention(q, k, weight * v, g, {}, get("exp"));
+    const auto others = ops::gated_linear_attention(q, k, at::cat({s.unsqueeze(-1) * v, v}, -1), {}, {}, get("plain"));
+    auto total = plain.cumsum(1);
+    if (state) {
+      total = total + state->at("sum_score");
+      state->at("sum_score") = total.narrow(1, total.size(1) - 1, 1);
+      state->at("largest") = now.narrow(1, now.size(1) - 1, 1);
+      state->at("sum_exp") = total_exp.final_state;
+      state->at("exp") = exp.final_state;
+      state->at("plain") = others.final_state;
+    }
+    const auto parts = others.o.chunk(2, -1);
+    return {exp.o, parts[0], parts[1], total_exp.o.squeeze(-1), total, steps};
+  }
+
+  Sums all_sums(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& valid) const {
+    const auto masked_score = valid.defined() ? at::where(valid, s, at::full({}, -1e30, s.options())) : s;
+    const auto relative = s - masked_score.detach().amax(1, true);
+    const auto weight = zero_padding(at::exp(zero_padding(relative, valid)), valid);
+    const auto plain = zero_padding(s, valid);
+    const auto read = [&](const Tensor& values) {
+      const auto state = at::matmul(k.permute({0, 2, 3, 1}), values.transpose(1, 2));
+      return at::matmul(q.transpose(1, 2), state).transpose(1, 2);
+    };
+    const auto n = valid.defined() ? valid.sum(1, true).to(s.scalar_type()).clamp_min(1)
+                                   : at::full({1, 1, 1}, s.size(1), s.options());
+    return {read(weight.unsqueeze(-1) * v),
+            read(plain.unsqueeze(-1) * v),
+            read(v),
+            weight.sum(1, true),
+            plain.sum(1, true),
+            n};
+  }
+
+  /// The explicit form of the reference, a different function: its first order is that of the softmax, not of the
+  /// score.
+  Tensor pairwise(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& gates,
+                  const Tensor& steps, const Tensor& valid) const {
+    auto seen = at::ones({1, 1, s.size(1), s.size(1)}, at::kBool);
+    if (config_.is_causal) seen = seen.tril();
+    if (valid.defined()) seen = seen.logical_and(valid.squeeze(-1).unsqueeze(1).unsqueeze(1));
+    const auto zero = at::zeros({}, s.options());
+    const auto score = at::where(seen, s.transpose(1, 2).unsqueeze(2), at::full({}, -1e30, s.options()));
+    const auto p = at::where(seen, at::softmax(score, -1), zero);
+    const auto n =
+        config_.is_causal ? steps.transpose(1, 2).unsqueeze(-1) : seen.sum(-1, true).to(s.scalar_type()).clamp_min(1);
+    const auto deviation = at::where(seen, p - 1 / n, zero), first = deviation / n;
+    const auto by_head = [&](std::int64_t i) { return gates.select(-1, i).transpose(1, 2).unsqueeze(-1); };
+    auto weight = at::sigmoid(by_head(0)) * first + at::sigmoid(by_head(1)) * (deviation - first);
+    if (config_.is_first_layer) weight = weight + at::where(seen, at::tanh(by_head(2)) / n, zero);
+    const auto similarity = at::matmul(q.transpose(1, 2), k.permute({0, 2, 3, 1}));
+    return at::matmul(weight * similarity, v.transpose(1, 2)).transpose(1, 2);
+  }
+
+  std::int64_t d_, heads_ = 1;
+  Config config_;
+  Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, score_{nullptr}, gate_{nullptr}, out_{nullptr};
+  Tensor prior_mean_, prior_weight_;
+};
+
+MixerReference reference() {
+  return {.system_ids = {"zeros"}, .configure = [](const Json& config, MixerSizes& sizes, Json& settings) {
+            sizes.d = config.at("D");
+            settings["heads"] = config.at("H");
+          }};
+}
+
+const RegisterMixer<ZeroSum> registered({"zeros",
+                                         "ZeroS",
+                                         "linear attention",
+                                         "linear attention whose weights sum to zero",
+                                         "Lu et al. 2025, ZeroS: Zero-Sum Linear Attention",
+                                         reference(),
+                                         {{"first layer", {{"heads", 3}, {"is_first_layer", true}}, 12},
+                                          {"no norm", {{"heads", 2}, {"use_norm", false}}},
+                                          {"bidirectional", {{"heads", 2}, {"is_causal", false}}},
+                                          {"explicit", {{"heads", 2}, {"use_associative", false}}}}});
+
+}  // namespace
+}  // namespace longwave
