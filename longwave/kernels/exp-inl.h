@@ -10,8 +10,6 @@
 
 #include <hwy/highway.h>
 
-#include <hwy/contrib/math/math-inl.h>
-
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -60,10 +58,22 @@ HWY_INLINE V sigmoid(D tag, V x) {
   return hn::Div(one, hn::Add(one, exp2(tag, hn::Mul(x, hn::Set(tag, -kLog2E)))));
 }
 
-/// log(1 + e^x), x itself beyond 20.
+/// log(1 + w) for 0 <= w <= 1, as 2 atanh(w / (2 + w)): the polynomial of degree 4 in the square with the smallest
+/// relative error (4e-9).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V log1p_of_fraction(D tag, V w) {
+  const auto y = hn::Div(w, hn::Add(w, hn::Set(tag, 2.0f))), s = hn::Mul(y, y);
+  auto p = hn::MulAdd(s, hn::Set(tag, 0.1408916678f), hn::Set(tag, 0.1398030214f));
+  p = hn::MulAdd(p, s, hn::Set(tag, 0.2001245503f));
+  p = hn::MulAdd(p, s, hn::Set(tag, 0.3333315735f));
+  p = hn::MulAdd(p, s, hn::Set(tag, 1.0f));
+  return hn::Mul(hn::Add(y, y), p);
+}
+
+/// log(1 + e^x), with small relative error also where that is close to 0.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V softplus(D tag, V x) {
-  const auto tail = hn::Log1p(tag, fast_exp(tag, hn::Neg(hn::Abs(x))));
+  const auto tail = log1p_of_fraction(tag, fast_exp(tag, hn::Neg(hn::Abs(x))));
   return hn::Add(hn::Max(x, hn::Zero(tag)), tail);
 }
 

@@ -1,13 +1,484 @@
 #include "longwave/kernels/selective_scan.h"
 
-namespace longwave::kernels {
+#include <algorithm>
+#include <vector>
 
-std::int64_t selective_scan_grad_workspace(const SelectiveScan<float>&) { return 0; }
-void selective_scan(const SelectiveScan<float>& s, const SelectiveScanOut<float>& out) {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "longwave/kernels/selective_scan.cpp"
+#include <hwy/foreach_target.h>  // recompiles this file for each instruction set
+
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#include "longwave/kernels/exp-inl.h"
+#include "longwave/kernels/lanes-inl.h"
+
+#ifndef LONGWAVE_KERNELS_SELECTIVE_SCAN_PARTS
+#define LONGWAVE_KERNELS_SELECTIVE_SCAN_PARTS
+namespace longwave::kernels {
+namespace {
+
+constexpr std::int64_t kQ = kSelectiveScanChunk;
+constexpr std::int64_t kSmallestBlock = 8;  // channels that the narrowest vectors work on at a time
+constexpr std::int64_t kMostParts = 16;
+
+/// Gradients of B and C are sums over channels: they are summed in parts, each over some channels of a group.
+std::int64_t most_parts(const SelectiveScan<float>& s) {
+  return std::clamp<std::int64_t>((s.d / s.groups + kSmallestBlock - 1) / kSmallestBlock, 1, kMostParts);
+}
+/// Numbers of one part of db or dc: [chunks, n, kQ].
+std::int64_t part_size(const SelectiveScan<float>& s) { return selective_scan_chunks(s.t) * s.n * kQ; }
+/// Numbers that rows leave for da, dskip and dbias.
+std::int64_t row_size(const SelectiveScan<float>& s) { return (s.n + 2) * s.d; }
+
+}  // namespace
+}  // namespace longwave::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+
+#if HWY_HAVE_SCALABLE || HWY_TARGET == HWY_SCALAR
+
+void selective_scan_all(const SelectiveScan<float>& s, const SelectiveScanOut<float>& out) {
   selective_scan_reference(s, out);
 }
-void selective_scan_grad(const SelectiveScan<float>& s, const SelectiveScanGrad<float>& g) {
+void selective_scan_grad_all(const SelectiveScan<float>& s, const SelectiveScanGrad<float>& g) {
   selective_scan_grad_reference(s, g);
 }
 
+#else
+
+using Scan = SelectiveScan<float>;
+using Tag = hn::CappedTag<float, 16>;
+using V = hn::Vec<Tag>;
+
+constexpr Tag kTag;
+constexpr std::int64_t kLanes = hn::MaxLanes(Tag());
+constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;  // of channels at a time: as many as registers allow
+constexpr std::int64_t kW = kVectors * kLanes;
+constexpr std::int64_t kSkew = 112;  // numbers between arrays, so that equal steps do not share cache sets
+constexpr float kLn2 = 0.693147181f;
+
+HWY_INLINE V load(const float* x) { return hn::Load(kTag, x); }
+HWY_INLINE void store(V v, float* x) { hn::Store(v, kTag, x); }
+HWY_INLINE V all(float x) { return hn::Set(kTag, x); }
+
+/// Scratch of one thread, [.., kW]. The first lanes are the block's channels, the others zero.
+struct Scratch {
+  explicit Scratch(std::int64_t n)
+      : storage(static_cast<std::size_t>((9 * kQ + 1 + 3 * n + 4) * kW + 2 * kQ * kLanes + 20 * kSkew) + 16) {
+    auto* at = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64);
+    const auto take = [&](std::int64_t numbers) {
+      auto* taken = at;
+      at += numbers + kSkew;
+      return taken;
+    };
+    for (auto** x : {&u, &step, &drive, &y, &out, &sum_b, &sum_a, &decay}) *x = take(kQ * kW);
+    states = take((kQ + 1) * kW);
+    for (auto** x : {&a, &h, &da}) *x = take(n * kW);
+    for (auto** x : {&skip, &bias, &dskip, &dbias}) *x = take(kW);
+    rows_b = take(kQ * kLanes), rows_c = take(kQ * kLanes);
+  }
+  std::vector<float> storage;
+  float *u, *step, *drive, *y;  // [kQ]: input, step size, their product, output before the gate or its gradient
+  float* out;                   // [kQ]: output before the gate, in the backward pass
+  float *sum_b, *sum_a;         // [kQ]: sums over states of lambda B and of a (kept gradient)
+  float *decay, *states;        // [kQ], [kQ + 1]: of one state index
+  float *a, *h, *da;            // [n]: a / ln 2; state, or its gradient; gradient of a
+  float *skip, *bias, *dskip, *dbias;
+  float *rows_b, *rows_c;  // [kQ, kLanes]: terms of db and dc of one state index, not yet summed over lanes
+};
+
+/// x [width] to [kW] with zeros behind; zeros if null.
+HWY_INLINE void widen(const float* x, std::int64_t width, float* out) {
+  if (x && width == kW)
+    for (int k = 0; k < kVectors; ++k) store(hn::LoadU(kTag, x + k * kLanes), out + k * kLanes);
+  else
+    std::fill(std::copy_n(x ? x : out, x ? width : 0, out), out + kW, 0.0f);
+}
+
+/// Sums of the lanes of kRows rows, in that order, repeated to fill a vector.
+template <int kRows>
+HWY_INLINE V sums_of_rows(const float* rows) {
+  if constexpr (kRows == 1) {
+    return load(rows);
+  } else {
+    const auto low = sums_of_rows<kRows / 2>(rows), high = sums_of_rows<kRows / 2>(rows + kRows / 2 * kLanes);
+    return hn::Add(hn::ConcatEven(kTag, high, low), hn::ConcatOdd(kTag, high, low));
+  }
+}
+
+/// Channels first .. first + width (at most kW) of one group of one row.
+class Block {
+ public:
+  Block(const Scan& s, std::int64_t row, std::int64_t group, std::int64_t first, std::int64_t width, Scratch& scratch)
+      : s_(s),
+        m_(scratch),
+        row_(row),
+        group_(group),
+        first_(first),
+        width_(width),
+        length_(s.lengths ? s.lengths[row] : s.t) {
+    for (std::int64_t n = 0; n < s.n; ++n) {
+      widen(s.a + n * s.d + first, width, m_.a + n * kW);
+      for (int k = 0; k < kVectors; ++k) {
+        auto* a = m_.a + n * kW + k * kLanes;
+        store(hn::Mul(load(a), all(kLog2E)), a);
+      }
+    }
+    widen(s.skip ? s.skip + first : nullptr, width, m_.skip);
+    widen(s.delta_bias ? s.delta_bias + first : nullptr, width, m_.bias);
+  }
+
+  void run(const SelectiveScanOut<float>& out) {
+    for (std::int64_t n = 0; n < s_.n; ++n) widen(s_.h_init ? state(s_.h_init, n) : nullptr, width_, m_.h + n * kW);
+    for (std::int64_t begin = 0; begin < length_; begin += kQ) {
+      const auto q = std::min(kQ, length_ - begin);
+      if (out.boundaries)
+        for (std::int64_t n = 0; n < s_.n; ++n) std::copy_n(m_.h + n * kW, width_, boundary(out.boundaries, begin, n));
+      prepare(begin, q);
+      start_output(q, m_.y);
+      for (std::int64_t n = 0; n < s_.n; ++n) {
+        prefetch_share(begin + kQ, n, nullptr);
+        advance(begin, q, n);
+      }
+      for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.y + t * kW, out.y);
+    }
+    for (std::int64_t n = 0; n < s_.n; ++n)
+      std::copy_n(m_.h + n * kW, width_, out.h_last + (row_ * s_.n + n) * s_.d + first_);
+    clear_padding(out.y);
+  }
+
+  /// `db`, `dc` [chunks, n, kQ] are added to; `row_sums` [n + 2, d] are those of da, dskip and dbias of this row.
+  void run_grad(const SelectiveScanGrad<float>& g, float* db, float* dc, float* row_sums) {
+    for (std::int64_t n = 0; n < s_.n; ++n) widen(g.dh_last ? state(g.dh_last, n) : nullptr, width_, m_.h + n * kW);
+    std::fill_n(m_.da, s_.n * kW, 0.0f);
+    std::fill_n(m_.dskip, kW, 0.0f);
+    std::fill_n(m_.dbias, kW, 0.0f);
+    for (auto chunk = (length_ + kQ - 1) / kQ - 1; chunk >= 0; --chunk) {
+      const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
+      prepare(begin, q);
+      std::fill_n(m_.sum_a, q * kW, 0.0f);
+      std::fill_n(m_.sum_b, q * kW, 0.0f);
+      if (s_.z.data) start_output(q, m_.out);
+      for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.y + t * kW);
+      for (std::int64_t n = 0; n < s_.n; ++n) {
+        if (chunk > 0) {
+          prefetch_share(begin - kQ, n, g.dy);
+          prefetch(boundary(g.boundaries, begin - kQ, n));
+        }
+        widen(boundary(g.boundaries, begin, n), width_, m_.states);
+        s_.z.data ? recompute<true>(begin, q, n) : recompute<false>(begin, q, n);
+        retreat(begin, q, n);
+        add_lane_sums(q, m_.rows_b, db + (chunk * s_.n + n) * kQ);
+        add_lane_sums(q, m_.rows_c, dc + (chunk * s_.n + n) * kQ);
+      }
+      for (std::int64_t t = 0; t < q; ++t) write_gradients(g, begin + t, t);
+    }
+    for (std::int64_t n = 0; n < s_.n; ++n) {
+      std::copy_n(m_.h + n * kW, width_, g.dh_init + (row_ * s_.n + n) * s_.d + first_);
+      std::copy_n(m_.da + n * kW, width_, row_sums + n * s_.d + first_);
+    }
+    std::copy_n(m_.dskip, width_, row_sums + s_.n * s_.d + first_);
+    std::copy_n(m_.dbias, width_, row_sums + (s_.n + 1) * s_.d + first_);
+    clear_padding(g.du), clear_padding(g.ddelta);
+    if (g.dz) clear_padding(g.dz);
+  }
+
+ private:
+  const float* state(const float* states, std::int64_t n) const { return states + (row_ * s_.n + n) * s_.d + first_; }
+  template <class T>
+  T* boundary(T* boundaries, std::int64_t begin, std::int64_t n) const {
+    return boundaries + ((row_ * selective_scan_chunks(s_.t) + begin / kQ) * s_.n + n) * s_.d + first_;
+  }
+  const float* b_in(std::int64_t t) const { return s_.b_in.at(row_, t) + group_ * s_.n; }
+  const float* c_out(std::int64_t t) const { return s_.c_out.at(row_, t) + group_ * s_.n; }
+  void clear_padding(float* x) const {
+    for (auto t = length_; t < s_.t; ++t) std::fill_n(x + (row_ * s_.t + t) * s_.d + first_, width_, 0.0f);
+  }
+  void write(const float* wide, std::int64_t t, float* x) const {
+    float* out = x + (row_ * s_.t + t) * s_.d + first_;
+    if (width_ == kW)
+      for (int k = 0; k < kVectors; ++k) hn::StoreU(load(wide + k * kLanes), kTag, out + k * kLanes);
+    else
+      std::copy_n(wide, width_, out);
+  }
+
+  void prefetch(const float* x) const {
+    for (std::int64_t i = 0; i < width_; i += 16) hwy::Prefetch(x + i);
+  }
+  /// The share of state n in fetching the sequences of a chunk to come; its rows are too far apart for the hardware.
+  void prefetch_share(std::int64_t begin, std::int64_t n, const float* dy) const {
+    const auto q = std::min(kQ, length_ - begin);
+    for (auto t = begin + n * q / s_.n; t < begin + (n + 1) * q / s_.n; ++t) {
+      prefetch(s_.u.at(row_, t) + first_);
+      prefetch(s_.delta.at(row_, t) + first_);
+      if (s_.z.data) prefetch(s_.z.at(row_, t) + first_);
+      if (dy) prefetch(dy + (row_ * s_.t + t) * s_.d + first_);
+    }
+  }
+
+  V raw_step(const float* delta, int k) const { return hn::Add(load(delta + k * kLanes), load(m_.bias + k * kLanes)); }
+
+  /// Inputs, step sizes and their products. Channels that are not there get step 0, which leaves their state alone.
+  void prepare(std::int64_t begin, std::int64_t q) {
+    HWY_ALIGN float delta[kW];
+    for (std::int64_t t = 0; t < q; ++t) {
+      widen(s_.u.at(row_, begin + t) + first_, width_, m_.u + t * kW);
+      widen(s_.delta.at(row_, begin + t) + first_, width_, delta);
+      float* step = m_.step + t * kW;
+      for (int k = 0; k < kVectors; ++k) {
+        const auto raw = raw_step(delta, k);
+        store(s_.softplus ? softplus(kTag, raw) : raw, step + k * kLanes);
+      }
+      if (width_ < kW) std::fill(step + width_, step + kW, 0.0f);
+      for (int k = 0; k < kVectors; ++k)
+        store(hn::Mul(load(step + k * kLanes), load(m_.u + t * kW + k * kLanes)), m_.drive + t * kW + k * kLanes);
+    }
+  }
+
+  void start_output(std::int64_t q, float* y) const {
+    for (std::int64_t i = 0; i < q * kVectors; ++i)
+      store(hn::Mul(load(m_.skip + i % kVectors * kLanes), load(m_.u + i * kLanes)), y + i * kLanes);
+  }
+
+  /// State n through the chunk; its share is added to y.
+  HWY_INLINE void advance(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    // Local copies: stores of vectors might otherwise change the pointers, as far as the compiler knows.
+    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive;
+    float* HWY_RESTRICT y = m_.y;
+    const float *b = b_in(begin) + n, *c = c_out(begin) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
+    V a[kVectors], h[kVectors];
+    for (int k = 0; k < kVectors; ++k) a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.h + n * kW + k * kLanes);
+    for (std::int64_t t = 0; t < q; ++t, step += kW, drive += kW, y += kW, b += b_stride, c += c_stride) {
+      const auto bt = all(*b), ct = all(*c);
+      for (int k = 0; k < kVectors; ++k) {
+        const auto i = k * kLanes;
+        h[k] = hn::MulAdd(exp2(kTag, hn::Mul(load(step + i), a[k])), h[k], hn::Mul(load(drive + i), bt));
+        store(hn::MulAdd(ct, h[k], load(y + i)), y + i);
+      }
+    }
+    for (int k = 0; k < kVectors; ++k) store(h[k], m_.h + n * kW + k * kLanes);
+  }
+
+  void write_output(std::int64_t t, float* y, float* out) const {
+    if (s_.z.data) {
+      HWY_ALIGN float z[kW];
+      widen(s_.z.at(row_, t) + first_, width_, z);
+      for (int k = 0; k < kVectors; ++k) {
+        const auto gate = load(z + k * kLanes);
+        store(hn::Mul(load(y + k * kLanes), hn::Mul(gate, sigmoid(kTag, gate))), y + k * kLanes);
+      }
+    }
+    write(y, t, out);
+  }
+
+  /// Gradient of the output before the gate.
+  void load_gradient(const SelectiveScanGrad<float>& g, std::int64_t t, float* out) const {
+    widen(g.dy + (row_ * s_.t + t) * s_.d + first_, width_, out);
+    if (!s_.z.data) return;
+    HWY_ALIGN float z[kW];
+    widen(s_.z.at(row_, t) + first_, width_, z);
+    for (int k = 0; k < kVectors; ++k) {
+      const auto gate = load(z + k * kLanes);
+      store(hn::Mul(load(out + k * kLanes), hn::Mul(gate, sigmoid(kTag, gate))), out + k * kLanes);
+    }
+  }
+
+  /// State n after every step of the chunk, and its decays, from states[0]; with kOutput its share is added to out.
+  template <bool kOutput>
+  HWY_INLINE void recompute(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive;
+    float *HWY_RESTRICT decays = m_.decay, *HWY_RESTRICT states = m_.states + kW, *HWY_RESTRICT out = m_.out;
+    const float *b = b_in(begin) + n, *c = c_out(begin) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
+    V a[kVectors], h[kVectors];
+    for (int k = 0; k < kVectors; ++k) a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.states + k * kLanes);
+    for (std::int64_t t = 0; t < q; ++t, b += b_stride, c += c_stride) {
+      const auto bt = all(*b), ct = all(*c);
+      for (int k = 0; k < kVectors; ++k) {
+        const auto i = t * kW + k * kLanes;
+        const auto decay = exp2(kTag, hn::Mul(load(step + i), a[k]));
+        h[k] = hn::MulAdd(decay, h[k], hn::Mul(load(drive + i), bt));
+        store(decay, decays + i);
+        store(h[k], states + i);
+        if constexpr (kOutput) store(hn::MulAdd(ct, h[k], load(out + i)), out + i);
+      }
+    }
+  }
+
+  /// Adjoint of state n through the chunk: lambda[t] = C dy[t] + decay[t+1] lambda[t+1].
+  HWY_INLINE void retreat(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive, *HWY_RESTRICT y = m_.y;
+    const float *HWY_RESTRICT decays = m_.decay, *HWY_RESTRICT states = m_.states;
+    float *HWY_RESTRICT sum_a = m_.sum_a, *HWY_RESTRICT sum_b = m_.sum_b;
+    float *HWY_RESTRICT rows_b = m_.rows_b, *HWY_RESTRICT rows_c = m_.rows_c;
+    const float *b = b_in(begin + q - 1) + n, *c = c_out(begin + q - 1) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
+    V carry[kVectors], da[kVectors], a[kVectors];
+    for (int k = 0; k < kVectors; ++k) {
+      const auto at = n * kW + k * kLanes;
+      carry[k] = load(m_.h + at), da[k] = load(m_.da + at), a[k] = load(m_.a + at);
+    }
+    for (auto t = q - 1; t >= 0; --t, b -= b_stride, c -= c_stride) {
+      const auto bt = all(*b), ct = all(*c);
+      auto row_b = hn::Zero(kTag), row_c = hn::Zero(kTag);
+      for (int k = 0; k < kVectors; ++k) {
+        const auto i = t * kW + k * kLanes;
+        const auto dy = load(y + i);
+        const auto lambda = hn::MulAdd(ct, dy, carry[k]);
+        row_c = hn::MulAdd(dy, load(states + kW + i), row_c);
+        row_b = hn::MulAdd(lambda, load(drive + i), row_b);
+        carry[k] = hn::Mul(lambda, load(decays + i));
+        const auto kept = hn::Mul(carry[k], load(states + i));  // lambda times the part of the state that was kept
+        da[k] = hn::MulAdd(load(step + i), kept, da[k]);
+        store(hn::MulAdd(lambda, bt, load(sum_b + i)), sum_b + i);
+        store(hn::MulAdd(a[k], kept, load(sum_a + i)), sum_a + i);
+      }
+      store(row_b, rows_b + t * kLanes);
+      store(row_c, rows_c + t * kLanes);
+    }
+    for (int k = 0; k < kVectors; ++k) {
+      store(carry[k], m_.h + n * kW + k * kLanes);
+      store(da[k], m_.da + n * kW + k * kLanes);
+    }
+  }
+
+  /// out[t] += sum of rows[t, :].
+  HWY_INLINE void add_lane_sums(std::int64_t q, float* rows, float* out) const {
+    std::fill(rows + q * kLanes, rows + (q + kLanes - 1) / kLanes * kLanes * kLanes, 0.0f);
+    for (std::int64_t t = 0; t < q; t += kLanes) {
+      const auto sums = sums_of_rows<static_cast<int>(kLanes)>(rows + t * kLanes);
+      hn::StoreU(hn::Add(hn::LoadU(kTag, out + t), sums), kTag, out + t);
+    }
+  }
+
+  void write_gradients(const SelectiveScanGrad<float>& g, std::int64_t t, std::int64_t in_chunk) {
+    HWY_ALIGN float delta[kW], du[kW];
+    widen(s_.delta.at(row_, t) + first_, width_, delta);
+    for (int k = 0; k < kVectors; ++k) {
+      const auto lane = k * kLanes, at = in_chunk * kW + lane;
+      const auto u = load(m_.u + at), dy = load(m_.y + at), sum_b = load(m_.sum_b + at);
+      auto raw = hn::MulAdd(u, sum_b, hn::Mul(load(m_.sum_a + at), all(kLn2)));
+      if (s_.softplus) raw = hn::Mul(raw, sigmoid(kTag, raw_step(delta, k)));
+      store(hn::MulAdd(load(m_.step + at), sum_b, hn::Mul(load(m_.skip + lane), dy)), du + lane);
+      store(hn::MulAdd(dy, u, load(m_.dskip + lane)), m_.dskip + lane);
+      store(hn::Add(load(m_.dbias + lane), raw), m_.dbias + lane);
+      store(raw, delta + lane);
+    }
+    write(du, t, g.du);
+    write(delta, t, g.ddelta);
+    if (s_.z.data) write_gate_gradient(g, t, m_.out + in_chunk * kW);
+  }
+
+  void write_gate_gradient(const SelectiveScanGrad<float>& g, std::int64_t t, const float* y) const {
+    HWY_ALIGN float z[kW], dy[kW];
+    widen(s_.z.at(row_, t) + first_, width_, z);
+    widen(g.dy + (row_ * s_.t + t) * s_.d + first_, width_, dy);
+    for (int k = 0; k < kVectors; ++k) {
+      const auto gate = load(z + k * kLanes), one = all(1), p = sigmoid(kTag, gate);
+      const auto slope = hn::Mul(p, hn::MulAdd(gate, hn::Sub(one, p), one));
+      store(hn::Mul(hn::Mul(load(dy + k * kLanes), load(y + k * kLanes)), slope), z + k * kLanes);
+    }
+    write(z, t, g.dz);
+  }
+
+  const Scan& s_;
+  Scratch& m_;
+  std::int64_t row_, group_, first_, width_, length_;
+};
+
+/// The channels of a group in blocks of kW.
+struct Blocks {
+  std::int64_t per_group, channels;  // blocks and channels of a group
+  explicit Blocks(const Scan& s) : per_group((s.d / s.groups + kW - 1) / kW), channels(s.d / s.groups) {}
+  std::int64_t first(std::int64_t group, std::int64_t block) const { return group * channels + block * kW; }
+  std::int64_t width(std::int64_t block) const { return std::min(kW, channels - block * kW); }
+};
+
+void selective_scan_all(const Scan& s, const SelectiveScanOut<float>& out) {
+  const Blocks blocks(s);
+#pragma omp parallel if (s.t > 1)
+  {
+    Scratch scratch(s.n);
+#pragma omp for schedule(static) collapse(3)
+    for (std::int64_t row = 0; row < s.b; ++row)
+      for (std::int64_t group = 0; group < s.groups; ++group)
+        for (std::int64_t block = 0; block < blocks.per_group; ++block)
+          Block(s, row, group, blocks.first(group, block), blocks.width(block), scratch).run(out);
+  }
+}
+
+/// The parts' sums as [t, groups, n].
+void sum_parts(const Scan& s, const float* parts_of_row, std::int64_t parts, std::int64_t row, float* out) {
+  for (std::int64_t t = 0; t < s.t; ++t)
+    for (std::int64_t group = 0; group < s.groups; ++group)
+      for (std::int64_t n = 0; n < s.n; ++n) {
+        float sum = 0;
+        for (std::int64_t part = 0; part < parts; ++part)
+          sum += parts_of_row[2 * (group * parts + part) * part_size(s) + (t / kQ * s.n + n) * kQ + t % kQ];
+        out[((row * s.t + t) * s.groups + group) * s.n + n] = sum;
+      }
+}
+
+void selective_scan_grad_all(const Scan& s, const SelectiveScanGrad<float>& g) {
+  const Blocks blocks(s);
+  const auto parts = std::min(most_parts(s), blocks.per_group), size = part_size(s);
+  float* const rows = g.workspace + 2 * s.b * s.groups * parts * size;
+#pragma omp parallel if (s.t > 1)
+  {
+    Scratch scratch(s.n);
+#pragma omp for schedule(static) collapse(3)
+    for (std::int64_t row = 0; row < s.b; ++row)
+      for (std::int64_t group = 0; group < s.groups; ++group)
+        for (std::int64_t part = 0; part < parts; ++part) {
+          float* db = g.workspace + 2 * ((row * s.groups + group) * parts + part) * size;
+          std::fill_n(db, 2 * size, 0.0f);
+          const auto end = (part + 1) * blocks.per_group / parts;
+          for (auto block = part * blocks.per_group / parts; block < end; ++block)
+            Block(s, row, group, blocks.first(group, block), blocks.width(block), scratch)
+                .run_grad(g, db, db + size, rows + row * row_size(s));
+        }
+#pragma omp for schedule(static)
+    for (std::int64_t row = 0; row < s.b; ++row) {
+      const float* parts_of_row = g.workspace + 2 * row * s.groups * parts * size;
+      sum_parts(s, parts_of_row, parts, row, g.db);
+      sum_parts(s, parts_of_row + size, parts, row, g.dc);
+    }
+  }
+  std::fill_n(g.da, s.n * s.d, 0.0f);
+  std::fill_n(g.dskip, s.d, 0.0f);
+  std::fill_n(g.dbias, s.d, 0.0f);
+  for (std::int64_t row = 0; row < s.b; ++row) {
+    const float* sums = rows + row * row_size(s);
+    add_scaled(1, sums, g.da, s.n * s.d);
+    add_scaled(1, sums + s.n * s.d, g.dskip, s.d);
+    add_scaled(1, sums + (s.n + 1) * s.d, g.dbias, s.d);
+  }
+}
+
+#endif
+
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace longwave::kernels {
+
+HWY_EXPORT(selective_scan_all);
+HWY_EXPORT(selective_scan_grad_all);
+
+std::int64_t selective_scan_grad_workspace(const SelectiveScan<float>& s) {
+  return s.b * (2 * s.groups * most_parts(s) * part_size(s) + row_size(s));
+}
+void selective_scan(const SelectiveScan<float>& s, const SelectiveScanOut<float>& out) {
+  HWY_DYNAMIC_DISPATCH(selective_scan_all)(s, out);
+}
+void selective_scan_grad(const SelectiveScan<float>& s, const SelectiveScanGrad<float>& g) {
+  HWY_DYNAMIC_DISPATCH(selective_scan_grad_all)(s, g);
+}
+
 }  // namespace longwave::kernels
+#endif

@@ -2,14 +2,34 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <map>
+#include <mutex>
+
 #include "longwave/base/check.h"
+#include "longwave/kernels/fft_convolution.h"
 
 namespace longwave::ops {
 namespace {
 
 using at::Tensor;
+using Gradients = std::tuple<Tensor, Tensor>;  // du, dk
+
+Tensor call(const Tensor& u, const Tensor& k, std::int64_t origin) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("longwave::fft_convolution", "")
+                             .typed<Tensor(const Tensor&, const Tensor&, std::int64_t)>();
+  return op.call(u, k, origin);
+}
+
+Gradients call_grad(const Tensor& d, const Tensor& u, const Tensor& k, std::int64_t origin) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("longwave::fft_convolution_grad", "")
+                             .typed<Gradients(const Tensor&, const Tensor&, const Tensor&, std::int64_t)>();
+  return op.call(d, u, k, origin);
+}
 
 void check_inputs(const Tensor& u, const Tensor& k, std::int64_t origin) {
   check(u.dim() == 3, "fft_convolution: u is ", u.sizes(), "; expected [b, t, h]");
@@ -45,9 +65,114 @@ Tensor composed(const Tensor& u, const Tensor& k, std::int64_t origin) {
   return at::fft_irfft(spectrum, length).narrow(3, 0, t).permute({0, 3, 1, 2}).reshape({u.size(0), t, -1});
 }
 
+// --- CPU
+
+/// Tables are made once for each length.
+const kernels::FftPlan& plan_for(std::int64_t t, std::int64_t l, std::int64_t origin) {
+  static std::mutex mutex;
+  static std::map<std::int64_t, kernels::FftPlan> plans;
+  const auto ring = t + std::max(l - 1 - origin, origin);  // what may not wrap around
+  const auto n = kernels::fft_length((ring + 1) / 2);
+  const std::lock_guard lock(mutex);
+  const auto found = plans.find(n);
+  return found != plans.end() ? found->second : plans.emplace(n, kernels::fft_plan(n)).first->second;
+}
+
+/// x itself where the features of a step are contiguous, else a copy.
+Tensor steps_contiguous(const Tensor& x) { return x.stride(2) == 1 || x.size(2) == 1 ? x : x.contiguous(); }
+
+Tensor workspace_of(const kernels::FftPlan& plan, bool gradient, const Tensor& like) {
+  return at::empty({kernels::fft_convolution_workspace(plan, gradient)}, like.options());
+}
+
+Tensor convolution_cpu(const Tensor& u_any, const Tensor& k_any, std::int64_t origin) {
+  if (u_any.scalar_type() == at::kDouble) return composed(u_any, k_any, origin);
+  check_inputs(u_any, k_any, origin);
+  const auto u = steps_contiguous(u_any), k = k_any.contiguous();
+  const auto& plan = plan_for(u.size(1), k.size(2), origin);
+  const auto y = at::empty({u.size(0), u.size(1), k.size(0) * k.size(1)}, u.options());
+  const auto workspace = workspace_of(plan, false, u);
+  kernels::fft_convolution({.plan = &plan,
+                            .u = u.data_ptr<float>(),
+                            .k = k.data_ptr<float>(),
+                            .y = y.data_ptr<float>(),
+                            .b = u.size(0),
+                            .t = u.size(1),
+                            .h = u.size(2),
+                            .c = k.size(0),
+                            .l = k.size(2),
+                            .origin = origin,
+                            .u_row = u.stride(0),
+                            .u_step = u.stride(1)},
+                           workspace.data_ptr<float>());
+  return y;
+}
+
+Gradients grad_cpu(const Tensor& d_any, const Tensor& u_any, const Tensor& k_any, std::int64_t origin) {
+  check_inputs(u_any, k_any, origin);
+  check(u_any.scalar_type() == at::kFloat, "fft_convolution_grad: u is ", u_any.scalar_type(), "; expected float");
+  check(d_any.dim() == 3 && d_any.size(0) == u_any.size(0) && d_any.size(1) == u_any.size(1) &&
+            d_any.size(2) == k_any.size(0) * k_any.size(1) && d_any.scalar_type() == at::kFloat,
+        "fft_convolution_grad: d is ", d_any.scalar_type(), " ", d_any.sizes(), "; expected float [b, t, c h]");
+  const auto d = steps_contiguous(d_any), u = steps_contiguous(u_any), k = k_any.contiguous();
+  const auto& plan = plan_for(u.size(1), k.size(2), origin);
+  const auto parts = kernels::fft_convolution_parts(u.size(0), u.size(2));
+  const auto du = at::empty(u.sizes(), u.options().memory_format(at::MemoryFormat::Contiguous));
+  const auto dk = at::empty({parts, k.size(0), k.size(1), k.size(2)}, k.options());
+  const auto workspace = workspace_of(plan, true, u);
+  kernels::fft_convolution_grad({.plan = &plan,
+                                 .u = u.data_ptr<float>(),
+                                 .k = k.data_ptr<float>(),
+                                 .dy = d.data_ptr<float>(),
+                                 .du = du.data_ptr<float>(),
+                                 .dk = dk.data_ptr<float>(),
+                                 .b = u.size(0),
+                                 .t = u.size(1),
+                                 .h = u.size(2),
+                                 .c = k.size(0),
+                                 .l = k.size(2),
+                                 .origin = origin,
+                                 .parts = parts,
+                                 .u_row = u.stride(0),
+                                 .u_step = u.stride(1),
+                                 .dy_row = d.stride(0),
+                                 .dy_step = d.stride(1)},
+                                workspace.data_ptr<float>());
+  return {du, parts == 1 ? dk[0] : dk.sum(0)};
+}
+
+// --- Meta: shapes and types only
+
 Tensor convolution_meta(const Tensor& u, const Tensor& k, std::int64_t origin) {
   check_inputs(u, k, origin);
   return at::empty({u.size(0), u.size(1), k.size(0) * k.size(1)}, u.options());
+}
+
+Gradients grad_meta(const Tensor&, const Tensor& u, const Tensor& k, std::int64_t) {
+  return {at::empty(u.sizes(), u.options()), at::empty(k.sizes(), k.options())};
+}
+
+// --- Autograd
+
+struct Convolution : torch::autograd::Function<Convolution> {
+  static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& u, const Tensor& k, std::int64_t origin) {
+    ctx->save_for_backward({u, k});
+    ctx->saved_data["origin"] = origin;
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return call(u, k, origin);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 torch::autograd::variable_list grads) {
+    check(!at::GradMode::is_enabled(), "fft_convolution: second derivatives are not implemented for float; use double");
+    const auto s = ctx->get_saved_variables();
+    const auto [du, dk] = call_grad(grads[0], s[0], s[1], ctx->saved_data["origin"].toInt());
+    return {du, dk, Tensor()};
+  }
+};
+
+Tensor convolution_autograd(const Tensor& u, const Tensor& k, std::int64_t origin) {
+  return u.scalar_type() == at::kDouble ? composed(u, k, origin) : Convolution::apply(u, k, origin);
 }
 
 /// Entries that no pair of steps of a sequence of length t meets are dropped.
@@ -60,12 +185,9 @@ Tensor crop(const Tensor& k, std::int64_t t, std::int64_t& origin) {
 }  // namespace
 
 Tensor fft_convolution(const Tensor& u, const Tensor& k, std::int64_t origin) {
-  static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("longwave::fft_convolution", "")
-                             .typed<Tensor(const Tensor&, const Tensor&, std::int64_t)>();
   check_inputs(u, k, origin);
   const auto cropped = crop(k, u.size(1), origin);
-  return op.call(u, cropped, origin);
+  return call(u, cropped, origin);
 }
 
 Tensor fft_convolution(const Tensor& u, const Tensor& k_any, const ConvolutionParts& parts) {
@@ -86,10 +208,19 @@ Tensor fft_convolution(const Tensor& u, const Tensor& k_any, const ConvolutionPa
 
 TORCH_LIBRARY_FRAGMENT(longwave, library) {
   library.def("fft_convolution(Tensor u, Tensor k, int origin=0) -> Tensor");
+  library.def("fft_convolution_grad(Tensor d, Tensor u, Tensor k, int origin=0) -> (Tensor, Tensor)");
 }
 
-TORCH_LIBRARY_IMPL(longwave, CPU, library) { library.impl("fft_convolution", &composed); }
-TORCH_LIBRARY_IMPL(longwave, Meta, library) { library.impl("fft_convolution", &convolution_meta); }
-TORCH_LIBRARY_IMPL(longwave, Autograd, library) { library.impl("fft_convolution", &composed); }
+TORCH_LIBRARY_IMPL(longwave, CPU, library) {
+  library.impl("fft_convolution", &convolution_cpu);
+  library.impl("fft_convolution_grad", &grad_cpu);
+}
+
+TORCH_LIBRARY_IMPL(longwave, Meta, library) {
+  library.impl("fft_convolution", &convolution_meta);
+  library.impl("fft_convolution_grad", &grad_meta);
+}
+
+TORCH_LIBRARY_IMPL(longwave, Autograd, library) { library.impl("fft_convolution", &convolution_autograd); }
 
 }  // namespace longwave::ops
