@@ -1,0 +1,88 @@
+#include "longwave/kernels/cross_entropy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "longwave/kernels/cross_entropy.cpp"
+#include <hwy/foreach_target.h>  // recompiles this file for each instruction set
+
+#include <hwy/highway.h>
+
+#include "longwave/kernels/exp-inl.h"
+#include "longwave/kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+namespace {
+
+constexpr std::int64_t kWorthThreads = 1 << 14;  // logits
+
+float largest_of(const float* x, std::int64_t n) {
+  const hn::ScalableTag<float> wide;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(wide));
+  auto largest = hn::Set(wide, x[0]);
+  std::int64_t i = 0;
+  for (; i + step <= n; i += step) largest = hn::Max(largest, hn::LoadU(wide, x + i));
+  float result = hn::GetLane(hn::MaxOfLanes(wide, largest));
+  for (; i < n; ++i) result = std::max(result, x[i]);
+  return result;
+}
+
+/// Sum of e^(x - base): in double across vectors, for vocabularies are large.
+double sum_of_exponentials(const float* x, std::int64_t n, float base) {
+  double sum = 0;
+  for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+    const auto e = fast_exp(tag, hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, base)));
+    sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, e)));
+  });
+  return sum;
+}
+
+}  // namespace
+
+void cross_entropy_all(const CrossEntropy& c, const float* logits, float* loss, float* lse) {
+#pragma omp parallel for schedule(static) if (c.rows * c.classes > kWorthThreads)
+  for (std::int64_t row = 0; row < c.rows; ++row) {
+    const float* x = logits + row * c.classes;
+    const float base = largest_of(x, c.classes);
+    lse[row] = base + static_cast<float>(std::log(sum_of_exponentials(x, c.classes, base)));
+    loss[row] = c.targets[row] == c.ignored ? 0 : lse[row] - x[c.targets[row]];
+  }
+}
+
+void cross_entropy_grad_all(const CrossEntropy& c, const float* lse, const float* dloss, float* logits) {
+#pragma omp parallel for schedule(static) if (c.rows * c.classes > kWorthThreads)
+  for (std::int64_t row = 0; row < c.rows; ++row) {
+    float* x = logits + row * c.classes;
+    if (c.targets[row] == c.ignored) {
+      std::fill_n(x, c.classes, 0.0f);
+      continue;
+    }
+    for_lanes(c.classes, [&](auto tag, std::int64_t i) HWY_ATTR {
+      const auto p = fast_exp(tag, hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, lse[row])));
+      hn::StoreU(hn::Mul(p, hn::Set(tag, dloss[row])), tag, x + i);
+    });
+    x[c.targets[row]] -= dloss[row];
+  }
+}
+
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace longwave::kernels {
+
+HWY_EXPORT(cross_entropy_all);
+HWY_EXPORT(cross_entropy_grad_all);
+
+void cross_entropy(const CrossEntropy& c, const float* logits, float* loss, float* lse) {
+  HWY_DYNAMIC_DISPATCH(cross_entropy_all)(c, logits, loss, lse);
+}
+void cross_entropy_grad(const CrossEntropy& c, const float* lse, const float* dloss, float* logits) {
+  HWY_DYNAMIC_DISPATCH(cross_entropy_grad_all)(c, lse, dloss, logits);
+}
+
+}  // namespace longwave::kernels
+#endif

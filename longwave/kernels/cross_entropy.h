@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+namespace longwave::kernels {
+
+/// Cross-entropy of rows of logits with class indices. Rows whose target is `ignored` have loss and gradient zero.
+struct CrossEntropy {
+  const std::int64_t* targets;  // [rows]
+  std::int64_t rows, classes, ignored;
+};
+
+/// loss = lse - logit of the target, lse = log of the sum of e^logit; logits [rows, classes].
+void cross_entropy(const CrossEntropy& c, const float* logits, float* loss, float* lse);
+
+/// Turns logits into their gradients for dloss [rows], in place.
+void cross_entropy_grad(const CrossEntropy& c, const float* lse, const float* dloss, float* logits);
+
+}  // namespace longwave::kernels
