@@ -7,13 +7,14 @@
 #include "longwave/base/check.h"
 #include "longwave/channel/channel.h"
 #include "longwave/nn/dropout.h"
+#include "longwave/ops/gated_activation.h"
 
 namespace longwave {
 namespace {
 
 using torch::nn::Linear;
 
-enum class Gate { sigmoid, silu, gelu, relu, identity };
+using Gate = ops::HiddenFunction;
 
 struct GluConfig {
   std::int64_t hidden = 0;
@@ -47,18 +48,11 @@ class Glu final : public ChannelMixer {
 
   at::Tensor forward(const at::Tensor& x) override {
     check_input("glu", x, d_);
-    return down_->forward(dropout_(open(gate_->forward(x)) * up_->forward(x), is_training()));
+    const auto gate = at::linear(x, gate_->weight);
+    return down_->forward(dropout_(ops::gated_activation(gate, gate_->bias, up_->forward(x), kGate), is_training()));
   }
 
  private:
-  static at::Tensor open(const at::Tensor& x) {
-    if constexpr (kGate == Gate::sigmoid) return at::sigmoid(x);
-    if constexpr (kGate == Gate::silu) return at::silu(x);
-    if constexpr (kGate == Gate::gelu) return at::gelu(x);
-    if constexpr (kGate == Gate::relu) return at::relu(x);
-    return x;
-  }
-
   std::int64_t d_;
   Dropout dropout_;
   Linear gate_{nullptr}, up_{nullptr}, down_{nullptr};

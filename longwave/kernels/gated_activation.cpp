@@ -1,0 +1,135 @@
+#include "longwave/kernels/gated_activation.h"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "longwave/kernels/gated_activation.cpp"
+#include <hwy/foreach_target.h>  // recompiles this file for each instruction set
+
+#include <hwy/highway.h>
+
+#include "longwave/kernels/activation-inl.h"
+#include "longwave/kernels/exp-inl.h"
+#include "longwave/kernels/lanes-inl.h"
+
+#ifndef LONGWAVE_KERNELS_GATED_ACTIVATION_PARTS
+#define LONGWAVE_KERNELS_GATED_ACTIVATION_PARTS
+namespace longwave::kernels {
+namespace {
+constexpr std::int64_t kBlock = 64;              // rows of a work item
+constexpr std::int64_t kWorthThreads = 1 << 14;  // numbers
+std::int64_t parts_of(const GatedActivation& g) { return std::clamp<std::int64_t>(g.rows / kBlock, 1, 16); }
+}  // namespace
+}  // namespace longwave::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+namespace {
+
+struct Sigmoid {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE ValueAndSlope<V> both(D tag, V x) {
+    const auto y = sigmoid(tag, x);
+    return {y, hn::NegMulAdd(y, y, y)};
+  }
+};
+
+struct Silu {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE ValueAndSlope<V> both(D tag, V x) {
+    const auto gate = sigmoid(tag, x), y = hn::Mul(x, gate);
+    return {y, hn::MulAdd(gate, hn::Sub(hn::Set(tag, 1.0f), y), y)};
+  }
+};
+
+struct Identity {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE ValueAndSlope<V> both(D tag, V x) {
+    return {x, hn::Set(tag, 1.0f)};
+  }
+};
+
+/// Calls body(one of the function types).
+template <class Body>
+void for_function(HiddenFunction function, Body body) {
+  switch (function) {
+    case HiddenFunction::gelu:
+      return body(Gelu());
+    case HiddenFunction::relu:
+      return body(Relu());
+    case HiddenFunction::silu:
+      return body(Silu());
+    case HiddenFunction::sigmoid:
+      return body(Sigmoid());
+    case HiddenFunction::identity:
+      return body(Identity());
+  }
+}
+
+template <class D>
+HWY_INLINE auto input(D tag, const GatedActivation& g, std::int64_t row, std::int64_t i) {
+  const auto x = hn::LoadU(tag, g.x + row * g.width + i);
+  return g.bias ? hn::Add(x, hn::LoadU(tag, g.bias + i)) : x;
+}
+
+}  // namespace
+
+void gated_activation_all(const GatedActivation& g, float* y) {
+  for_function(g.function, [&](auto function) {
+#pragma omp parallel for schedule(static, kBlock) if (g.rows * g.width > kWorthThreads)
+    for (std::int64_t row = 0; row < g.rows; ++row)
+      for_lanes(g.width, [&](auto tag, std::int64_t i) HWY_ATTR {
+        auto value = decltype(function)::both(tag, input(tag, g, row, i)).value;
+        if (g.up) value = hn::Mul(value, hn::LoadU(tag, g.up + row * g.width + i));
+        hn::StoreU(value, tag, y + row * g.width + i);
+      });
+  });
+}
+
+void gated_activation_grad_all(const GatedActivation& g, const float* dy, float* dx, float* dbias, float* dup,
+                               float* workspace) {
+  const auto parts = parts_of(g);
+  for_function(g.function, [&](auto function) {
+#pragma omp parallel for schedule(static) if (g.rows * g.width > kWorthThreads)
+    for (std::int64_t part = 0; part < parts; ++part) {
+      float* sums = workspace + part * g.width;
+      std::fill_n(sums, g.width, 0.0f);
+      const auto end = (part + 1) * g.rows / parts;
+      for (auto row = part * g.rows / parts; row < end; ++row)
+        for_lanes(g.width, [&](auto tag, std::int64_t i) HWY_ATTR {
+          const auto at = row * g.width + i;
+          const auto [value, slope] = decltype(function)::both(tag, input(tag, g, row, i));
+          auto d = hn::LoadU(tag, dy + at);
+          if (g.up) {
+            hn::StoreU(hn::Mul(d, value), tag, dup + at);
+            d = hn::Mul(d, hn::LoadU(tag, g.up + at));
+          }
+          d = hn::Mul(d, slope);
+          hn::StoreU(d, tag, dx + at);
+          hn::StoreU(hn::Add(hn::LoadU(tag, sums + i), d), tag, sums + i);
+        });
+    }
+  });
+  for (std::int64_t part = 1; part < parts; ++part) add_scaled(1, workspace + part * g.width, workspace, g.width);
+  if (g.bias) std::copy_n(workspace, g.width, dbias);
+}
+
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace longwave::kernels {
+
+HWY_EXPORT(gated_activation_all);
+HWY_EXPORT(gated_activation_grad_all);
+
+void gated_activation(const GatedActivation& g, float* y) { HWY_DYNAMIC_DISPATCH(gated_activation_all)(g, y); }
+std::int64_t gated_activation_grad_workspace(const GatedActivation& g) { return parts_of(g) * g.width; }
+void gated_activation_grad(const GatedActivation& g, const float* dy, float* dx, float* dbias, float* dup,
+                           float* workspace) {
+  HWY_DYNAMIC_DISPATCH(gated_activation_grad_all)(g, dy, dx, dbias, dup, workspace);
+}
+
+}  // namespace longwave::kernels
+#endif
