@@ -1,5 +1,7 @@
 #include "longwave/models/gradient_fixture.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include <algorithm>
 
 #include "longwave/base/check.h"
@@ -75,6 +77,17 @@ void run_typed(const Fixture& fixture, FixtureReport& report, const FixtureCompu
 void check_with_gradients(const Fixture& fixture, FixtureReport& report, const FixtureCompute& compute) {
   run_typed(fixture, report, compute, at::kFloat);
   run_typed(fixture, report, compute, at::kDouble);
+}
+
+void map_gradients(const Module& module, const TensorMap& imported) {
+  std::vector<at::Tensor> values, gradients;
+  for (const auto& parameter : module.named_parameters()) {
+    const auto found = imported.find(parameter.key());
+    if (found == imported.end() || !found->second.requires_grad() || !parameter.value().grad().defined()) continue;
+    values.push_back(found->second);
+    gradients.push_back(parameter.value().grad().reshape(found->second.sizes()));
+  }
+  if (!values.empty()) torch::autograd::backward(values, gradients);
 }
 
 RegisterComputedFixture::RegisterComputedFixture(std::vector<std::string> system_ids, FixtureCompute compute) {

@@ -23,6 +23,10 @@ using FixtureCompute = std::function<FixtureRun(const TensorMap& in, const Tenso
 /// of step sizes and poles; in float64 the rounding of the stored numbers, 2e-7.
 void check_with_gradients(const Fixture& fixture, FixtureReport& report, const FixtureCompute& compute);
 
+/// For FixtureRun::after_backward: the gradients of the module's weights, moved through `imported` (its weights as
+/// differentiable functions of the fixture's parameters) to these.
+void map_gradients(const Module& module, const TensorMap& imported);
+
 /// At namespace scope: the fixtures of these system_ids are evaluated by `compute`.
 struct RegisterComputedFixture {
   RegisterComputedFixture(std::vector<std::string> system_ids, FixtureCompute compute);

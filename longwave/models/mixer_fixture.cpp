@@ -1,8 +1,6 @@
 // Fixtures of registered mixers: builds the mixer that the metadata describe, loads the reference's weights, runs it,
 // and compares outputs, intermediates, final states and gradients.
 
-#include <torch/csrc/autograd/autograd.h>
-
 #include <algorithm>
 
 #include "longwave/base/check.h"
@@ -35,18 +33,6 @@ std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) 
   for (const auto& field : info.fields)
     if (field.name.ends_with("dropout")) settings[field.name] = 0.0;  // the reference's fixtures were made without
   return info.make(sizes, info.resolve(settings_from_json(settings, "fixture"), "config", true), 0);
-}
-
-/// Gradients of our weights, moved through the import mapping to the reference's.
-void map_gradients(const SequenceMixer& mixer, const TensorMap& imported) {
-  std::vector<at::Tensor> values, gradients;
-  for (const auto& parameter : mixer.named_parameters()) {
-    const auto found = imported.find(parameter.key());
-    if (found == imported.end() || !found->second.requires_grad() || !parameter.value().grad().defined()) continue;
-    values.push_back(found->second);
-    gradients.push_back(parameter.value().grad().reshape(found->second.sizes()));
-  }
-  if (!values.empty()) torch::autograd::backward(values, gradients);
 }
 
 FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& in, const TensorMap& param,

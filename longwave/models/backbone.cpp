@@ -1,0 +1,76 @@
+#include "longwave/models/backbone.h"
+
+#include "longwave/base/check.h"
+
+namespace longwave {
+
+Block::Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dropout_stream)
+    : config_(config), dropout_{config.dropout, dropout_stream} {
+  const auto& info = find_mixer(config.mixer);
+  const auto settings = settings_from_json(config.mixer_settings, "mixer " + config.mixer);
+  mixer_ =
+      register_module("mixer", info.make({config.d_model, config.l_max}, info.resolve(settings, "mixer", false), seed));
+  mixer_norm_ = register_module("mixer_norm", make_sequence_norm(config.norm, config.d_model));
+  if (config.channel == "none") return;
+  const auto& channel = find_channel_mixer(config.channel);
+  const auto resolved =
+      channel.resolve(settings_from_json(config.channel_settings, "channel mixer " + config.channel), "channel", false);
+  channel_ = register_module("channel", channel.make(config.d_model, resolved, seed + 1, dropout_stream));
+  channel_norm_ = register_module("channel_norm", make_sequence_norm(config.norm, config.d_model));
+}
+
+at::Tensor Block::drop(const at::Tensor& y) const {
+  if (!config_.tied_dropout || !is_training() || config_.dropout == 0) return dropout_(y, is_training());
+  return y * dropout_(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
+}
+
+at::Tensor Block::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
+  const auto valid = valid_steps(lengths, x);
+  const auto around = [&](SequenceNorm& norm, const at::Tensor& in, auto&& part) {
+    if (config_.prenorm) return in + drop(part(norm.forward(in, valid)));
+    return norm.forward(in + drop(part(in)), valid);
+  };
+  auto y = around(*mixer_norm_, x, [&](const at::Tensor& in) { return mixer_->forward(in, lengths, state); });
+  if (channel_) y = around(*channel_norm_, y, [&](const at::Tensor& in) { return channel_->forward(in); });
+  return zero_padding(y, valid);
+}
+
+Backbone::Backbone(const BackboneConfig& config, std::uint64_t seed)
+    : random(RandomStream{seed, 0}.split(1)), config_(config) {
+  check(config.layers >= 1, "backbone: layers is ", config.layers, "; expected at least 1");
+  const auto list = register_module("layers", std::make_shared<Module>());
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    const auto seed_of_layer = RandomStream{seed, 0}.split(static_cast<std::uint64_t>(2 + i)).seed;
+    blocks_.push_back(
+        list->register_module(std::to_string(i), std::make_shared<Block>(config, seed_of_layer, &random)));
+  }
+  if (config.prenorm) norm_ = register_module("norm", make_sequence_norm(config.norm, config.d_model));
+}
+
+at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
+  const auto valid = valid_steps(lengths, x);
+  auto y = zero_padding(x, valid);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (!state) {
+      y = blocks_[i]->forward(y, lengths, nullptr);
+      continue;
+    }
+    const auto prefix = std::to_string(i) + ".";
+    State own;
+    for (const auto& [name, tensor] : *state)
+      if (name.starts_with(prefix)) own[name.substr(prefix.size())] = tensor;
+    y = blocks_[i]->forward(y, lengths, &own);
+    for (const auto& [name, tensor] : own) (*state)[prefix + name] = tensor;
+  }
+  return norm_ ? zero_padding(norm_->forward(y, valid), valid) : y;
+}
+
+State Backbone::initial_state(std::int64_t b) {
+  State all;
+  for (std::size_t i = 0; i < blocks_.size(); ++i)
+    for (const auto& [name, tensor] : blocks_[i]->mixer().initial_state(b))
+      all[std::to_string(i) + "." + name] = tensor;
+  return all;
+}
+
+}  // namespace longwave

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "longwave/channel/channel.h"
+#include "longwave/mixers/mixer.h"
+#include "longwave/nn/dropout.h"
+#include "longwave/nn/sequence_norm.h"
+
+namespace longwave {
+
+/// A stack of equal blocks: which mixer and channel mixer, and how they are put together.
+struct BackboneConfig {
+  std::string mixer = "mamba";           // registered mixer
+  Json mixer_settings = Json::object();  // of its own configuration
+  std::string channel = "none";          // registered channel mixer, or none
+  Json channel_settings = Json::object();
+  std::int64_t d_model = 256, layers = 4, l_max = 0;
+  std::string norm = "rms";   // see make_sequence_norm
+  bool prenorm = true;        // x + f(norm(x)) and a norm behind the last block; else norm(x + f(x))
+  double dropout = 0;         // on f's output
+  bool tied_dropout = false;  // one mask per row and channel, the same at all steps
+};
+
+/// norm -> mixer -> dropout -> residual, and the same with the channel mixer if there is one.
+/// Weights: mixer.*, mixer_norm.*, channel.*, channel_norm.*.
+class Block final : public Module {
+ public:
+  Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dropout_stream);
+  /// x [b, t, d] -> [b, t, d]; lengths and state as in SequenceMixer::forward.
+  at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state);
+  SequenceMixer& mixer() { return *mixer_; }
+
+ private:
+  at::Tensor drop(const at::Tensor& y) const;
+
+  BackboneConfig config_;
+  Dropout dropout_;
+  std::shared_ptr<SequenceMixer> mixer_;
+  std::shared_ptr<ChannelMixer> channel_;
+  std::shared_ptr<SequenceNorm> mixer_norm_, channel_norm_;
+};
+
+/// The blocks, and the last norm of prenorm stacks. Weights: layers.N.*, norm.*.
+class Backbone final : public Module {
+ public:
+  Backbone(const BackboneConfig& config, std::uint64_t seed);
+
+  /// x [b, t, d] -> [b, t, d]. Steps at or beyond a row's length influence nothing, and their outputs are zero. With
+  /// `state`, continues from it and leaves it behind the last step.
+  at::Tensor forward(const at::Tensor& x, const Lengths& lengths = {}, State* state = nullptr);
+
+  /// States of all layers, by "N.name". UserError if the mixer does not stream.
+  State initial_state(std::int64_t b);
+
+  MixerProperties properties() { return (*blocks_.front()).mixer().properties(); }
+  const BackboneConfig& config() const { return config_; }
+  Block& block(std::size_t layer) { return *blocks_[layer]; }
+
+  /// Of all dropout here; a checkpoint of two numbers restores it.
+  RandomStream random;
+
+ private:
+  BackboneConfig config_;
+  std::vector<std::shared_ptr<Block>> blocks_;
+  std::shared_ptr<SequenceNorm> norm_;
+};
+
+}  // namespace longwave

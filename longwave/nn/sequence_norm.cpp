@@ -1,0 +1,81 @@
+#include "longwave/nn/sequence_norm.h"
+
+#include "longwave/base/check.h"
+#include "longwave/base/suggest.h"
+#include "longwave/ops/rms_norm.h"
+
+namespace longwave {
+namespace {
+
+constexpr double kEps = 1e-5, kMomentum = 0.1;
+
+struct LayerNorm final : SequenceNorm {
+  explicit LayerNorm(std::int64_t d)
+      : weight(register_parameter("weight", at::ones({d}))), bias(register_parameter("bias", at::zeros({d}))) {}
+  at::Tensor forward(const at::Tensor& x, const at::Tensor&) override {
+    return at::layer_norm(x, {x.size(-1)}, weight, bias, kEps);
+  }
+  at::Tensor weight, bias;
+};
+
+struct RootMeanSquareNorm final : SequenceNorm {
+  explicit RootMeanSquareNorm(std::int64_t d) : weight(register_parameter("weight", at::ones({d}))) {}
+  at::Tensor forward(const at::Tensor& x, const at::Tensor&) override {
+    return ops::rms_norm(x, weight.unsqueeze(0), kEps);
+  }
+  at::Tensor weight;
+};
+
+struct BatchNorm final : SequenceNorm {
+  explicit BatchNorm(std::int64_t d)
+      : weight(register_parameter("weight", at::ones({d}))),
+        bias(register_parameter("bias", at::zeros({d}))),
+        mean(register_buffer("running_mean", at::zeros({d}))),
+        variance(register_buffer("running_var", at::ones({d}))) {}
+
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& valid) override {
+    const auto rows = x.reshape({-1, x.size(-1)});
+    if (!valid.defined() || !is_training()) return normalise(rows).view(x.sizes());
+    const auto real = valid.reshape({-1}).nonzero().squeeze(1);
+    if (real.numel() == 0) return at::zeros_like(x);
+    return at::zeros_like(rows).index_copy(0, real, normalise(rows.index_select(0, real))).view(x.sizes());
+  }
+
+  at::Tensor normalise(const at::Tensor& rows) {
+    return at::batch_norm(rows, weight, bias, mean, variance, is_training(), kMomentum, kEps, false);
+  }
+  at::Tensor weight, bias, mean, variance;
+};
+
+struct ScalarNorm final : SequenceNorm {
+  ScalarNorm() : m(register_parameter("m", at::zeros({1}))), s(register_parameter("s", at::ones({1}))) {}
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& valid) override {
+    // Padded steps may be constant, where this norm would divide by zero.
+    const auto safe = valid.defined() ? at::where(valid, x, at::arange(x.size(-1), x.options())) : x;
+    const auto centred = safe - safe.mean(-1, true);
+    return s / centred.square().mean(-1, true).sqrt() * (centred + m);
+  }
+  at::Tensor m, s;
+};
+
+struct NoNorm final : SequenceNorm {
+  at::Tensor forward(const at::Tensor& x, const at::Tensor&) override { return x; }
+};
+
+}  // namespace
+
+const std::vector<std::string>& sequence_norm_kinds() {
+  static const std::vector<std::string> kinds = {"layer", "rms", "batch", "scalar", "none"};
+  return kinds;
+}
+
+std::shared_ptr<SequenceNorm> make_sequence_norm(const std::string& kind, std::int64_t d) {
+  if (kind == "layer") return std::make_shared<LayerNorm>(d);
+  if (kind == "rms") return std::make_shared<RootMeanSquareNorm>(d);
+  if (kind == "batch") return std::make_shared<BatchNorm>(d);
+  if (kind == "scalar") return std::make_shared<ScalarNorm>();
+  check(kind == "none", "unknown norm '", kind, "'", suggestion(kind, sequence_norm_kinds()));
+  return std::make_shared<NoNorm>();
+}
+
+}  // namespace longwave

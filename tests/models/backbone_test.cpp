@@ -1,0 +1,182 @@
+// Stacks of blocks, classifiers and language models.
+
+#include "longwave/models/backbone.h"
+
+#include <gtest/gtest.h>
+
+#include "longwave/base/check.h"
+#include "longwave/models/classifier.h"
+#include "longwave/models/language_model.h"
+
+namespace longwave {
+namespace {
+
+BackboneConfig small(const std::string& mixer, const std::string& channel = "none") {
+  BackboneConfig config;
+  config.mixer = mixer;
+  config.channel = channel;
+  config.d_model = 8;
+  config.layers = 2;
+  return config;
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+class Stack : public ::testing::TestWithParam<std::tuple<std::string, bool, std::string>> {
+ protected:
+  std::shared_ptr<Backbone> make() const {
+    auto config = small("mingru", std::get<2>(GetParam()));
+    config.norm = std::get<0>(GetParam());
+    config.prenorm = std::get<1>(GetParam());
+    auto backbone = std::make_shared<Backbone>(config, 3);
+    backbone->to(at::kDouble);
+    backbone->eval();
+    return backbone;
+  }
+};
+
+TEST_P(Stack, AnySplitWithCarriedStateIsTheWhole) {
+  const auto backbone = make();
+  const at::NoGradGuard no_grad;
+  const auto x = at::randn({2, 11, 8}, at::kDouble);
+  const auto whole = backbone->forward(x);
+  auto state = backbone->initial_state(2);
+  std::vector<at::Tensor> pieces;
+  for (const auto& piece : x.split(4, 1)) pieces.push_back(backbone->forward(piece, {}, &state));
+  EXPECT_LT(largest_difference(at::cat(pieces, 1), whole), 1e-10);
+}
+
+TEST_P(Stack, PaddingInfluencesNothing) {
+  const auto backbone = make();
+  const auto lengths = at::tensor(std::vector<std::int64_t>{9, 4}, at::kLong);
+  auto x = at::randn({2, 9, 8}, at::kDouble);
+  x[1].narrow(0, 4, 5).fill_(1e4);
+  const auto y = backbone->forward(x, lengths);
+  EXPECT_LT(largest_difference(y[1].narrow(0, 0, 4), backbone->forward(x[1].narrow(0, 0, 4).unsqueeze(0))[0]), 1e-10);
+  EXPECT_EQ(y[1].narrow(0, 4, 5).abs().max().item<double>(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(NormsAndPlaces, Stack,
+                         ::testing::Combine(::testing::Values("layer", "rms", "batch", "scalar", "none"),
+                                            ::testing::Bool(), ::testing::Values("none", "swiglu")));
+
+TEST(Backbone, BatchNormInTrainingCountsOnlyRealSteps) {
+  auto config = small("mingru");
+  config.norm = "batch";
+  Backbone padded(config, 3), exact(config, 3);
+  const auto x = at::randn({1, 5, 8});
+  const auto y = exact.forward(x);
+  const auto longer = at::cat({x, at::full({1, 3, 8}, 1e3)}, 1);
+  const auto y_padded = padded.forward(longer, at::tensor(std::vector<std::int64_t>{5}, at::kLong));
+  EXPECT_LT(largest_difference(y_padded.narrow(1, 0, 5), y), 1e-5);
+  for (const auto& [name, tensor] : exact.state())
+    EXPECT_LT(largest_difference(padded.state().at(name), tensor), 1e-5) << name;
+}
+
+TEST(Backbone, TiedDropoutHasOneMaskForAllSteps) {
+  auto config = small("mingru");
+  config.layers = 1;
+  config.prenorm = false;
+  config.norm = "none";
+  config.dropout = 0.5;
+  config.tied_dropout = true;
+  Backbone backbone(config, 3);
+  const auto x = at::randn({3, 7, 8});
+  const auto added = backbone.forward(x) - x;  // dropout(mixer(x))
+  const auto dropped = (added == 0).to(at::kLong).sum(1);
+  EXPECT_TRUE(((dropped == 0) | (dropped == 7)).all().item<bool>());
+  EXPECT_GT((dropped == 7).sum().item<std::int64_t>(), 0);
+}
+
+TEST(Backbone, NamesAnUnknownMixerOrSetting) {
+  EXPECT_THROW(Backbone(small("mingro"), 0), UserError);
+  auto config = small("mingru");
+  config.mixer_settings = {{"expansion", 2}};
+  EXPECT_THROW(Backbone(config, 0), UserError);
+}
+
+TEST(Pooling, SpeaksOfTheTrueLength) {
+  const auto y = at::arange(12, at::kDouble).view({2, 3, 2});  // rows 0..5 and 6..11
+  const auto lengths = at::tensor(std::vector<std::int64_t>{2, 3}, at::kLong);
+  const auto pooled = [&](const std::string& kind) { return pool_sequence(kind, y, lengths).contiguous(); };
+  const auto expect = [&](const std::string& kind, std::vector<double> numbers) {
+    EXPECT_TRUE(at::equal(pooled(kind).view({-1}), at::tensor(numbers, at::kDouble))) << kind;
+  };
+  expect("mean", {1, 2, 8, 9});
+  expect("sum", {2, 4, 24, 27});
+  expect("max", {2, 3, 10, 11});
+  expect("last", {2, 3, 10, 11});
+  expect("first", {0, 1, 6, 7});
+  EXPECT_THROW(pooled("median"), UserError);
+}
+
+TEST(Classifier, PaddedRowsGiveTheLogitsOfTheRowsAlone) {
+  for (const std::string pool : {"mean", "max", "last", "sum", "first"}) {
+    ClassifierConfig config;
+    config.backbone = small("mingru", "mlp");
+    config.tokens = 5;
+    config.classes = 3;
+    config.pool = pool;
+    Classifier model(config, 1);
+    model.to(at::kDouble);
+    model.eval();
+    const auto x = at::randint(5, {2, 9}, at::kLong);
+    const auto logits = model.forward(x, at::tensor(std::vector<std::int64_t>{9, 3}, at::kLong));
+    EXPECT_LT(largest_difference(logits[1], model.forward(x[1].narrow(0, 0, 3).unsqueeze(0))[0]), 1e-10) << pool;
+  }
+}
+
+TEST(LanguageModel, StepsGiveTheLogitsOfTheWhole) {
+  LanguageModelConfig config;
+  config.backbone = small("mamba");
+  config.tokens = 11;
+  LanguageModel model(config, 1);
+  model.eval();
+  const at::NoGradGuard no_grad;
+  const auto tokens = at::randint(11, {2, 13}, at::kLong);
+  const auto whole = model.forward(tokens);
+  auto state = model.initial_state(2);
+  for (std::int64_t t = 0; t < 13; ++t)
+    EXPECT_LT(largest_difference(model.forward(tokens.narrow(1, t, 1), {}, &state).squeeze(1), whole.select(1, t)),
+              1e-5);
+}
+
+TEST(LanguageModel, LossOfPaddedRowsIsTheMeanOverRealTokens) {
+  LanguageModelConfig config;
+  config.backbone = small("mingru");
+  config.tokens = 7;
+  config.tied = false;
+  LanguageModel model(config, 1);
+  model.to(at::kDouble);
+  const auto tokens = at::randint(7, {2, 8}, at::kLong);
+  const auto padded = model.loss(tokens, at::tensor(std::vector<std::int64_t>{8, 3}, at::kLong)).item<double>();
+  const auto first = model.loss(tokens[0].unsqueeze(0)).item<double>();
+  const auto second = model.loss(tokens[1].narrow(0, 0, 3).unsqueeze(0)).item<double>();
+  EXPECT_NEAR(padded, (7 * first + 2 * second) / 9, 1e-10);
+}
+
+TEST(LanguageModel, LearnsToCopyAPeriod) {
+  LanguageModelConfig config;
+  config.backbone = small("mingru");
+  config.tokens = 4;
+  LanguageModel model(config, 1);
+  const auto tokens = at::arange(24, at::kLong).remainder(4).unsqueeze(0);
+  const auto before = model.loss(tokens).item<double>();
+  for (int step = 0; step < 30; ++step) {
+    model.zero_grad();
+    model.loss(tokens).backward();
+    const at::NoGradGuard no_grad;
+    for (auto& parameter : model.parameters()) parameter.sub_(0.3 * parameter.grad());
+  }
+  EXPECT_LT(model.loss(tokens).item<double>(), 0.5 * before);
+}
+
+TEST(LanguageModel, RefusesAMixerThatIsNotCausal) {
+  LanguageModelConfig config;
+  config.backbone = small("s4d");
+  config.backbone.mixer_settings = {{"bidirectional", true}};
+  EXPECT_THROW(LanguageModel(config, 0), UserError);
+}
+
+}  // namespace
+}  // namespace longwave
