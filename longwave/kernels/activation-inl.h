@@ -20,6 +20,17 @@ struct ValueAndSlope {
   V value, slope;
 };
 
+/// 1 / x for x >= 1, to the last bit or two: a division takes as long as eight products.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V reciprocal(D tag, V x) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2
+  auto y = hn::ApproximateReciprocal(x);  // 12 bits or 14
+  return hn::Mul(y, hn::NegMulAdd(x, y, hn::Set(tag, 2.0f)));
+#else
+  return hn::Div(hn::Set(tag, 1.0f), x);
+#endif
+}
+
 /// Exact GELU x * Phi(x) with Phi from Abramowitz and Stegun 7.1.26 (error of Phi below 1e-7); its exponential is the
 /// density that the derivative Phi(x) + x * phi(x) needs.
 struct Gelu {
@@ -27,7 +38,7 @@ struct Gelu {
   static HWY_INLINE ValueAndSlope<V> both(D tag, V x) {
     const auto set = [&](float value) HWY_ATTR { return hn::Set(tag, value); };
     const auto bell = hn::Exp(tag, hn::Mul(hn::Mul(x, x), set(-0.5f)));
-    const auto t = hn::Div(set(1), hn::MulAdd(hn::Abs(x), set(0.23164189f), set(1)));  // 0.3275911 / sqrt(2)
+    const auto t = reciprocal(tag, hn::MulAdd(hn::Abs(x), set(0.23164189f), set(1)));  // 0.3275911 / sqrt(2)
     auto poly = hn::MulAdd(t, set(0.5307027145f), set(-0.7265760135f));                // coefficients halved
     poly = hn::MulAdd(poly, t, set(0.7107068705f));
     poly = hn::MulAdd(poly, t, set(-0.142248368f));

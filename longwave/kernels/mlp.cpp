@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "longwave/kernels/gemm.h"
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "longwave/kernels/mlp.cpp"
 #include <hwy/foreach_target.h>  // recompiles this file for each instruction set
@@ -16,6 +14,7 @@
 #include "longwave/kernels/activation-inl.h"
 #include "longwave/kernels/dropout-inl.h"
 #include "longwave/kernels/lanes-inl.h"
+#include "longwave/kernels/panels-inl.h"
 #include "longwave/kernels/rms-inl.h"
 
 #ifndef LONGWAVE_KERNELS_MLP_SHAPE
@@ -23,26 +22,56 @@
 namespace longwave::kernels {
 namespace {
 
-// A tile of kRows x kHidden hidden values is 256 KiB: three of them stay in L2, and the product, which packs the
-// weights of a block again for every tile, spends little time on that.
-constexpr std::int64_t kRows = 256, kHidden = 256;
+/// Hidden units of a tile, and the distance of its rows: not a power of two, whose rows would share cache sets.
+constexpr std::int64_t kHidden = 256, kHiddenStride = kHidden + 16;
 
-std::int64_t tiles_of(const Mlp& m) { return (m.rows + kRows - 1) / kRows; }
-std::int64_t hidden_of(const Mlp& m) { return std::min(kHidden, m.d_hidden); }
+/// Rows are worked on in tiles, and a tile in steps, by the shape alone. The hidden units of a step stay in the
+/// level-2 cache; where the weights do not, a tile has several steps, so that a block of them is fetched once for all.
+struct Tiling {
+  std::int64_t step, tile;  // rows of each: multiples of what a product takes at once
+  explicit Tiling(const Mlp& m) {
+    constexpr std::int64_t kStep = 144, kSmall = 48, kUnit = 6;
+    const auto most = m.d_hidden * (m.d_in + m.d_out) > (128 << 10) ? 4 * kStep : kStep;
+    auto tiles = std::max<std::int64_t>(1, (m.rows + most - 1) / most);
+    if (m.rows >= kSmall) tiles = (tiles + 1) / 2 * 2;  // an even number, for two cores
+    const auto rows = (m.rows + tiles - 1) / tiles, steps = std::max<std::int64_t>(1, (rows + kStep - 1) / kStep);
+    step = std::max<std::int64_t>(kUnit, ((rows + steps - 1) / steps + kUnit - 1) / kUnit * kUnit);
+    tile = steps * step;
+  }
+  std::int64_t tiles(const Mlp& m) const { return (m.rows + tile - 1) / tile; }
+};
 
-/// Floats of all gradients that are sums over rows: norm weight, w1, b1, w2, b2, in this order.
-std::int64_t sums_of(const Mlp& m) { return m.d_in + m.d_hidden * (m.d_in + 1 + m.d_out) + m.d_out; }
+/// Floats of all gradients that are sums over rows: norm weight, w1, b1, w2', b2, in this order, all in whole vectors.
+std::int64_t whole(std::int64_t n) { return (n + 15) / 16 * 16; }
+std::int64_t sums_of(const Mlp& m) {
+  return whole(m.d_in) + whole(m.d_hidden * m.d_in) + whole(m.d_hidden) + whole(m.d_hidden * m.d_out) + whole(m.d_out);
+}
 
 /// How many partial sums over rows: bounded in number and in memory (32 MiB), at least two so that two cores work, and
 /// a power of two so that they share the work evenly.
 std::int64_t parts_of(const Mlp& m) {
   const auto bound = std::bit_floor<std::uint64_t>(std::clamp<std::int64_t>((8 << 20) / sums_of(m), 2, 16));
-  return std::min(tiles_of(m), static_cast<std::int64_t>(bound));
+  return std::min(Tiling(m).tiles(m), static_cast<std::int64_t>(bound));
 }
 
-/// Scratch of one thread: normalised rows, output rows, gradient of the normalised rows, three hidden tiles, 1 / rms.
-std::int64_t forward_scratch(const Mlp& m) { return kRows * (m.d_in + hidden_of(m)); }
-std::int64_t backward_scratch(const Mlp& m) { return kRows * (2 * m.d_in + m.d_out + 3 * hidden_of(m) + 1); }
+/// Weights in panels: w1' and w2' forward; backward w2, w1, and w1' where the product is computed again.
+std::int64_t forward_panels(const Mlp& m) { return in_panels(m.d_hidden) * m.d_in + in_panels(m.d_out) * m.d_hidden; }
+std::int64_t backward_panels(const Mlp& m) {
+  const auto again = m.product ? 0 : in_panels(m.d_hidden) * m.d_in;
+  return in_panels(m.d_hidden) * m.d_out + in_panels(m.d_in) * m.d_hidden + again;
+}
+
+/// Scratch of one thread. Forward: normalised rows of a tile and hidden units of a step. Backward: the rows, output
+/// gradients, both also in panels, the gradient of the rows, 1 / rms; twice the hidden units of a step.
+std::int64_t forward_scratch(const Mlp& m) {
+  const Tiling t(m);
+  return t.tile * whole(m.d_in) + t.step * kHiddenStride;
+}
+std::int64_t backward_scratch(const Mlp& m) {
+  const Tiling t(m);
+  return t.tile * (2 * whole(m.d_in) + in_panels(m.d_in) + whole(m.d_out) + in_panels(m.d_out) + 16) +
+         t.step * 2 * kHiddenStride;
+}
 
 }  // namespace
 }  // namespace longwave::kernels
@@ -51,47 +80,99 @@ std::int64_t backward_scratch(const Mlp& m) { return kRows * (2 * m.d_in + m.d_o
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 
-/// h = drop(act(product + bias)), in place or not; with `slope` also the derivative with respect to the sum.
-template <class Act, bool kSlope>
+/// Some consecutive rows.
+struct Tile {
+  std::int64_t row, rows;
+
+  /// Calls body(step, its first row within the tile) for the steps of the tile.
+  template <class Body>
+  HWY_INLINE void for_steps(std::int64_t most, Body body) const {
+    for (std::int64_t at = 0; at < rows; at += most) body(Tile{row + at, std::min(most, rows - at)}, at);
+  }
+};
+
+template <class Act>
 HWY_INLINE void activate_row(const Mlp& m, const float* product, const float* bias, std::int64_t n, std::int64_t index,
-                             float* h, float* slope) {
+                             float* h) {
   const bool drops = m.hidden_dropout.drops(), before = m.place == DropoutPlace::before_activation;
   for_lanes(n, [&](auto tag, std::int64_t j) HWY_ATTR {
     auto z = hn::Add(hn::LoadU(tag, product + j), hn::LoadU(tag, bias + j));
     const auto factor = drops ? dropout_factors(tag, m.hidden_dropout, index + j) : hn::Set(tag, 1.0f);
     if (before) z = hn::Mul(z, factor);
-    const auto [value, derivative] = Act::both(tag, z);
+    const auto value = Act::both(tag, z).value;
     hn::StoreU(before ? value : hn::Mul(value, factor), tag, h + j);
-    if constexpr (kSlope) hn::StoreU(hn::Mul(derivative, factor), tag, slope + j);
   });
 }
 
-template <bool kSlope>
-void activate(const Mlp& m, const float* product, std::int64_t row, std::int64_t rows, std::int64_t first,
-              std::int64_t n, float* h, float* slope) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const auto index = (row + r) * m.d_hidden + first;
-    float* s = kSlope ? slope + r * n : nullptr;
-    if (m.activation == Activation::gelu)
-      activate_row<Gelu, kSlope>(m, product + r * n, m.b1 + first, n, index, h + r * n, s);
-    else
-      activate_row<Relu, kSlope>(m, product + r * n, m.b1 + first, n, index, h + r * n, s);
-  }
+/// h = drop(act(product + bias)) of n hidden units from `first` on; product and h may be one.
+void activate(const Mlp& m, Tile tile, std::int64_t first, std::int64_t n, const float* product, std::int64_t stride,
+              float* h) {
+  const auto run = m.activation == Activation::gelu ? activate_row<Gelu> : activate_row<Relu>;
+  for (std::int64_t r = 0; r < tile.rows; ++r)
+    run(m, product + r * stride, m.b1 + first, n, (tile.row + r) * m.d_hidden + first, h + r * kHiddenStride);
 }
 
-/// Where the product of a tile and a block of hidden units lies: in m.product if there is one, else in `buffer`.
-float* product_of(const Mlp& m, std::int64_t row, std::int64_t rows, std::int64_t first, float* buffer) {
-  return m.product ? m.product + row * m.d_hidden + rows * first : buffer;
+template <class Act>
+HWY_INLINE void activate_row_grad(const Mlp& m, const float* product, const float* bias, std::int64_t n,
+                                  std::int64_t index, float* h, float* d, float* dbias) {
+  const bool drops = m.hidden_dropout.drops(), before = m.place == DropoutPlace::before_activation;
+  for_lanes(n, [&](auto tag, std::int64_t j) HWY_ATTR {
+    auto z = hn::Add(hn::LoadU(tag, product + j), hn::LoadU(tag, bias + j));
+    const auto factor = drops ? dropout_factors(tag, m.hidden_dropout, index + j) : hn::Set(tag, 1.0f);
+    if (before) z = hn::Mul(z, factor);
+    const auto [value, slope] = Act::both(tag, z);
+    const auto dz = hn::Mul(hn::Mul(hn::LoadU(tag, d + j), factor), slope);
+    hn::StoreU(before ? value : hn::Mul(value, factor), tag, h + j);
+    hn::StoreU(dz, tag, d + j);
+    hn::StoreU(hn::Add(hn::LoadU(tag, dbias + j), dz), tag, dbias + j);
+  });
 }
+
+/// The same, and d, the gradient of h, becomes that of the product; dbias is added to.
+void activate_grad(const Mlp& m, Tile tile, std::int64_t first, std::int64_t n, const float* product,
+                   std::int64_t stride, float* h, float* d, float* dbias) {
+  const auto run = m.activation == Activation::gelu ? activate_row_grad<Gelu> : activate_row_grad<Relu>;
+  for (std::int64_t r = 0; r < tile.rows; ++r)
+    run(m, product + r * stride, m.b1 + first, n, (tile.row + r) * m.d_hidden + first, h + r * kHiddenStride,
+        d + r * kHiddenStride, dbias + first);
+}
+
+/// Where the product of a tile and n hidden units from `first` on lies, and the distance of its rows: in m.product if
+/// there is one, else in `buffer`.
+struct Product {
+  float* data;
+  std::int64_t stride;
+  Product(const Mlp& m, Tile tile, std::int64_t first, std::int64_t n, float* buffer)
+      : data(m.product ? m.product + tile.row * m.d_hidden + tile.rows * first : buffer),
+        stride(m.product ? n : kHiddenStride) {}
+};
 
 /// The input of the first product: the rows themselves or their norms in `buffer`.
-const float* normalise(const Mlp& m, std::int64_t row, std::int64_t rows, float* buffer, float* inverse) {
-  if (!m.norm_weight) return m.x + row * m.d_in;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float scale = rms_row(m.x + (row + r) * m.d_in, m.norm_weight, m.d_in, m.eps, buffer + r * m.d_in);
+const float* normalise(const Mlp& m, Tile tile, float* buffer, float* inverse) {
+  if (!m.norm_weight) return m.x + tile.row * m.d_in;
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    const float scale = rms_row(m.x + (tile.row + r) * m.d_in, m.norm_weight, m.d_in, m.eps, buffer + r * m.d_in);
     if (inverse) inverse[r] = scale;
   }
   return buffer;
+}
+
+/// The rows x of a tile as right-hand sides: the panels of a step that begins `at` rows into the tile lie at
+/// at * in_panels(n).
+const float* tile_panels(const float* x, Tile tile, std::int64_t step, std::int64_t n, float* buffer) {
+  if (n == kPanel) return x;
+  tile.for_steps(step, [&](Tile some, std::int64_t at) HWY_ATTR {
+    pack_panels(rows_of(x + at * n, n), some.rows, n, 0, in_panels(n) / kPanel, buffer + at * in_panels(n));
+  });
+  return buffer;
+}
+
+/// Packs a whole weight b [k, n]; returns where the next one goes.
+float* pack_weight(Strided b, std::int64_t k, std::int64_t n, float* panels) {
+  const auto count = in_panels(n) / kPanel;
+#pragma omp parallel for schedule(static) if (k * n > (1 << 16))
+  for (std::int64_t panel = 0; panel < count; ++panel) pack_panels(b, k, n, panel, panel + 1, panels);
+  return panels + count * kPanel * k;
 }
 
 void finish_row(const Mlp& m, std::int64_t row, float* y) {
@@ -103,81 +184,102 @@ void finish_row(const Mlp& m, std::int64_t row, float* y) {
   });
 }
 
-void forward_tile(const Mlp& m, std::int64_t row, std::int64_t rows, float* y, float* scratch) {
-  float* h = scratch + kRows * m.d_in;
-  const float* input = normalise(m, row, rows, scratch, nullptr);
+void forward_tile(const Mlp& m, Tile tile, const float* panels, float* y, float* scratch) {
+  const Tiling tiling(m);
+  const float *w1 = panels, *w2 = panels + in_panels(m.d_hidden) * m.d_in;
+  float* h = scratch + tiling.tile * whole(m.d_in);
+  const float* input = normalise(m, tile, scratch, nullptr);
   for (std::int64_t first = 0; first < m.d_hidden; first += kHidden) {
     const auto n = std::min(kHidden, m.d_hidden - first);
-    float* product = product_of(m, row, rows, first, h);
-    gemm(rows, n, m.d_in, {input, m.d_in}, {m.w1 + first * m.d_in, m.d_in, true}, false, product, n);
-    activate<false>(m, product, row, rows, first, n, h, nullptr);
-    gemm(rows, m.d_out, n, {h, n}, {m.w2 + first, m.d_hidden, true}, first > 0, y + row * m.d_out, m.d_out);
+    tile.for_steps(tiling.step, [&](Tile step, std::int64_t at) HWY_ATTR {
+      const Product z(m, step, first, n, h);
+      product(step.rows, n, m.d_in, rows_of(input + at * m.d_in, m.d_in), w1 + first * m.d_in, kPanel * m.d_in, false,
+              z.data, z.stride);
+      activate(m, step, first, n, z.data, z.stride, h);
+      product(step.rows, m.d_out, n, rows_of(h, kHiddenStride), w2 + first * kPanel, kPanel * m.d_hidden, first > 0,
+              y + step.row * m.d_out, m.d_out);
+    });
   }
-  for (std::int64_t r = row; r < row + rows; ++r) finish_row(m, r, y + r * m.d_out);
+  for (auto row = tile.row; row < tile.row + tile.rows; ++row) finish_row(m, row, y + row * m.d_out);
 }
 
 void mlp_all(const Mlp& m, float* y, float* workspace) {
+  const auto rows = Tiling(m).tile;
+  float* scratch = pack_weight(columns_of(m.w1, m.d_in), m.d_in, m.d_hidden, workspace);
+  scratch = pack_weight(columns_of(m.w2, m.d_hidden), m.d_hidden, m.d_out, scratch);
 #pragma omp parallel for schedule(dynamic)
-  for (std::int64_t tile = 0; tile < tiles_of(m); ++tile) {
-    const auto row = tile * kRows;
-    forward_tile(m, row, std::min(kRows, m.rows - row), y, workspace + omp_get_thread_num() * forward_scratch(m));
-  }
+  for (std::int64_t row = 0; row < m.rows; row += rows)
+    forward_tile(m, {row, std::min(rows, m.rows - row)}, workspace, y,
+                 scratch + omp_get_thread_num() * forward_scratch(m));
 }
 
 /// Gradients of the sums over rows, as they lie in one part.
 struct Sums {
-  float *dnorm, *dw1, *db1, *dw2, *db2;
+  float *dnorm, *dw1, *db1, *dw2, *db2;  // dw2 is transposed: [d_hidden, d_out]
   Sums(const Mlp& m, float* at)
       : dnorm(at),
-        dw1(dnorm + m.d_in),
-        db1(dw1 + m.d_hidden * m.d_in),
-        dw2(db1 + m.d_hidden),
-        db2(dw2 + m.d_out * m.d_hidden) {}
+        dw1(dnorm + whole(m.d_in)),
+        db1(dw1 + whole(m.d_hidden * m.d_in)),
+        dw2(db1 + whole(m.d_hidden)),
+        db2(dw2 + whole(m.d_out * m.d_hidden)) {}
 };
 
 /// The gradient before the output dropout, in `buffer` where there is one.
-const float* through_output_dropout(const Mlp& m, const float* dy, std::int64_t row, std::int64_t rows, float* buffer) {
-  if (!m.output_dropout.drops()) return dy + row * m.d_out;
-  for_lanes(rows * m.d_out, [&](auto tag, std::int64_t i) HWY_ATTR {
-    const auto at = row * m.d_out + i;
+const float* through_output_dropout(const Mlp& m, const float* dy, Tile tile, float* buffer) {
+  const auto begin = tile.row * m.d_out;
+  if (!m.output_dropout.drops()) return dy + begin;
+  for_lanes(tile.rows * m.d_out, [&](auto tag, std::int64_t i) HWY_ATTR {
+    const auto at = begin + i;
     hn::StoreU(hn::Mul(hn::LoadU(tag, dy + at), dropout_factors(tag, m.output_dropout, at)), tag, buffer + i);
   });
   return buffer;
 }
 
-void multiply(const float* x, float* y, std::int64_t n) {
-  for_lanes(n, [&](auto tag, std::int64_t i)
-                   HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(tag, x + i), hn::LoadU(tag, y + i)), tag, y + i); });
-}
+/// Weights in panels, as the backward pass needs them.
+struct BackwardPanels {
+  const float *w2, *w1, *w1_transposed;
+  BackwardPanels(const Mlp& m, const float* at)
+      : w2(at), w1(w2 + in_panels(m.d_hidden) * m.d_out), w1_transposed(w1 + in_panels(m.d_in) * m.d_hidden) {}
+};
 
-void backward_tile(const Mlp& m, const MlpGrad& g, std::int64_t row, std::int64_t rows, bool accumulate, const Sums& to,
+void backward_tile(const Mlp& m, const MlpGrad& g, Tile tile, const BackwardPanels& w, bool accumulate, const Sums& to,
                    float* scratch) {
-  float* dinput = scratch + kRows * m.d_in;
-  float* dout_buffer = dinput + kRows * m.d_in;
-  float* h = dout_buffer + kRows * m.d_out;
-  float* slope = h + kRows * hidden_of(m);
-  float* dh = slope + kRows * hidden_of(m);
-  float* inverse = dh + kRows * hidden_of(m);
+  const Tiling tiling(m);
+  float* dinput = scratch + tiling.tile * whole(m.d_in);
+  float* dout_buffer = dinput + tiling.tile * whole(m.d_in);
+  float* input_buffer = dout_buffer + tiling.tile * whole(m.d_out);
+  float* panel_buffer = input_buffer + tiling.tile * in_panels(m.d_in);
+  float* inverse = panel_buffer + tiling.tile * in_panels(m.d_out);
+  float* h = inverse + tiling.tile * 16;
+  float* dh = h + tiling.step * kHiddenStride;
 
-  const float* input = normalise(m, row, rows, scratch, inverse);
-  const float* dout = through_output_dropout(m, g.dy, row, rows, dout_buffer);
-  if (!m.norm_weight) dinput = g.dx + row * m.d_in;
-  add_column_sums(dout, rows, m.d_out, m.d_out, to.db2);
+  const float* input = normalise(m, tile, scratch, inverse);
+  const float* dout = through_output_dropout(m, g.dy, tile, dout_buffer);
+  const float* input_panels = tile_panels(input, tile, tiling.step, m.d_in, input_buffer);
+  const float* dout_panels = tile_panels(dout, tile, tiling.step, m.d_out, panel_buffer);
+  if (!m.norm_weight) dinput = g.dx + tile.row * m.d_in;
+  add_column_sums(dout, tile.rows, m.d_out, m.d_out, to.db2);
   for (std::int64_t first = 0; first < m.d_hidden; first += kHidden) {
     const auto n = std::min(kHidden, m.d_hidden - first);
-    const Matrix w1{m.w1 + first * m.d_in, m.d_in}, w2{m.w2 + first, m.d_hidden};
-    float* product = product_of(m, row, rows, first, h);
-    if (!m.product) gemm(rows, n, m.d_in, {input, m.d_in}, {w1.data, w1.stride, true}, false, product, n);
-    activate<true>(m, product, row, rows, first, n, h, slope);
-    gemm(m.d_out, n, rows, {dout, m.d_out, true}, {h, n}, accumulate, to.dw2 + first, m.d_hidden);
-    gemm(rows, n, m.d_out, {dout, m.d_out}, w2, false, dh, n);
-    multiply(slope, dh, rows * n);
-    add_column_sums(dh, rows, n, n, to.db1 + first);
-    gemm(n, m.d_in, rows, {dh, n, true}, {input, m.d_in}, accumulate, to.dw1 + first * m.d_in, m.d_in);
-    gemm(rows, m.d_in, n, {dh, n}, w1, first > 0, dinput, m.d_in);
+    tile.for_steps(tiling.step, [&](Tile step, std::int64_t at) HWY_ATTR {
+      const auto rows = step.rows;
+      const Product z(m, step, first, n, h);
+      if (!m.product)
+        product(rows, n, m.d_in, rows_of(input + at * m.d_in, m.d_in), w.w1_transposed + first * m.d_in,
+                kPanel * m.d_in, false, z.data, z.stride);
+      product(rows, n, m.d_out, rows_of(dout + at * m.d_out, m.d_out), w.w2 + first * m.d_out, kPanel * m.d_out, false,
+              dh, kHiddenStride);
+      activate_grad(m, step, first, n, z.data, z.stride, h, dh, to.db1);
+      product(n, m.d_out, rows, columns_of(h, kHiddenStride), dout_panels + at * in_panels(m.d_out), kPanel * rows,
+              accumulate || at > 0, to.dw2 + first * m.d_out, m.d_out);
+      product(n, m.d_in, rows, columns_of(dh, kHiddenStride), input_panels + at * in_panels(m.d_in), kPanel * rows,
+              accumulate || at > 0, to.dw1 + first * m.d_in, m.d_in);
+      product(rows, m.d_in, n, rows_of(dh, kHiddenStride), w.w1 + first * kPanel, kPanel * m.d_hidden, first > 0,
+              dinput + at * m.d_in, m.d_in);
+    });
   }
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const auto at = (row + r) * m.d_in;
+  for (std::int64_t r = 0; r < tile.rows; ++r) {
+    const auto at = (tile.row + r) * m.d_in;
     const float* base = m.residual ? g.dy + at : nullptr;
     if (m.norm_weight)
       rms_row_grad(m.x + at, m.norm_weight, inverse[r], dinput + r * m.d_in, m.d_in, base, g.dx + at, to.dnorm);
@@ -186,37 +288,53 @@ void backward_tile(const Mlp& m, const MlpGrad& g, std::int64_t row, std::int64_
   }
 }
 
+/// Adds the other parts to the first and writes n numbers of the sum.
+void reduce_parts(float* first, std::int64_t parts, std::int64_t distance, std::int64_t n, float* to) {
+  constexpr std::int64_t kBlock = 1 << 13;
+#pragma omp parallel for schedule(static) if (n > kBlock)
+  for (std::int64_t at = 0; at < n; at += kBlock) {
+    const auto count = std::min(kBlock, n - at);
+    if (to != first) std::copy_n(first + at, count, to + at);
+    for (std::int64_t part = 1; part < parts; ++part) add_scaled(1, first + part * distance + at, to + at, count);
+  }
+}
+
+/// to [columns, rows] = x' with x [rows, columns].
+void transpose(const float* x, std::int64_t rows, std::int64_t columns, float* to) {
+  constexpr std::int64_t kBlock = 16;
+#pragma omp parallel for schedule(static) if (rows * columns > (1 << 16))
+  for (std::int64_t j = 0; j < columns; j += kBlock)
+    for (std::int64_t i = 0; i < rows; i += kBlock)
+      for (auto column = j; column < std::min(columns, j + kBlock); ++column)
+        for (auto row = i; row < std::min(rows, i + kBlock); ++row) to[column * rows + row] = x[row * columns + column];
+}
+
 void mlp_grad_all(const Mlp& m, const MlpGrad& g, float* workspace) {
-  const auto tiles = tiles_of(m), parts = parts_of(m), size = sums_of(m);
-  float* scratch = workspace + parts * size;
+  const auto rows = Tiling(m).tile, tiles = Tiling(m).tiles(m), parts = parts_of(m), size = sums_of(m);
+  const BackwardPanels panels(m, workspace);
+  float* sums = pack_weight(rows_of(m.w2, m.d_hidden), m.d_out, m.d_hidden, workspace);
+  sums = pack_weight(rows_of(m.w1, m.d_in), m.d_hidden, m.d_in, sums);
+  if (!m.product) sums = pack_weight(columns_of(m.w1, m.d_in), m.d_in, m.d_hidden, sums);
+  float* scratch = sums + parts * size;
 #pragma omp parallel for schedule(dynamic)
   for (std::int64_t part = 0; part < parts; ++part) {
-    const Sums sums(m, workspace + part * size);
-    std::fill_n(sums.dnorm, m.d_in, 0.0f);
-    std::fill_n(sums.db1, m.d_hidden, 0.0f);
-    std::fill_n(sums.db2, m.d_out, 0.0f);
+    const Sums to(m, sums + part * size);
+    std::fill_n(to.dnorm, m.d_in, 0.0f);
+    std::fill_n(to.db1, m.d_hidden, 0.0f);
+    std::fill_n(to.db2, m.d_out, 0.0f);
     const auto begin = part * tiles / parts, end = (part + 1) * tiles / parts;
-    for (auto tile = begin; tile < end; ++tile) {
-      const auto row = tile * kRows;
-      backward_tile(m, g, row, std::min(kRows, m.rows - row), tile > begin, sums,
+    for (auto tile = begin; tile < end; ++tile)
+      backward_tile(m, g, {tile * rows, std::min(rows, m.rows - tile * rows)}, panels, tile > begin, to,
                     scratch + omp_get_thread_num() * backward_scratch(m));
-    }
   }
-  const Sums first(m, workspace);
-  const auto reduce = [&](const float* from, float* to, std::int64_t n) {
-    constexpr std::int64_t kBlock = 1 << 13;
-#pragma omp parallel for schedule(static) if (n > kBlock)
-    for (std::int64_t at = 0; at < n; at += kBlock) {
-      const auto count = std::min(kBlock, n - at);
-      std::copy_n(from + at, count, to + at);
-      for (std::int64_t part = 1; part < parts; ++part) add_scaled(1, from + part * size + at, to + at, count);
-    }
-  };
+  const Sums first(m, sums);
+  const auto reduce = [&](float* from, float* to, std::int64_t n) { reduce_parts(from, parts, size, n, to); };
   if (g.dnorm_weight) reduce(first.dnorm, g.dnorm_weight, m.d_in);
   reduce(first.dw1, g.dw1, m.d_hidden * m.d_in);
   reduce(first.db1, g.db1, m.d_hidden);
-  reduce(first.dw2, g.dw2, m.d_out * m.d_hidden);
+  reduce(first.dw2, first.dw2, m.d_out * m.d_hidden);
   reduce(first.db2, g.db2, m.d_out);
+  transpose(first.dw2, m.d_hidden, m.d_out, g.dw2);
 }
 
 }  // namespace longwave::kernels::HWY_NAMESPACE
@@ -228,9 +346,9 @@ namespace longwave::kernels {
 HWY_EXPORT(mlp_all);
 HWY_EXPORT(mlp_grad_all);
 
-std::int64_t mlp_workspace(const Mlp& m) { return omp_get_max_threads() * forward_scratch(m); }
+std::int64_t mlp_workspace(const Mlp& m) { return forward_panels(m) + omp_get_max_threads() * forward_scratch(m); }
 std::int64_t mlp_grad_workspace(const Mlp& m) {
-  return parts_of(m) * sums_of(m) + omp_get_max_threads() * backward_scratch(m);
+  return backward_panels(m) + parts_of(m) * sums_of(m) + omp_get_max_threads() * backward_scratch(m);
 }
 
 void mlp(const Mlp& m, float* y, float* workspace) { HWY_DYNAMIC_DISPATCH(mlp_all)(m, y, workspace); }

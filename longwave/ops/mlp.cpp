@@ -226,7 +226,7 @@ OutputAndProduct mlp_autograd(const Tensor& x, const Tensor& norm, const Tensor&
 /// Whether backward reads the product w1 n instead of computing it again: an element costs 2 d_in operations but only
 /// four bytes, so that this is quicker for long rows.
 bool keeps_product(const Tensor& x, const Tensor& w1, std::initializer_list<Tensor> others) {
-  constexpr std::int64_t kLong = 256;
+  constexpr std::int64_t kLong = 128;
   if (!at::GradMode::is_enabled() || w1.dim() != 2 || w1.size(1) < kLong) return false;
   return x.requires_grad() || w1.requires_grad() ||
          std::any_of(others.begin(), others.end(), [](const Tensor& v) { return v.requires_grad(); });

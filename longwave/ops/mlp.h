@@ -25,7 +25,7 @@ struct MlpOptions {
 /// y = [x +] dropout(w2 dropout(act(w1 n + b1)) + b2), where n is x, or rms_norm(x, norm_weight, eps) if norm_weight is
 /// defined. x: [..., d_in], w1: [d_hidden, d_in], b1: [d_hidden], w2: [d_out, d_hidden], b2: [d_out], norm_weight:
 /// [d_in]; the biases may be undefined. Returns [..., d_out]. No mask is stored, and of the hidden layer nothing where
-/// d_in < 256: backward computes it again from x, tile by tile. For longer rows w1 n is kept for backward. float runs
+/// d_in < 128: backward computes it again from x, tile by tile. For longer rows w1 n is kept for backward. float runs
 /// the fused kernel (differentiable once), double is composed of ATen operators.
 at::Tensor mlp(const at::Tensor& x, const at::Tensor& norm_weight, const at::Tensor& w1, const at::Tensor& b1,
                const at::Tensor& w2, const at::Tensor& b2, const MlpOptions& options);
