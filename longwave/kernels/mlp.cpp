@@ -15,6 +15,7 @@
 #include "longwave/kernels/dropout-inl.h"
 #include "longwave/kernels/lanes-inl.h"
 #include "longwave/kernels/panels-inl.h"
+#include "longwave/kernels/parts-inl.h"
 #include "longwave/kernels/rms-inl.h"
 
 #ifndef LONGWAVE_KERNELS_MLP_SHAPE
@@ -42,7 +43,6 @@ struct Tiling {
 };
 
 /// Floats of all gradients that are sums over rows: norm weight, w1, b1, w2', b2, in this order, all in whole vectors.
-std::int64_t whole(std::int64_t n) { return (n + 15) / 16 * 16; }
 std::int64_t sums_of(const Mlp& m) {
   return whole(m.d_in) + whole(m.d_hidden * m.d_in) + whole(m.d_hidden) + whole(m.d_hidden * m.d_out) + whole(m.d_out);
 }
@@ -167,14 +167,6 @@ const float* tile_panels(const float* x, Tile tile, std::int64_t step, std::int6
   return buffer;
 }
 
-/// Packs a whole weight b [k, n]; returns where the next one goes.
-float* pack_weight(Strided b, std::int64_t k, std::int64_t n, float* panels) {
-  const auto count = in_panels(n) / kPanel;
-#pragma omp parallel for schedule(static) if (k * n > (1 << 16))
-  for (std::int64_t panel = 0; panel < count; ++panel) pack_panels(b, k, n, panel, panel + 1, panels);
-  return panels + count * kPanel * k;
-}
-
 void finish_row(const Mlp& m, std::int64_t row, float* y) {
   for_lanes(m.d_out, [&](auto tag, std::int64_t j) HWY_ATTR {
     auto value = hn::Add(hn::LoadU(tag, y + j), hn::LoadU(tag, m.b2 + j));
@@ -286,27 +278,6 @@ void backward_tile(const Mlp& m, const MlpGrad& g, Tile tile, const BackwardPane
     else if (base)
       add_scaled(1, base, g.dx + at, m.d_in);
   }
-}
-
-/// Adds the other parts to the first and writes n numbers of the sum.
-void reduce_parts(float* first, std::int64_t parts, std::int64_t distance, std::int64_t n, float* to) {
-  constexpr std::int64_t kBlock = 1 << 13;
-#pragma omp parallel for schedule(static) if (n > kBlock)
-  for (std::int64_t at = 0; at < n; at += kBlock) {
-    const auto count = std::min(kBlock, n - at);
-    if (to != first) std::copy_n(first + at, count, to + at);
-    for (std::int64_t part = 1; part < parts; ++part) add_scaled(1, first + part * distance + at, to + at, count);
-  }
-}
-
-/// to [columns, rows] = x' with x [rows, columns].
-void transpose(const float* x, std::int64_t rows, std::int64_t columns, float* to) {
-  constexpr std::int64_t kBlock = 16;
-#pragma omp parallel for schedule(static) if (rows * columns > (1 << 16))
-  for (std::int64_t j = 0; j < columns; j += kBlock)
-    for (std::int64_t i = 0; i < rows; i += kBlock)
-      for (auto column = j; column < std::min(columns, j + kBlock); ++column)
-        for (auto row = i; row < std::min(rows, i + kBlock); ++row) to[column * rows + row] = x[row * columns + column];
 }
 
 void mlp_grad_all(const Mlp& m, const MlpGrad& g, float* workspace) {

@@ -42,6 +42,14 @@ HWY_INLINE void pack_panels(Strided b, std::int64_t k, std::int64_t n, std::int6
   }
 }
 
+/// Packs a whole weight b [k, n]; returns where the next one goes.
+HWY_INLINE float* pack_weight(Strided b, std::int64_t k, std::int64_t n, float* panels) {
+  const auto count = in_panels(n) / kPanel;
+#pragma omp parallel for schedule(static) if (k * n > (1 << 16))
+  for (std::int64_t panel = 0; panel < count; ++panel) pack_panels(b, k, n, panel, panel + 1, panels);
+  return panels + count * kPanel * k;
+}
+
 #if HWY_HAVE_SCALABLE
 using PanelTag = hn::CappedTag<float, 4>;
 constexpr int kBlockVectors = 1;

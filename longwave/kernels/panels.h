@@ -11,6 +11,9 @@ constexpr std::int64_t kPanel = 64;
 /// n rounded up to whole panels.
 constexpr std::int64_t in_panels(std::int64_t n) { return (n + kPanel - 1) / kPanel * kPanel; }
 
+/// n rounded up to whole vectors of any instruction set, so that what follows n floats is aligned.
+constexpr std::int64_t whole(std::int64_t n) { return (n + 15) / 16 * 16; }
+
 /// Element (i, j) of a matrix is data[i * row_stride + j * column_stride]; one of the strides is 1.
 struct Strided {
   const float* data;

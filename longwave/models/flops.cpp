@@ -51,8 +51,12 @@ double causal_linear_attention(Inputs in) {
   return numel(in[0]) * std::min(2 * (size(in[0], 1) + 1), 4 * size(in[0], 3));
 }
 
-/// longwave::var_attention(maps [b, t, 2 m h e], norm_weight [2 m h, e], keys, ...): m such attention layers.
-double var_attention(Inputs in) { return numel(in[0]) / 2 * std::min(2 * (size(in[0], 1) + 1), 4 * size(in[1], 1)); }
+/// longwave::var_attention(y [b, t, d], norm, weight [2 m d, d], bias, norm, structural [h, e, e], ...): 2 m maps, m
+/// such attention layers, and a product with e x e numbers a head for half of the steps.
+double var_attention(Inputs in) {
+  const auto steps = numel(in[0]), e = size(in[5], 2), layers = size(in[2], 0) / size(in[2], 1) / 2;
+  return steps * (2 * size(in[2], 0) + layers * std::min(2 * (size(in[0], 1) + 1), 4 * e) + e);
+}
 
 double nothing(Inputs) { return 0; }
 

@@ -42,10 +42,10 @@ class Samovar final : public VarForecaster {
  private:
   /// All maps read the same observations, so they are one matrix product and one norm.
   struct Maps {
-    at::Tensor values, norm;  // [b j, t, 2 layers d], [2 layers h, e]: q, v of the first layer, of the second, ...
+    at::Tensor weight, bias, norm;  // [2 layers d, d], [2 layers d], [2 layers h, e]: q, v of the first layer, ...
   };
 
-  Maps maps_of(const at::Tensor& x) const {
+  Maps maps() const {
     std::vector<at::Tensor> weights, biases, norms;
     for (const auto& layer : attn_->parts)
       for (const auto& [map, norm] : {std::pair{layer->q_proj, layer->q_norm}, {layer->v_proj, layer->v_norm}}) {
@@ -53,12 +53,12 @@ class Samovar final : public VarForecaster {
         biases.push_back(map->bias);
         norms.push_back(norm);
       }
-    return {at::linear(x, at::cat(weights), at::cat(biases)), at::cat(norms)};
+    return {at::cat(weights), at::cat(biases), at::cat(norms)};
   }
 
   QueriesValues queries_values(const at::Tensor& x) override {
-    const auto [maps, norm] = maps_of(x);
-    const auto unit = ops::rms_norm(maps, norm, kEps);  // per head
+    const auto [weight, bias, norm] = maps();
+    const auto unit = ops::rms_norm(at::linear(x, weight, bias), norm, kEps);  // per head
     const auto parts = unit.view({x.size(0), x.size(1), -1, sizes_.heads, sizes_.head_width()}).unbind(2);
     QueriesValues out;
     for (std::size_t i = 0; i < parts.size(); i += 2) {
@@ -68,17 +68,18 @@ class Samovar final : public VarForecaster {
     return out;
   }
 
-  at::Tensor attend(const at::Tensor& x) override {
-    if (trace) return VarForecaster::attend(x);
-    const auto [maps, norm] = maps_of(x);
-    std::vector<std::int64_t> keys;
-    double p = 0;
+  at::Tensor attend(const at::Tensor& stream, const ReadOut& read_out) override {
+    if (trace) return VarForecaster::attend(stream, read_out);
+    ops::VarAttentionOptions options;
+    options.map_eps = kEps;
     for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {
       const DropoutDraw draw(dropout_, is_training());
-      p = draw.p;
-      keys.push_back(draw.key);
+      options.p = draw.p;
+      options.keys.push_back(draw.key);
     }
-    return ops::var_attention(maps, norm, x, kEps, p, keys);
+    const auto [weight, bias, norm] = maps();
+    return ops::var_attention(
+        stream, {read_out.input_norm, weight, bias, norm, read_out.structural, read_out.output_norm}, options);
   }
 
   static constexpr double kEps = 1e-8;  // of the norms of queries and values

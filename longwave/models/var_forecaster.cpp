@@ -1,6 +1,7 @@
 #include "longwave/models/var_forecaster.h"
 
 #include "longwave/ops/causal_linear_attention.h"
+#include "longwave/ops/rms_norm.h"
 
 namespace longwave {
 
@@ -35,21 +36,22 @@ at::Tensor VarForecaster::positions() const {
   return all.view({j, 2 * n, d});
 }
 
-at::Tensor VarForecaster::observations(const at::Tensor& tokens) {
+at::Tensor VarForecaster::stream(const at::Tensor& tokens) {
   auto x = pre_norm_->forward(dropout_(tokens, is_training()) + positions());
   note("tokens", x);
   x = x.view({-1, sizes_.tokens(), sizes_.width});
   for (std::int64_t layer = 0; layer < sizes_.layers; ++layer)
     x = mlp_block(x, (*lns_)[layer], (*mlps_)[layer], dropout_, is_training());
-  return var_input_norm_->forward(x);
+  return x;
 }
 
-at::Tensor VarForecaster::attend(const at::Tensor& observations) {
-  const auto folded = observations.size(0), t = sizes_.tokens(), n = sizes_.segments;
-  const auto h = sizes_.heads, e = sizes_.head_width();
-  const auto [q, v] = queries_values(observations);
+at::Tensor VarForecaster::attend(const at::Tensor& stream, const ReadOut& read_out) {
+  const auto x = ops::rms_norm(stream, read_out.input_norm);
+  note("var_input", x);
+  const auto folded = x.size(0), t = sizes_.tokens(), n = sizes_.segments, h = sizes_.heads, e = sizes_.head_width();
+  const auto [q, v] = queries_values(x);
   std::vector<at::Tensor> keys;
-  auto k = observations.view({folded, t, h, e});
+  auto k = x.view({folded, t, h, e});
   at::Tensor total;  // over layers, at the main tokens: [b j, n, h, e]
   for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {
     if (trace) keys.push_back(k);
@@ -64,24 +66,20 @@ at::Tensor VarForecaster::attend(const at::Tensor& observations) {
     note("k", at::stack(keys));
     note("v", at::stack(v));
   }
-  return total;
+  // One product a head, not one a token: rows of all tokens [h, b j n, e] times [h, e, e].
+  const auto mixed =
+      at::bmm(total.reshape({-1, h, e}).transpose(0, 1), read_out.structural).transpose(0, 1).reshape({folded, n, -1});
+  const auto main = x.view({folded, n, 2, h * e}).select(2, 1) + mixed;
+  note("final_in", main);
+  return ops::rms_norm(main, read_out.output_norm);
 }
 
 at::Tensor VarForecaster::encode(const at::Tensor& tokens) {
-  const auto x = observations(tokens);
-  note("var_input", x);
-  const auto n = sizes_.segments, h = sizes_.heads, e = sizes_.head_width();
-  const auto total = attend(x);
   const auto structural = structural_->forward();
   note("S", structural);
-  // One product a head, not one a token: rows of all tokens [h, b j n, e] times [h, e, e].
-  const auto mixed =
-      at::bmm(total.reshape({-1, h, e}).transpose(0, 1), structural).transpose(0, 1).reshape({-1, n, sizes_.width});
-  const auto main = x.view({-1, n, 2, h * e}).select(2, 1) + mixed;
-  note("final_in", main);
-  const auto normalised = final_norm_->forward(main);
-  note("final", normalised);
-  return normalised;
+  const auto main = attend(stream(tokens), {var_input_norm_->weight, structural, final_norm_->weight});
+  note("final", main);
+  return main;
 }
 
 }  // namespace longwave

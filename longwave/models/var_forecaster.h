@@ -17,17 +17,22 @@ class VarForecaster : public SegmentForecaster {
   VarForecaster(const SegmentSizes& sizes, const SegmentConfig& config, bool univariate);
 
  protected:
+  /// What the read-out needs beside the layers: norms of the observations and of the result, structural matrices.
+  struct ReadOut {
+    at::Tensor input_norm, structural, output_norm;  // [d], [h, e, e], [d]
+  };
   /// From the VAR observations x [b j, t, d].
   virtual QueriesValues queries_values(const at::Tensor& x) = 0;
-  /// The outputs of all attention layers at the main tokens, summed: [b j, n, h, e]. One layer after the other, noted.
-  virtual at::Tensor attend(const at::Tensor& observations);
+  /// From the stream after the MLPs [b j, t, d] to the normalised main tokens [b j, n, d]: one layer after the other,
+  /// noted.
+  virtual at::Tensor attend(const at::Tensor& stream, const ReadOut& read_out);
   /// Where subclasses register their layers, as "attn".
   Module& transformer() { return *transformer_; }
 
  private:
   at::Tensor encode(const at::Tensor& tokens) final;
   at::Tensor positions() const;
-  at::Tensor observations(const at::Tensor& tokens);
+  at::Tensor stream(const at::Tensor& tokens);
 
   std::shared_ptr<Module> transformer_, pos_emb_;
   std::shared_ptr<PartList<RmsNorm>> lns_;

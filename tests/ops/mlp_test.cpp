@@ -34,7 +34,7 @@ const Case kSmall{5, 3, 7, 4, false, {.p = 0.3, .key = 5}};
 const Case kTiles{300, 20, 270, 20, true, {.output_p = 0.2, .output_key = 9, .residual = true}};
 const Case kBefore{131, 9, 19, 5, false, {.place = DropoutPlace::before_activation, .p = 0.1, .key = -1}};
 const Case kRelu{129, 33, 300, 1, false, {.activation = Activation::relu, .p = 0.5, .key = 77}};
-const Case kKept{259, 257, 261, 3, true, {.p = 0.2, .key = 3}};  // long rows: the product is kept for backward
+const Case kKept{259, 257, 261, 3, true, {.p = 0.2, .key = 3}};     // long rows: the product is kept for backward
 const Case kSteps{601, 130, 600, 140, true, {.p = 0.1, .key = 4}};  // large weights: tiles of several steps
 const Case kPlainResidual{3, 6, 5, 6, false, {.residual = true}};
 
@@ -49,7 +49,8 @@ TEST(Mlp, GradientsMatchDifferences) {
 }
 
 TEST(Mlp, SameBitsForAnyNumberOfThreads) {
-  for (const auto& c : {kTiles, kRelu, kKept, kSteps}) testing::expect_same_bits_for_any_threads(op_of(c), inputs_of(c));
+  for (const auto& c : {kTiles, kRelu, kKept, kSteps})
+    testing::expect_same_bits_for_any_threads(op_of(c), inputs_of(c));
 }
 
 TEST(Mlp, LeadingDimensionsAndMissingBiases) {

@@ -8,13 +8,22 @@ namespace {
 using testing::Tensors;
 
 testing::Op attention(double p, const std::vector<std::int64_t>& keys) {
-  return [=](const Tensors& t) { return Tensors{ops::var_attention(t[0], t[1], t[2], 1e-8, p, keys)}; };
+  return [=](const Tensors& t) {
+    return Tensors{ops::var_attention(t[0], {t[1], t[2], t[3], t[4], t[5], t[6]}, {.p = p, .keys = keys})};
+  };
 }
 
 Tensors random_inputs(std::int64_t b, std::int64_t t, std::int64_t layers, std::int64_t h, std::int64_t e) {
   at::manual_seed(7);
-  return {at::randn({b, t, 2 * layers * h * e}, at::kDouble), at::randn({2 * layers * h, e}, at::kDouble),
-          at::randn({b, t, h * e}, at::kDouble)};
+  const auto d = h * e, maps = 2 * layers * d;
+  const auto random = [](at::IntArrayRef shape, double scale = 1) { return at::randn(shape, at::kDouble) * scale; };
+  return {random({b, t, d}),
+          random({d}),
+          random({maps, d}, 1 / std::sqrt(d)),
+          random({maps}, 0.3),
+          random({2 * layers * h, e}),
+          random({h, e, e}, 0.3),
+          random({d})};
 }
 
 struct Shape {
@@ -50,13 +59,22 @@ TEST(VarAttention, EveryLayerHasItsOwnMask) {
   EXPECT_FALSE(at::equal(run({1, 2}), run({3, 2})));
 }
 
+TEST(VarAttention, NoSequencesGiveZeroGradients) {
+  for (const auto& result : testing::outputs_and_gradients(attention(0, {1}), random_inputs(0, 4, 1, 2, 3), at::kFloat))
+    EXPECT_TRUE(at::equal(result, at::zeros_like(result)));
+}
+
 TEST(VarAttention, WrongInputsGetOneLine) {
-  const auto call = [](std::vector<std::int64_t> maps, std::vector<std::int64_t> keys) {
-    return [=] { ops::var_attention(at::ones(maps), at::ones({4, 8}), at::ones(keys), 1e-8, 0, {1}); };
+  const auto call = [](std::vector<std::int64_t> y, std::vector<std::int64_t> weight) {
+    return [=] {
+      ops::var_attention(
+          at::ones(y),
+          {at::ones({16}), at::ones(weight), at::ones({32}), at::ones({4, 8}), at::ones({2, 8, 8}), at::ones({16})},
+          {.keys = {1}});
+    };
   };
-  testing::expect_error(call({1, 4, 32}, {1, 3, 16}),
-                        "var_attention: keys is [1, 3, 16]; expected [b, t, h e] with even t");
-  testing::expect_error(call({1, 4, 30}, {1, 4, 16}), "var_attention: maps is [1, 4, 30]; expected [1, 4, 32]");
+  testing::expect_error(call({1, 3, 16}, {32, 16}), "var_attention: y is [1, 3, 16]; expected [b, t, d] with even t");
+  testing::expect_error(call({1, 4, 16}, {30, 16}), "var_attention: weight is [30, 16]; expected [32, 16]");
 }
 
 }  // namespace
