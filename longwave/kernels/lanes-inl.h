@@ -33,22 +33,40 @@ HWY_INLINE void for_lanes(std::int64_t n, Body body) {
   if (i < n) run(single);
 }
 
-/// Sum of a[i] * b[i].
-HWY_INLINE float dot(const float* a, const float* b, std::int64_t n) {
+/// Sum over i < n of term(tag, i), which gives the vector of the terms i, i + 1, ...
+template <class Term>
+HWY_INLINE float sum_of(std::int64_t n, Term term) {
   const hn::ScalableTag<float> wide;
   const auto step = static_cast<std::int64_t>(hn::Lanes(wide));
   float sum = 0;
   std::int64_t i = 0;
   if (n >= step) {
     auto total = hn::Zero(wide);
-    for (; i + step <= n; i += step) total = hn::MulAdd(hn::LoadU(wide, a + i), hn::LoadU(wide, b + i), total);
+    for (; i + step <= n; i += step) total = hn::Add(total, term(wide, i));
     sum = hn::GetLane(hn::SumOfLanes(wide, total));
   }
-  for_lanes(n - i, [&](auto tag, std::int64_t j) HWY_ATTR {
-    const auto product = hn::Mul(hn::LoadU(tag, a + i + j), hn::LoadU(tag, b + i + j));
-    sum += hn::GetLane(hn::SumOfLanes(tag, product));
-  });
+  for_lanes(n - i,
+            [&](auto tag, std::int64_t j) HWY_ATTR { sum += hn::GetLane(hn::SumOfLanes(tag, term(tag, i + j))); });
   return sum;
+}
+
+/// Sum of a[i].
+HWY_INLINE float sum(const float* a, std::int64_t n) {
+  return sum_of(n, [&](auto tag, std::int64_t i) HWY_ATTR { return hn::LoadU(tag, a + i); });
+}
+
+/// Sum of a[i] * b[i].
+HWY_INLINE float dot(const float* a, const float* b, std::int64_t n) {
+  return sum_of(
+      n, [&](auto tag, std::int64_t i) HWY_ATTR { return hn::Mul(hn::LoadU(tag, a + i), hn::LoadU(tag, b + i)); });
+}
+
+/// Sum of (a[i] - b[i])^2.
+HWY_INLINE float squared_distance(const float* a, const float* b, std::int64_t n) {
+  return sum_of(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+    const auto difference = hn::Sub(hn::LoadU(tag, a + i), hn::LoadU(tag, b + i));
+    return hn::Mul(difference, difference);
+  });
 }
 
 /// y[i] += s * x[i].

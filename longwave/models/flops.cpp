@@ -58,6 +58,14 @@ double var_attention(Inputs in) {
   return steps * (2 * size(in[2], 0) + layers * std::min(2 * (size(in[0], 1) + 1), 4 * e) + e);
 }
 
+/// longwave::arx_tokens(z [b, c, n, s], weights): main_weight [d, s], ..., mix_weight [j, c] the seventh.
+double arx_tokens(Inputs in) {
+  const auto weights = in[1].toTensorVector();
+  const auto &main = weights[0], &mix = weights[6];
+  const double targets = numel(in[0]) / size(in[0], 1) * static_cast<double>(mix.size(0));  // numbers of them
+  return targets * (4 * static_cast<double>(main.size(0)) + 2 * static_cast<double>(mix.size(1)));
+}
+
 double nothing(Inputs) { return 0; }
 
 const std::map<std::string, double (*)(Inputs)>& formulas() {
@@ -78,6 +86,9 @@ const std::map<std::string, double (*)(Inputs)>& formulas() {
       {"longwave::rms_norm", nothing},
       {"longwave::var_attention", var_attention},
       {"longwave::dropout", nothing},
+      {"longwave::arx_tokens", arx_tokens},
+      {"longwave::scaled_segments", nothing},
+      {"longwave::next_segments", nothing},
   };
   return table;
 }

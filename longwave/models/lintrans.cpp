@@ -55,10 +55,10 @@ class LinTrans final : public SegmentForecaster {
   }
 
  private:
-  at::Tensor encode(const at::Tensor& tokens) override {
+  at::Tensor encode(const at::Tensor& segments) override {
     const auto d = sizes_.width;
     const bool training = is_training();
-    auto x = pre_norm_->forward(dropout_(tokens, training) + (pos_emb_ + channel_emb_));
+    auto x = tokens(segments, pos_emb_ + channel_emb_, *pre_norm_);
     note("tokens", x);
     x = x.view({-1, sizes_.tokens(), d});
     for (std::int64_t layer = 0; layer < sizes_.layers; ++layer) {

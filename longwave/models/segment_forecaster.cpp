@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "longwave/nn/dropout_draw.h"
+#include "longwave/ops/arx_tokens.h"
+#include "longwave/ops/segments.h"
+
 namespace longwave {
 
 SegmentSizes segment_sizes(const ForecastSizes& sizes, const SegmentConfig& config, bool width_from_targets) {
@@ -52,34 +56,36 @@ SegmentForecaster::SegmentForecaster(const SegmentSizes& sizes, const SegmentCon
       calendar_(config.time_emb_dim),
       univariate_(univariate) {}
 
-at::Tensor SegmentForecaster::normalised_segments(const at::Tensor& x, at::Tensor& mean, at::Tensor& std) const {
-  const auto series = x.transpose(1, 2).contiguous();  // [b, c, l]
-  const auto recent = std::min(sizes_.horizon, sizes_.lookback);
-  mean = series.narrow(2, sizes_.lookback - recent, recent).mean(2, true);
-  std = series.std(2, /*unbiased=*/true, /*keepdim=*/true) + 1e-8;
-  const auto padding = sizes_.segments * sizes_.horizon - sizes_.lookback;
-  auto scaled = (series - mean) / std;
-  if (padding > 0) scaled = at::constant_pad_nd(scaled, {padding, 0});
-  return scaled.view({x.size(0), x.size(2), sizes_.segments, sizes_.horizon});
+at::Tensor SegmentForecaster::tokens(const at::Tensor& segments, const at::Tensor& positions, const RmsNorm& norm) {
+  auto& t = *tokenizer_;
+  if (univariate_) return norm.forward(dropout_(t.forward(segments, true), is_training()) + positions);
+  const DropoutDraw draw(dropout_, is_training());
+  const auto &main = t.tokenizer, &exogenous = t.context_temporal_projection, &mix = t.context_channel_projection;
+  return ops::arx_tokens(segments,
+                         {main->weight, main->bias, t.input_norm_main->weight, exogenous->weight, exogenous->bias,
+                          t.input_norm_ctx->weight, mix->weight, mix->bias,
+                          positions.view({sizes_.targets, -1, sizes_.width}), norm.weight},
+                         draw.p, draw.key);
 }
 
 ForecastOutput SegmentForecaster::forward(const ForecastInput& in) {
   check(in.x.dim() == 3 && in.x.size(1) == sizes_.lookback && in.x.size(2) + calendar_ == sizes_.inputs, "input is ",
         in.x.sizes(), "; expected [batch, ", sizes_.lookback, ", ", sizes_.inputs - calendar_, "]");
-  at::Tensor mean, std;
   const auto x = calendar_ ? at::cat({in.x_mark.narrow(2, 0, calendar_), in.x}, 2) : in.x;
-  const auto segments = normalised_segments(x, mean, std);
-  auto main = encode(tokenizer_->forward(segments, univariate_));  // [b j, n, d]
+  const auto segments = ops::scaled_segments(x, sizes_.horizon);
+  auto main = encode(segments.z);  // [b j, n, d]
 
   const bool with_losses = (is_training() || in.with_losses) && sizes_.segments > 1;
   const auto b = x.size(0), j = sizes_.targets, n = sizes_.segments;
   if (!with_losses) main = main.narrow(1, n - 1, 1);
   const auto next = tokenizer_->tokenizer_output->forward(main).view({b, j, -1, sizes_.horizon});  // [b, j, n or 1, s]
-  const auto of_targets = [&](const at::Tensor& all) { return all.narrow(1, sizes_.inputs - j, j); };
   ForecastOutput out;
-  out.forecast = (next.select(2, -1) * of_targets(std) + of_targets(mean)).transpose(1, 2);
-  if (with_losses)
-    out.extra_losses["next_step"] = at::mse_loss(next.narrow(2, 0, n - 1), of_targets(segments).narrow(2, 1, n - 1));
+  if (with_losses) {
+    std::tie(out.forecast, out.extra_losses["next_step"]) = ops::next_segments(next, segments);
+  } else {
+    const auto of_targets = [&](const at::Tensor& all) { return all.narrow(1, sizes_.inputs - j, j); };
+    out.forecast = (next.select(2, 0) * of_targets(segments.deviation) + of_targets(segments.mean)).transpose(1, 2);
+  }
   return out;
 }
 

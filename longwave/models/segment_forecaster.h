@@ -61,15 +61,17 @@ class SegmentForecaster : public Forecaster {
   ArxTokenizer& arx() { return *tokenizer_; }
 
  protected:
-  /// Tokens [b, j, 2n, d] -> normalised representation of the main tokens [b j, n, d].
-  virtual at::Tensor encode(const at::Tensor& tokens) = 0;
+  /// Segments [b, c, n, s] -> normalised representation of the main tokens [b j, n, d].
+  virtual at::Tensor encode(const at::Tensor& segments) = 0;
+
+  /// The tokens of the segments after dropout at their positions [j, 2n, d] (or [1, j, 2n, d]), normalised:
+  /// [b, j, 2n, d].
+  at::Tensor tokens(const at::Tensor& segments, const at::Tensor& positions, const RmsNorm& norm);
 
   SegmentSizes sizes_;
   Dropout dropout_;
 
  private:
-  at::Tensor normalised_segments(const at::Tensor& x, at::Tensor& mean, at::Tensor& std) const;
-
   std::shared_ptr<ArxTokenizer> tokenizer_;
   std::int64_t calendar_;
   bool univariate_;

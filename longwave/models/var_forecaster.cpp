@@ -36,8 +36,8 @@ at::Tensor VarForecaster::positions() const {
   return all.view({j, 2 * n, d});
 }
 
-at::Tensor VarForecaster::stream(const at::Tensor& tokens) {
-  auto x = pre_norm_->forward(dropout_(tokens, is_training()) + positions());
+at::Tensor VarForecaster::stream(const at::Tensor& segments) {
+  auto x = tokens(segments, positions(), *pre_norm_);
   note("tokens", x);
   x = x.view({-1, sizes_.tokens(), sizes_.width});
   for (std::int64_t layer = 0; layer < sizes_.layers; ++layer)
@@ -74,10 +74,10 @@ at::Tensor VarForecaster::attend(const at::Tensor& stream, const ReadOut& read_o
   return ops::rms_norm(main, read_out.output_norm);
 }
 
-at::Tensor VarForecaster::encode(const at::Tensor& tokens) {
+at::Tensor VarForecaster::encode(const at::Tensor& segments) {
   const auto structural = structural_->forward();
   note("S", structural);
-  const auto main = attend(stream(tokens), {var_input_norm_->weight, structural, final_norm_->weight});
+  const auto main = attend(stream(segments), {var_input_norm_->weight, structural, final_norm_->weight});
   note("final", main);
   return main;
 }

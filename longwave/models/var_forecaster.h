@@ -30,9 +30,9 @@ class VarForecaster : public SegmentForecaster {
   Module& transformer() { return *transformer_; }
 
  private:
-  at::Tensor encode(const at::Tensor& tokens) final;
+  at::Tensor encode(const at::Tensor& segments) final;
   at::Tensor positions() const;
-  at::Tensor stream(const at::Tensor& tokens);
+  at::Tensor stream(const at::Tensor& segments);
 
   std::shared_ptr<Module> transformer_, pos_emb_;
   std::shared_ptr<PartList<RmsNorm>> lns_;
