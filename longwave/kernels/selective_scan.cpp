@@ -57,35 +57,49 @@ constexpr Tag kTag;
 constexpr std::int64_t kLanes = hn::MaxLanes(Tag());
 constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;  // of channels at a time: as many as registers allow
 constexpr std::int64_t kW = kVectors * kLanes;
-constexpr std::int64_t kSkew = 112;  // numbers between arrays, so that equal steps do not share cache sets
 constexpr float kLn2 = 0.693147181f;
 
 HWY_INLINE V load(const float* x) { return hn::Load(kTag, x); }
 HWY_INLINE void store(V v, float* x) { hn::Store(v, kTag, x); }
 HWY_INLINE V all(float x) { return hn::Set(kTag, x); }
 
-/// Scratch of one thread, [.., kW]. The first lanes are the block's channels, the others zero.
+/// What is known of a step of the chunk, each [kW]: input, step size, their product, output before the gate or its
+/// gradient, output in the backward pass, sums over states of lambda B and of a (kept gradient); and of one state index
+/// the decay, and the state after the step. One record is one stretch of memory, so that the fields of a step never
+/// share cache sets.
+enum Field : std::int64_t {
+  kU = 0 * kW,
+  kStep = 1 * kW,
+  kDrive = 2 * kW,
+  kY = 3 * kW,
+  kOut = 4 * kW,
+  kSumB = 5 * kW,
+  kSumA = 6 * kW,
+  kDecay = 7 * kW,
+  kState = 8 * kW,
+  kRecord = 9 * kW,
+};
+
+/// Scratch of one thread. The first lanes of [kW] are the block's channels, the others zero.
 struct Scratch {
   explicit Scratch(std::int64_t n)
-      : storage(static_cast<std::size_t>((9 * kQ + 1 + 3 * n + 4) * kW + 2 * kQ * kLanes + 20 * kSkew) + 16) {
+      : storage(static_cast<std::size_t>((kQ + 1) * kRecord + (3 * n + 4) * kW + 2 * kQ * kLanes) + 16) {
     auto* at = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64);
     const auto take = [&](std::int64_t numbers) {
       auto* taken = at;
-      at += numbers + kSkew;
+      at += numbers;
       return taken;
     };
-    for (auto** x : {&u, &step, &drive, &y, &out, &sum_b, &sum_a, &decay}) *x = take(kQ * kW);
-    states = take((kQ + 1) * kW);
+    records = take((kQ + 1) * kRecord) + kRecord;
     for (auto** x : {&a, &h, &da}) *x = take(n * kW);
     for (auto** x : {&skip, &bias, &dskip, &dbias}) *x = take(kW);
     rows_b = take(kQ * kLanes), rows_c = take(kQ * kLanes);
   }
+  float* step(std::int64_t t) const { return records + t * kRecord; }
+
   std::vector<float> storage;
-  float *u, *step, *drive, *y;  // [kQ]: input, step size, their product, output before the gate or its gradient
-  float* out;                   // [kQ]: output before the gate, in the backward pass
-  float *sum_b, *sum_a;         // [kQ]: sums over states of lambda B and of a (kept gradient)
-  float *decay, *states;        // [kQ], [kQ + 1]: of one state index
-  float *a, *h, *da;            // [n]: a / ln 2; state, or its gradient; gradient of a
+  float* records;     // [kQ] behind one whose state is that before the chunk
+  float *a, *h, *da;  // [n, kW]: a / ln 2; state, or its gradient; gradient of a
   float *skip, *bias, *dskip, *dbias;
   float *rows_b, *rows_c;  // [kQ, kLanes]: terms of db and dc of one state index, not yet summed over lanes
 };
@@ -138,12 +152,12 @@ class Block {
       if (out.boundaries)
         for (std::int64_t n = 0; n < s_.n; ++n) std::copy_n(m_.h + n * kW, width_, boundary(out.boundaries, begin, n));
       prepare(begin, q);
-      start_output(q, m_.y);
+      start_output(q, kY);
       for (std::int64_t n = 0; n < s_.n; ++n) {
         prefetch_share(begin + kQ, n, nullptr);
         advance(begin, q, n);
       }
-      for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.y + t * kW, out.y);
+      for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.step(t) + kY, out.y);
     }
     for (std::int64_t n = 0; n < s_.n; ++n)
       std::copy_n(m_.h + n * kW, width_, out.h_last + (row_ * s_.n + n) * s_.d + first_);
@@ -159,16 +173,15 @@ class Block {
     for (auto chunk = (length_ + kQ - 1) / kQ - 1; chunk >= 0; --chunk) {
       const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
       prepare(begin, q);
-      std::fill_n(m_.sum_a, q * kW, 0.0f);
-      std::fill_n(m_.sum_b, q * kW, 0.0f);
-      if (s_.z.data) start_output(q, m_.out);
-      for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.y + t * kW);
+      for (std::int64_t t = 0; t < q; ++t) std::fill_n(m_.step(t) + kSumB, 2 * kW, 0.0f);
+      if (s_.z.data) start_output(q, kOut);
+      for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.step(t) + kY);
       for (std::int64_t n = 0; n < s_.n; ++n) {
         if (chunk > 0) {
           prefetch_share(begin - kQ, n, g.dy);
           prefetch(boundary(g.boundaries, begin - kQ, n));
         }
-        widen(boundary(g.boundaries, begin, n), width_, m_.states);
+        widen(boundary(g.boundaries, begin, n), width_, m_.step(-1) + kState);
         s_.z.data ? recompute<true>(begin, q, n) : recompute<false>(begin, q, n);
         retreat(begin, q, n);
         add_lane_sums(q, m_.rows_b, db + (chunk * s_.n + n) * kQ);
@@ -225,39 +238,39 @@ class Block {
   void prepare(std::int64_t begin, std::int64_t q) {
     HWY_ALIGN float delta[kW];
     for (std::int64_t t = 0; t < q; ++t) {
-      widen(s_.u.at(row_, begin + t) + first_, width_, m_.u + t * kW);
+      float* step = m_.step(t);
+      widen(s_.u.at(row_, begin + t) + first_, width_, step + kU);
       widen(s_.delta.at(row_, begin + t) + first_, width_, delta);
-      float* step = m_.step + t * kW;
       for (int k = 0; k < kVectors; ++k) {
         const auto raw = raw_step(delta, k);
-        store(s_.softplus ? softplus(kTag, raw) : raw, step + k * kLanes);
+        store(s_.softplus ? softplus(kTag, raw) : raw, step + kStep + k * kLanes);
       }
-      if (width_ < kW) std::fill(step + width_, step + kW, 0.0f);
-      for (int k = 0; k < kVectors; ++k)
-        store(hn::Mul(load(step + k * kLanes), load(m_.u + t * kW + k * kLanes)), m_.drive + t * kW + k * kLanes);
+      if (width_ < kW) std::fill(step + kStep + width_, step + kStep + kW, 0.0f);
+      for (std::int64_t i = 0; i < kW; i += kLanes)
+        store(hn::Mul(load(step + kStep + i), load(step + kU + i)), step + kDrive + i);
     }
   }
 
-  void start_output(std::int64_t q, float* y) const {
-    for (std::int64_t i = 0; i < q * kVectors; ++i)
-      store(hn::Mul(load(m_.skip + i % kVectors * kLanes), load(m_.u + i * kLanes)), y + i * kLanes);
+  void start_output(std::int64_t q, Field y) const {
+    for (std::int64_t t = 0; t < q; ++t)
+      for (std::int64_t i = 0; i < kW; i += kLanes)
+        store(hn::Mul(load(m_.skip + i), load(m_.step(t) + kU + i)), m_.step(t) + y + i);
   }
 
   /// State n through the chunk; its share is added to y.
   HWY_INLINE void advance(std::int64_t begin, std::int64_t q, std::int64_t n) {
-    // Local copies: stores of vectors might otherwise change the pointers, as far as the compiler knows.
-    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive;
-    float* HWY_RESTRICT y = m_.y;
+    float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
     const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
     V a[kVectors], h[kVectors];
     for (int k = 0; k < kVectors; ++k) a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.h + n * kW + k * kLanes);
-    for (std::int64_t t = 0; t < q; ++t, step += kW, drive += kW, y += kW, b += b_stride, c += c_stride) {
+    for (std::int64_t t = 0; t < q; ++t, step += kRecord, b += b_stride, c += c_stride) {
       const auto bt = all(*b), ct = all(*c);
       for (int k = 0; k < kVectors; ++k) {
         const auto i = k * kLanes;
-        h[k] = hn::MulAdd(exp2(kTag, hn::Mul(load(step + i), a[k])), h[k], hn::Mul(load(drive + i), bt));
-        store(hn::MulAdd(ct, h[k], load(y + i)), y + i);
+        h[k] =
+            hn::MulAdd(exp2(kTag, hn::Mul(load(step + kStep + i), a[k])), h[k], hn::Mul(load(step + kDrive + i), bt));
+        store(hn::MulAdd(ct, h[k], load(step + kY + i)), step + kY + i);
       }
     }
     for (int k = 0; k < kVectors; ++k) store(h[k], m_.h + n * kW + k * kLanes);
@@ -290,55 +303,55 @@ class Block {
   /// State n after every step of the chunk, and its decays, from states[0]; with kOutput its share is added to out.
   template <bool kOutput>
   HWY_INLINE void recompute(std::int64_t begin, std::int64_t q, std::int64_t n) {
-    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive;
-    float *HWY_RESTRICT decays = m_.decay, *HWY_RESTRICT states = m_.states + kW, *HWY_RESTRICT out = m_.out;
+    float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
     const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
     V a[kVectors], h[kVectors];
-    for (int k = 0; k < kVectors; ++k) a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.states + k * kLanes);
-    for (std::int64_t t = 0; t < q; ++t, b += b_stride, c += c_stride) {
+    for (int k = 0; k < kVectors; ++k)
+      a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.step(-1) + kState + k * kLanes);
+    for (std::int64_t t = 0; t < q; ++t, step += kRecord, b += b_stride, c += c_stride) {
       const auto bt = all(*b), ct = all(*c);
       for (int k = 0; k < kVectors; ++k) {
-        const auto i = t * kW + k * kLanes;
-        const auto decay = exp2(kTag, hn::Mul(load(step + i), a[k]));
-        h[k] = hn::MulAdd(decay, h[k], hn::Mul(load(drive + i), bt));
-        store(decay, decays + i);
-        store(h[k], states + i);
-        if constexpr (kOutput) store(hn::MulAdd(ct, h[k], load(out + i)), out + i);
+        float* x = step + k * kLanes;
+        const auto decay = exp2(kTag, hn::Mul(load(x + kStep), a[k]));
+        h[k] = hn::MulAdd(decay, h[k], hn::Mul(load(x + kDrive), bt));
+        store(decay, x + kDecay);
+        store(h[k], x + kState);
+        if constexpr (kOutput) store(hn::MulAdd(ct, h[k], load(x + kOut)), x + kOut);
       }
     }
   }
 
   /// Adjoint of state n through the chunk: lambda[t] = C dy[t] + decay[t+1] lambda[t+1].
   HWY_INLINE void retreat(std::int64_t begin, std::int64_t q, std::int64_t n) {
-    const float *HWY_RESTRICT step = m_.step, *HWY_RESTRICT drive = m_.drive, *HWY_RESTRICT y = m_.y;
-    const float *HWY_RESTRICT decays = m_.decay, *HWY_RESTRICT states = m_.states;
-    float *HWY_RESTRICT sum_a = m_.sum_a, *HWY_RESTRICT sum_b = m_.sum_b;
-    float *HWY_RESTRICT rows_b = m_.rows_b, *HWY_RESTRICT rows_c = m_.rows_c;
+    float* step = m_.step(q - 1);
+    float *row_b = m_.rows_b + (q - 1) * kLanes, *row_c = m_.rows_c + (q - 1) * kLanes;
     const float *b = b_in(begin + q - 1) + n, *c = c_out(begin + q - 1) + n;
     const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
-    V carry[kVectors], da[kVectors], a[kVectors];
+    V carry[kVectors], da[kVectors], a[kVectors], h[kVectors];
     for (int k = 0; k < kVectors; ++k) {
       const auto at = n * kW + k * kLanes;
       carry[k] = load(m_.h + at), da[k] = load(m_.da + at), a[k] = load(m_.a + at);
+      h[k] = load(step + kState + k * kLanes);
     }
-    for (auto t = q - 1; t >= 0; --t, b -= b_stride, c -= c_stride) {
+    for (auto t = q; t > 0; --t, step -= kRecord, row_b -= kLanes, row_c -= kLanes, b -= b_stride, c -= c_stride) {
       const auto bt = all(*b), ct = all(*c);
-      auto row_b = hn::Zero(kTag), row_c = hn::Zero(kTag);
+      auto sum_b = hn::Zero(kTag), sum_c = hn::Zero(kTag);
       for (int k = 0; k < kVectors; ++k) {
-        const auto i = t * kW + k * kLanes;
-        const auto dy = load(y + i);
+        float* x = step + k * kLanes;
+        const auto dy = load(x + kY), before = load(x - kRecord + kState);
         const auto lambda = hn::MulAdd(ct, dy, carry[k]);
-        row_c = hn::MulAdd(dy, load(states + kW + i), row_c);
-        row_b = hn::MulAdd(lambda, load(drive + i), row_b);
-        carry[k] = hn::Mul(lambda, load(decays + i));
-        const auto kept = hn::Mul(carry[k], load(states + i));  // lambda times the part of the state that was kept
-        da[k] = hn::MulAdd(load(step + i), kept, da[k]);
-        store(hn::MulAdd(lambda, bt, load(sum_b + i)), sum_b + i);
-        store(hn::MulAdd(a[k], kept, load(sum_a + i)), sum_a + i);
+        sum_c = hn::MulAdd(dy, h[k], sum_c);
+        sum_b = hn::MulAdd(lambda, load(x + kDrive), sum_b);
+        carry[k] = hn::Mul(lambda, load(x + kDecay));
+        const auto kept = hn::Mul(carry[k], before);  // lambda times the part of the state that was kept
+        da[k] = hn::MulAdd(load(x + kStep), kept, da[k]);
+        store(hn::MulAdd(lambda, bt, load(x + kSumB)), x + kSumB);
+        store(hn::MulAdd(a[k], kept, load(x + kSumA)), x + kSumA);
+        h[k] = before;
       }
-      store(row_b, rows_b + t * kLanes);
-      store(row_c, rows_c + t * kLanes);
+      store(sum_b, row_b);
+      store(sum_c, row_c);
     }
     for (int k = 0; k < kVectors; ++k) {
       store(carry[k], m_.h + n * kW + k * kLanes);
@@ -359,18 +372,19 @@ class Block {
     HWY_ALIGN float delta[kW], du[kW];
     widen(s_.delta.at(row_, t) + first_, width_, delta);
     for (int k = 0; k < kVectors; ++k) {
-      const auto lane = k * kLanes, at = in_chunk * kW + lane;
-      const auto u = load(m_.u + at), dy = load(m_.y + at), sum_b = load(m_.sum_b + at);
-      auto raw = hn::MulAdd(u, sum_b, hn::Mul(load(m_.sum_a + at), all(kLn2)));
+      const auto lane = k * kLanes;
+      const float* x = m_.step(in_chunk) + lane;
+      const auto u = load(x + kU), dy = load(x + kY), sum_b = load(x + kSumB);
+      auto raw = hn::MulAdd(u, sum_b, hn::Mul(load(x + kSumA), all(kLn2)));
       if (s_.softplus) raw = hn::Mul(raw, sigmoid(kTag, raw_step(delta, k)));
-      store(hn::MulAdd(load(m_.step + at), sum_b, hn::Mul(load(m_.skip + lane), dy)), du + lane);
+      store(hn::MulAdd(load(x + kStep), sum_b, hn::Mul(load(m_.skip + lane), dy)), du + lane);
       store(hn::MulAdd(dy, u, load(m_.dskip + lane)), m_.dskip + lane);
       store(hn::Add(load(m_.dbias + lane), raw), m_.dbias + lane);
       store(raw, delta + lane);
     }
     write(du, t, g.du);
     write(delta, t, g.ddelta);
-    if (s_.z.data) write_gate_gradient(g, t, m_.out + in_chunk * kW);
+    if (s_.z.data) write_gate_gradient(g, t, m_.step(in_chunk) + kOut);
   }
 
   void write_gate_gradient(const SelectiveScanGrad<float>& g, std::int64_t t, const float* y) const {
@@ -411,15 +425,17 @@ void selective_scan_all(const Scan& s, const SelectiveScanOut<float>& out) {
   }
 }
 
-/// The parts' sums as [t, groups, n].
+/// Sums over parts [chunks, n, kQ] of one row, as [t, groups, n].
 void sum_parts(const Scan& s, const float* parts_of_row, std::int64_t parts, std::int64_t row, float* out) {
-  for (std::int64_t t = 0; t < s.t; ++t)
-    for (std::int64_t group = 0; group < s.groups; ++group)
+  HWY_ALIGN float sums[kQ];
+  for (std::int64_t group = 0; group < s.groups; ++group)
+    for (std::int64_t chunk = 0; chunk < selective_scan_chunks(s.t); ++chunk)
       for (std::int64_t n = 0; n < s.n; ++n) {
-        float sum = 0;
-        for (std::int64_t part = 0; part < parts; ++part)
-          sum += parts_of_row[2 * (group * parts + part) * part_size(s) + (t / kQ * s.n + n) * kQ + t % kQ];
-        out[((row * s.t + t) * s.groups + group) * s.n + n] = sum;
+        const float* first = parts_of_row + 2 * group * parts * part_size(s) + (chunk * s.n + n) * kQ;
+        std::copy_n(first, kQ, sums);
+        for (std::int64_t part = 1; part < parts; ++part) add_scaled(1, first + 2 * part * part_size(s), sums, kQ);
+        for (auto t = chunk * kQ; t < std::min(s.t, (chunk + 1) * kQ); ++t)
+          out[((row * s.t + t) * s.groups + group) * s.n + n] = sums[t % kQ];
       }
 }
 

@@ -31,7 +31,7 @@ struct SelectiveScan {
 };
 
 /// Steps between the states that the forward pass leaves for the backward pass.
-constexpr std::int64_t kSelectiveScanChunk = 32;
+constexpr std::int64_t kSelectiveScanChunk = 16;
 inline std::int64_t selective_scan_chunks(std::int64_t t) {
   return (t + kSelectiveScanChunk - 1) / kSelectiveScanChunk;
 }

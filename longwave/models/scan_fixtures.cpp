@@ -45,7 +45,10 @@ FixtureRun run_selective_scan(const TensorMap& in, const TensorMap& param, const
   };
   const auto steps = [&](const std::string& name) {
     const auto x = find(name);
-    return !x.defined() ? x : x.dim() == 3 ? x.transpose(1, 2) : x.permute({0, 3, 1, 2});
+    if (!x.defined()) return x;
+    const auto& u = in.at("u");  // [d, n]: maps that do not depend on the input
+    if (x.dim() == 2) return x.expand({u.size(0), u.size(2), x.size(0), x.size(1)});
+    return x.dim() == 3 ? x.transpose(1, 2) : x.permute({0, 3, 1, 2});
   };
   const auto [y, state] = ops::selective_scan({.u = steps("u"),
                                                .delta = steps("delta"),

@@ -27,7 +27,7 @@ struct SelectiveScanResult {
 ///   s = softplus(delta + delta_bias), or delta + delta_bias
 ///   h[t] = exp(s[t] A) h[t-1] + s[t] B[t] u[t];   y[t] = (C[t] . h[t] + D u[t]) * SiLU(z[t])
 /// float or double; differentiable once in every tensor. Nothing of size b t d n is stored: the backward pass
-/// recomputes the states from one in 64. Sequences with contiguous last axes (slices of joint projections) need no
+/// recomputes the states from one in 16. Sequences with contiguous last axes (slices of joint projections) need no
 /// copy.
 SelectiveScanResult selective_scan(const SelectiveScanInputs& in);
 
