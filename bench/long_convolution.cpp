@@ -96,7 +96,13 @@ int main(int argc, char** argv) {
   const double transform = 5 * steps * std::log2(steps);
   const double forward = transform * (2 * rows + static_cast<double>(s.h)),
                backward = transform * (3 * rows + 2 * static_cast<double>(s.h));
-  const auto both = [&](const std::function<Tensor(const Inputs&)>& f) { return [&in, f] { f(in).sum().backward(); }; };
+  const auto weights = at::randn({s.b, s.t, s.h});
+  const auto both = [&](const std::function<Tensor(const Inputs&)>& f) {
+    return [&in, &weights, f] {
+      for (auto* x : {&in.u, &in.log_dt, &in.log_decay, &in.frequency, &in.c, &in.skip}) x->mutable_grad() = Tensor();
+      f(in).backward(weights);
+    };
+  };
   const auto run_forward = [&] {
     const at::NoGradGuard no_grad;
     ours(in);
@@ -104,7 +110,10 @@ int main(int argc, char** argv) {
   report("s4d", "forward", s, median_of(5, run_forward), forward);
   report("s4d", "forward+backward", s, median_of(5, both(ours)), forward + backward);
   const auto k = at::randn({1, s.h, s.t}).requires_grad_();
-  report("convolution", "forward+backward", s,
-         median_of(5, [&] { longwave::ops::fft_convolution(in.u, k).sum().backward(); }), forward + backward);
+  const auto convolution = [&](const Inputs& x) {
+    k.mutable_grad() = Tensor();
+    return longwave::ops::fft_convolution(x.u, k);
+  };
+  report("convolution", "forward+backward", s, median_of(5, both(convolution)), forward + backward);
   report("s4d in plain libtorch operators", "forward+backward", s, median_of(1, both(plain)), forward + backward);
 }

@@ -36,6 +36,9 @@ HWY_INLINE void store_features(Lanes v, float* x, std::int64_t count, bool add) 
   for (std::int64_t i = 0; i < count; ++i) x[i] = add ? x[i] + lanes[i] : lanes[i];
 }
 
+/// Steps of a sequence lie far apart in memory: they are fetched so many ahead of their use.
+constexpr std::int64_t kAhead = 8;
+
 /// A real sequence of t steps as the complex one of its product ring: (x[j] - i x[j + n]) twist[j].
 struct FromSequence {
   const float* x;
@@ -43,6 +46,7 @@ struct FromSequence {
   const float* twist;
   HWY_INLINE void load(std::int64_t j, Lanes& re, Lanes& im) const {
     const LaneTag d;
+    if (j + kAhead < t) __builtin_prefetch(x + (j + kAhead) * step, 0);
     const auto low = j < t ? load_features(x + j * step, count) : hn::Zero(d);
     const auto wr = hn::Set(d, twist[2 * j]), wi = hn::Set(d, twist[2 * j + 1]);
     if (j + n >= t) {
@@ -63,6 +67,7 @@ struct ToSequence {
   bool add;
   HWY_INLINE void store(std::int64_t j, Lanes re, Lanes im) const {
     const LaneTag d;
+    if (j + kAhead < t) __builtin_prefetch(x + (j + kAhead) * step, 1);
     const auto scale = hn::Set(d, 1.0f / static_cast<float>(n));
     const auto wr = hn::Mul(scale, hn::Set(d, twist[2 * j])), wi = hn::Mul(scale, hn::Set(d, twist[2 * j + 1]));
     if (j < t) store_features(hn::MulAdd(im, wi, hn::Mul(re, wr)), x + j * step, count, add);
