@@ -6,8 +6,16 @@
 #include <cmath>
 #include <complex>
 
-#include "longwave/kernels/gemm.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "longwave/kernels/vandermonde.cpp"
+#include <hwy/foreach_target.h>  // recompiles this file for each instruction set
 
+#include <hwy/highway.h>
+
+#include "longwave/kernels/tile_product-inl.h"
+
+#ifndef LONGWAVE_KERNELS_VANDERMONDE_LEVELS
+#define LONGWAVE_KERNELS_VANDERMONDE_LEVELS
 namespace longwave::kernels {
 namespace {
 
@@ -38,17 +46,27 @@ void exponentials(const float* x, std::int64_t states, std::int64_t step, std::i
   }
 }
 
+std::int64_t whole_vectors(std::int64_t n) { return (n + 15) / 16 * 16; }
+
 /// Scratch of one thread.
 struct Scratch {
   Scratch(float* at, std::int64_t n, const Levels& l)
-      : fine(at), coarse(fine + 4 * n * l.inner), rows(coarse + 2 * n * l.outer) {}
-  float* fine;    // exponentials of inner steps: forward [2n, inner], backward [inner, 4n]
+      : width(whole_vectors(4 * n)),
+        fine(at),
+        coarse(fine + std::max(2 * n * l.inner, width * l.inner)),
+        rows(coarse + whole_vectors(2 * n * l.outer)),
+        last(rows + l.outer * std::max(2 * n, width)) {}
+  std::int64_t width;
+  float* fine;    // exponentials of inner steps: forward [2n, inner], backward [inner, width]
   float* coarse;  // of outer steps: [outer, n, 2]
-  float* rows;    // of the matrix product: forward [outer, 2n], backward [outer, 4n]
+  float* rows;    // of the matrix product: forward [outer, 2n], backward [outer, width]
+  float* last;    // [inner]: the last row of a result that does not fill it
 };
 
-std::int64_t scratch_size(std::int64_t n, const Levels& l) {
-  return (4 * n * l.inner + 2 * n * l.outer + 4 * n * l.outer + 15) / 16 * 16;
+std::int64_t scratch_size(std::int64_t n, std::int64_t t) {
+  const Levels l(t);
+  const auto width = std::max(2 * n, whole_vectors(4 * n));
+  return whole_vectors(width * (l.inner + l.outer) + whole_vectors(2 * n * l.outer) + l.inner);
 }
 
 void outer_exponentials(const float* x, std::int64_t n, const Levels& l, float* coarse) {
@@ -56,6 +74,33 @@ void outer_exponentials(const float* x, std::int64_t n, const Levels& l, float* 
     coarse[2 * (i * n + state)] = re;
     coarse[2 * (i * n + state) + 1] = im;
   });
+}
+
+}  // namespace
+}  // namespace longwave::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+
+/// c [rows, columns] = a [rows, depth] b [depth, columns], columns a multiple of 16; rows of a are a_row apart, those
+/// of b and c as long as they are.
+void product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* a, std::int64_t a_row,
+             const float* b, float* c) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<float>()));
+  for (std::int64_t column = 0; column < columns; column += 4 * lanes)
+    tile_product({.rows = rows,
+                  .depth = depth,
+                  .a = a,
+                  .a_row = a_row,
+                  .a_step = 1,
+                  .b = b + column,
+                  .b_step = columns,
+                  .b_vector = lanes,
+                  .c = c + column,
+                  .c_row = columns,
+                  .accumulate = false},
+                 std::min<std::int64_t>(4, (columns - column) / lanes));
 }
 
 void forward(const Vandermonde& p, const Levels& l, std::int64_t h, std::int64_t first, std::int64_t end,
@@ -76,9 +121,10 @@ void forward(const Vandermonde& p, const Levels& l, std::int64_t h, std::int64_t
         s.rows[2 * (i * p.n + n) + 1] = v[2 * n] * ei + v[2 * n + 1] * er;
       }
     auto* k = p.k + (r * p.h + h) * p.t;
-    const Matrix rows{s.rows, 2 * p.n}, last{s.rows + l.whole * 2 * p.n, 2 * p.n}, fine{s.fine, l.inner};
-    if (l.whole > 0) gemm(l.whole, l.inner, 2 * p.n, rows, fine, false, k, l.inner);
-    if (l.rest > 0) gemm(1, l.rest, 2 * p.n, last, fine, false, k + l.whole * l.inner, l.inner);
+    product(l.whole, l.inner, 2 * p.n, s.rows, 2 * p.n, s.fine, k);
+    if (l.rest == 0) continue;
+    product(1, l.inner, 2 * p.n, s.rows + l.whole * 2 * p.n, 2 * p.n, s.fine, s.last);
+    std::copy_n(s.last, l.rest, k + l.whole * l.inner);
   }
 }
 
@@ -89,7 +135,8 @@ void backward(const VandermondeGrad& p, const Levels& l, std::int64_t h, std::in
   using Number = std::complex<double>;
   const Scratch s(memory, p.n, l);
   const auto* x = p.x + 2 * h * p.n;
-  const auto width = 4 * p.n;
+  const auto width = s.width;
+  if (width > 4 * p.n) std::fill_n(s.fine, l.inner * width, 0.0f);
   exponentials(x, p.n, 1, l.inner, [&](std::int64_t n, std::int64_t j, float re, float im) {
     auto* row = s.fine + j * width + 4 * n;
     row[0] = re, row[1] = im, row[2] = static_cast<float>(j) * re, row[3] = static_cast<float>(j) * im;
@@ -99,10 +146,8 @@ void backward(const VandermondeGrad& p, const Levels& l, std::int64_t h, std::in
   std::fill_n(dx, 2 * p.n, 0.0f);
   for (auto r = first; r < end; ++r) {
     const auto* g = p.dk + (r * p.h + h) * p.t;
-    const Matrix fine{s.fine, width};
-    if (l.whole > 0) gemm(l.whole, width, l.inner, {g, l.inner}, fine, false, s.rows, width);
-    if (l.rest > 0)
-      gemm(1, width, l.rest, {g + l.whole * l.inner, l.inner}, fine, false, s.rows + l.whole * width, width);
+    product(l.whole, width, l.inner, g, l.inner, s.fine, s.rows);
+    if (l.rest > 0) product(1, width, l.rest, g + l.whole * l.inner, l.inner, s.fine, s.rows + l.whole * width);
     for (std::int64_t n = 0; n < p.n; ++n) {
       Number sum = 0, weighted = 0;
       for (std::int64_t i = 0; i < l.outer; ++i) {
@@ -133,7 +178,30 @@ void for_parts(std::int64_t r, std::int64_t h, std::int64_t parts, std::int64_t 
       body(feature, part, r * part / parts, r * (part + 1) / parts, workspace + omp_get_thread_num() * size);
 }
 
-}  // namespace
+void vandermonde_all(const Vandermonde& p, std::int64_t size, float* workspace) {
+  const Levels l(p.t);
+  for_parts(p.r, p.h, vandermonde_parts(p.r, p.h), size, workspace,
+            [&](std::int64_t h, std::int64_t, std::int64_t first, std::int64_t end, float* memory) {
+              forward(p, l, h, first, end, memory);
+            });
+}
+
+void vandermonde_grad_all(const VandermondeGrad& p, std::int64_t size, float* workspace) {
+  const Levels l(p.t);
+  for_parts(p.r, p.h, p.parts, size, workspace,
+            [&](std::int64_t h, std::int64_t part, std::int64_t first, std::int64_t end, float* memory) {
+              backward(p, l, h, part, first, end, memory);
+            });
+}
+
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace longwave::kernels {
+
+HWY_EXPORT(vandermonde_all);
+HWY_EXPORT(vandermonde_grad_all);
 
 std::int64_t vandermonde_parts(std::int64_t r, std::int64_t h) {
   constexpr std::int64_t kItems = 8;  // pieces of work worth having
@@ -141,23 +209,15 @@ std::int64_t vandermonde_parts(std::int64_t r, std::int64_t h) {
 }
 
 std::int64_t vandermonde_workspace(std::int64_t n, std::int64_t t) {
-  return omp_get_max_threads() * scratch_size(n, Levels(t));
+  return omp_get_max_threads() * scratch_size(n, t);
 }
 
 void vandermonde(const Vandermonde& p, float* workspace) {
-  const Levels l(p.t);
-  for_parts(p.r, p.h, vandermonde_parts(p.r, p.h), scratch_size(p.n, l), workspace,
-            [&](std::int64_t h, std::int64_t, std::int64_t first, std::int64_t end, float* memory) {
-              forward(p, l, h, first, end, memory);
-            });
+  HWY_DYNAMIC_DISPATCH(vandermonde_all)(p, scratch_size(p.n, p.t), workspace);
 }
-
 void vandermonde_grad(const VandermondeGrad& p, float* workspace) {
-  const Levels l(p.t);
-  for_parts(p.r, p.h, p.parts, scratch_size(p.n, l), workspace,
-            [&](std::int64_t h, std::int64_t part, std::int64_t first, std::int64_t end, float* memory) {
-              backward(p, l, h, part, first, end, memory);
-            });
+  HWY_DYNAMIC_DISPATCH(vandermonde_grad_all)(p, scratch_size(p.n, p.t), workspace);
 }
 
 }  // namespace longwave::kernels
+#endif
