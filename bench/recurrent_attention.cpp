@@ -1,21 +1,21 @@
 // Times the recurrent cells and softmax attention, forward and backward, against the same with libtorch's operators.
 //
 // usage: recurrent_attention [REPEATS]
-// Prints a JSON line for each case: milliseconds (median) of ours and of libtorch's, their ratio, and for ours the
-// share of the rate that a large matrix product reaches here. Process settings (threads, instruction sets, malloc) come
-// from the environment: OMP_NUM_THREADS, OPENBLAS_CORETYPE, ATEN_CPU_CAPABILITY.
+// Prints a JSON line for each case: milliseconds (median) of ours and of libtorch's, their ratio, for ours the share of
+// the rate that a large matrix product reaches here, and the same for forward alone; cpu_*: processor time of all
+// threads, which other processes hardly touch. Process settings (threads, instruction sets) come from the environment:
+// OMP_NUM_THREADS, OPENBLAS_CORETYPE, ATEN_CPU_CAPABILITY.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 
-#include "longwave/base/memory.h"
 #include "longwave/nn/recurrent.h"
 #include "longwave/ops/softmax_attention.h"
 
@@ -24,25 +24,41 @@ namespace {
 
 using at::Tensor;
 
-/// Median milliseconds of `repeats` calls after one that warms up.
-double milliseconds(int repeats, const std::function<void()>& body) {
-  body();
-  std::vector<double> times;
-  for (int i = 0; i < repeats; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    body();
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
-  return times[static_cast<std::size_t>(repeats / 2)];
+struct Milliseconds {
+  double wall, cpu;  // cpu: of all threads
+};
+
+Milliseconds now() {
+  const auto of = [](clockid_t clock) {
+    timespec t{};
+    clock_gettime(clock, &t);
+    return 1e3 * static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_nsec);
+  };
+  return {of(CLOCK_MONOTONIC), of(CLOCK_PROCESS_CPUTIME_ID)};
 }
 
-/// Operations a millisecond of a product of 2048 x 2048 matrices.
-double product_rate(int repeats) {
+/// Medians of `repeats` calls after one that warms up.
+Milliseconds time_of(int repeats, const std::function<void()>& body) {
+  body();
+  std::vector<double> wall, cpu;
+  for (int i = 0; i < repeats; ++i) {
+    const auto start = now();
+    body();
+    const auto end = now();
+    wall.push_back(end.wall - start.wall), cpu.push_back(end.cpu - start.cpu);
+  }
+  for (auto* times : {&wall, &cpu}) std::nth_element(times->begin(), times->begin() + repeats / 2, times->end());
+  const auto middle = static_cast<std::size_t>(repeats / 2);
+  return {wall[middle], cpu[middle]};
+}
+
+/// A product of 2048 x 2048 matrices.
+Milliseconds time_of_product(int repeats) {
   const auto a = at::randn({2048, 2048}), b = at::randn({2048, 2048});
   auto c = at::empty({2048, 2048});
-  return 2 * std::pow(2048.0, 3) / milliseconds(repeats, [&] { at::mm_out(c, a, b); });
+  return time_of(repeats, [&] { at::mm_out(c, a, b); });
 }
+const double kProductFlops = 2 * std::pow(2048.0, 3);
 
 struct Case {
   std::string name;
@@ -51,24 +67,27 @@ struct Case {
   std::function<Tensor()> ours, theirs;
 };
 
-void report(const Case& c, int repeats, double rate) {
+void report(const Case& c, int repeats, const Milliseconds& product) {
   const auto both = [&](const std::function<Tensor()>& op) {
     const auto grad = at::randn(op().sizes());
-    return milliseconds(repeats, [&] {
+    return time_of(repeats, [&] {
       for (const auto& leaf : c.leaves) leaf.mutable_grad() = Tensor();
       op().backward(grad);
     });
   };
   const auto forward = [&](const std::function<Tensor()>& op) {
     const at::NoGradGuard no_grad;
-    return milliseconds(repeats, op);
+    return time_of(repeats, op);
   };
-  const double ours = both(c.ours), theirs = both(c.theirs);
-  const double ours_forward = forward(c.ours), theirs_forward = forward(c.theirs);
+  const auto ours = both(c.ours), theirs = both(c.theirs);
+  const auto ours_forward = forward(c.ours), theirs_forward = forward(c.theirs);
+  const double products = c.flops / kProductFlops;
   fmt::print(
-      "{{\"case\": \"{}\", \"ms\": {:.2f}, \"torch_ms\": {:.2f}, \"ratio\": {:.2f}, \"of_gemm\": {:.3f}, "
-      "\"forward_ms\": {:.2f}, \"torch_forward_ms\": {:.2f}}}\n",
-      c.name, ours, theirs, theirs / ours, c.flops / ours / rate, ours_forward, theirs_forward);
+      "{{\"case\": \"{}\", \"ms\": {:.2f}, \"torch_ms\": {:.2f}, \"ratio\": {:.2f}, \"of_gemm\": {:.3f}, \"cpu_ms\": "
+      "{:.2f}, "
+      "\"cpu_ratio\": {:.2f}, \"cpu_of_gemm\": {:.3f}, \"forward_ms\": {:.2f}, \"torch_forward_ms\": {:.2f}}}\n",
+      c.name, ours.wall, theirs.wall, theirs.wall / ours.wall, products * product.wall / ours.wall, ours.cpu,
+      theirs.cpu / ours.cpu, products * product.cpu / ours.cpu, ours_forward.wall, theirs_forward.wall);
   std::fflush(stdout);
 }
 
@@ -121,13 +140,14 @@ Case attention(std::int64_t b, std::int64_t h, std::int64_t t, std::int64_t e) {
 int run(int argc, char** argv) {
   const int repeats = argc > 1 ? std::atoi(argv[1]) : 5;
   if (const char* threads = std::getenv("OMP_NUM_THREADS")) at::set_num_threads(std::atoi(threads));
-  const double rate = product_rate(repeats);
-  fmt::print("{{\"threads\": {}, \"gemm_gflops\": {:.0f}}}\n", at::get_num_threads(), rate / 1e6);
+  const auto product = time_of_product(repeats);
+  fmt::print("{{\"threads\": {}, \"gemm_gflops\": {:.0f}, \"gemm_gflops_of_cpu_time\": {:.0f}}}\n",
+             at::get_num_threads(), kProductFlops / product.wall / 1e6, kProductFlops / product.cpu / 1e6);
   for (const auto cell : {ops::Cell::lstm, ops::Cell::gru, ops::Cell::rnn_tanh})
-    report(recurrent(cell, 32, 512, 256), repeats, rate);
-  report(recurrent(ops::Cell::lstm, 1, 512, 256), repeats, rate);
-  report(attention(2, 8, 2048, 64), repeats, rate);
-  report(attention(2, 8, 512, 64), repeats, rate);
+    report(recurrent(cell, 32, 512, 256), repeats, product);
+  report(recurrent(ops::Cell::lstm, 1, 512, 256), repeats, product);
+  report(attention(2, 8, 2048, 64), repeats, product);
+  report(attention(2, 8, 512, 64), repeats, product);
   return 0;
 }
 
