@@ -13,6 +13,7 @@
 
 #include <hwy/highway.h>
 
+#include "longwave/kernels/lanes-inl.h"
 #include "longwave/kernels/recurrent_cells-inl.h"
 #include "longwave/kernels/tile_product-inl.h"
 
@@ -113,16 +114,39 @@ constexpr std::int64_t panel_vectors(Cell cell) { return gates_of(cell) == 1 ? 4
 void pack(const Recurrent<float>& x, std::int64_t head, float* packed) {
   const Item item{x, head, 0, 0};
   const auto gates = gates_of(x.cell), wide = panel_vectors(x.cell) * item.lanes;
-  for (std::int64_t unit = 0; unit < x.p; unit += wide) {
-    const auto vectors = (std::min(wide, x.p - unit) + item.lanes - 1) / item.lanes;
-    for (std::int64_t from = 0; from < x.p; ++from)
-      for (std::int64_t v = 0; v < vectors; ++v)
-        for (std::int64_t gate = 0; gate < gates; ++gate, packed += item.lanes) {
-          const auto begin = unit + v * item.lanes, n = std::min(item.lanes, x.p - begin);
-          std::copy_n(x.r + ((head * x.p + from) * gates + gate) * x.p + begin, n, packed);
-          std::fill_n(packed + n, item.lanes - n, 0.0f);
-        }
+  for (std::int64_t first = 0; first < x.p; first += wide) {
+    const auto columns = (std::min(wide, x.p - first) + item.lanes - 1) / item.lanes * gates * item.lanes;
+    for (std::int64_t c = 0; c < columns; ++c) {
+      const auto gate = c / item.lanes % gates, unit = first + c / (gates * item.lanes) * item.lanes + c % item.lanes;
+      const float* r = x.r + head * x.r_head + gate * x.r_gate + unit * x.r_unit;
+      for (std::int64_t from = 0; from < x.p; ++from) packed[from * columns + c] = unit < x.p ? r[from * x.r_from] : 0;
+    }
+    packed += x.p * columns;
   }
+}
+
+/// Are the products of so few rows and steps cheaper without packing?
+bool is_direct(const Recurrent<float>& x) { return x.b * x.t <= 4; }
+
+/// What the product of a panel gives, [rows, vectors of units, gates, lanes], from the matrix as it lies.
+void direct_product(const Item& item, const float* h, std::int64_t first, std::int64_t vectors, float* tile) {
+  const hn::ScalableTag<float> d;
+  const auto& x = item.x;
+  const auto gates = gates_of(x.cell);
+  for (std::int64_t row = 0; row < item.rows; ++row, h += item.units)
+    for (std::int64_t v = 0; v < vectors; ++v)
+      for (std::int64_t gate = 0; gate < gates; ++gate, tile += item.lanes) {
+        const auto unit = first + v * item.lanes, n = std::min(item.lanes, x.p - unit);
+        const float* r = x.r + item.head * x.r_head + gate * x.r_gate + unit * x.r_unit;
+        if (x.r_from == 1) {
+          for (std::int64_t i = 0; i < item.lanes; ++i) tile[i] = i < n ? dot(h, r + i * x.r_unit, x.p) : 0;
+          continue;
+        }
+        auto sum = hn::Zero(d);
+        for (std::int64_t from = 0; from < x.p; ++from)
+          sum = hn::MulAdd(hn::Set(d, h[from]), load_part(d, r + from * x.r_from, n), sum);
+        hn::StoreU(sum, d, tile);
+      }
 }
 
 /// One vector of units of one row at one step, from the tile's products.
@@ -180,18 +204,21 @@ void run_item(const Item& item, const float* packed, float* scratch) {
     const float* panel = packed;
     for (std::int64_t unit = 0; unit < x.p; unit += wide) {
       const auto vectors = (std::min(wide, x.p - unit) + item.lanes - 1) / item.lanes, columns = vectors * kGates;
-      deep_product({.rows = item.rows,
-                    .depth = x.p,
-                    .a = h,
-                    .a_row = item.units,
-                    .a_step = 1,
-                    .b = panel,
-                    .b_step = columns * item.lanes,
-                    .b_vector = item.lanes,
-                    .c = tile,
-                    .c_row = columns * item.lanes,
-                    .accumulate = false},
-                   columns);
+      if (is_direct(x))
+        direct_product(item, h, unit, vectors, tile);
+      else
+        deep_product({.rows = item.rows,
+                      .depth = x.p,
+                      .a = h,
+                      .a_row = item.units,
+                      .a_step = 1,
+                      .b = panel,
+                      .b_step = columns * item.lanes,
+                      .b_vector = item.lanes,
+                      .c = tile,
+                      .c_row = columns * item.lanes,
+                      .accumulate = false},
+                     columns);
       panel += x.p * columns * item.lanes;
       for (std::int64_t row = 0; row < item.rows; ++row)
         for (std::int64_t v = 0; v < vectors; ++v)
@@ -214,10 +241,12 @@ void pack_transposed(const Recurrent<float>& x, std::int64_t head, float* packed
   const auto depth = gates_of(x.cell) * x.p;
   for (std::int64_t unit = 0; unit < x.p; unit += 4 * item.lanes) {
     const auto columns = std::min(4 * item.lanes, round_up(x.p - unit, item.lanes));
-    for (std::int64_t c = 0; c < columns; ++c) {
-      const float* from = unit + c < x.p ? x.r + (head * x.p + unit + c) * depth : nullptr;
-      for (std::int64_t k = 0; k < depth; ++k) packed[k * columns + c] = from ? from[k] : 0.0f;
-    }
+    for (std::int64_t gate = 0; gate < gates_of(x.cell); ++gate)
+      for (std::int64_t c = 0; c < columns; ++c) {
+        const float* r = x.r + head * x.r_head + (unit + c) * x.r_from + gate * x.r_gate;
+        float* to = packed + gate * x.p * columns + c;
+        for (std::int64_t k = 0; k < x.p; ++k) to[k * columns] = unit + c < x.p ? r[k * x.r_unit] : 0.0f;
+      }
     packed += depth * columns;
   }
 }
@@ -359,7 +388,8 @@ void run_items(const Recurrent<float>& x, std::int64_t packed_size, std::int64_t
 
 void recurrent_all(const Recurrent<float>& x, float* workspace) {
   for_cell(x.cell, [&](auto cell) {
-    run_items(x, packed_size(x), scratch_size(x, Items(x).rows), workspace, pack,
+    const auto prepare = is_direct(x) ? [](const Recurrent<float>&, std::int64_t, float*) {} : pack;
+    run_items(x, packed_size(x), scratch_size(x, Items(x).rows), workspace, prepare,
               [](const Item& item, const float* packed, float* scratch) {
                 run_item<decltype(cell)::value>(item, packed, scratch);
               });

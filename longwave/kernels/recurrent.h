@@ -29,7 +29,8 @@ struct Recurrent {
   std::int64_t b, t, heads, p;
   const T* wx;  // [b, t, gates, heads, p]; rows and steps lie wx_row and wx_step apart
   std::int64_t wx_row, wx_step;
-  const T* r;                   // [heads, p (of the step before), gates, p]
+  const T* r;  // from unit of the step before to gate and unit, of each head; strides, of which r_from or r_unit is 1:
+  std::int64_t r_head, r_from, r_gate, r_unit;
   const T* bias;                // [biases, heads, p]
   const T* state;               // [b, states, heads, p] before the first step
   const std::int64_t* lengths;  // [b], or null: all are t

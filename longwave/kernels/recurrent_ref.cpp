@@ -123,6 +123,10 @@ struct Place {
   }
   /// The same of [b, parts, heads, p].
   std::int64_t at_row(std::int64_t parts, std::int64_t k) const { return (row * parts + k) * width + head * x.p; }
+  /// Where the recurrent matrix has its number from a unit to a gate of another.
+  std::int64_t weight(std::int64_t from, std::int64_t gate, std::int64_t unit) const {
+    return head * x.r_head + from * x.r_from + gate * x.r_gate + unit * x.r_unit;
+  }
 };
 
 template <class T>
@@ -136,7 +140,7 @@ void run_row(const Recurrent<T>& x, std::int64_t row, std::int64_t head) {
     const bool valid = time < place.length();
     std::fill(rh.begin(), rh.end(), T(0));
     for (std::int64_t from = 0; valid && from < x.p; ++from)
-      for (std::int64_t k = 0; k < gates * x.p; ++k) rh[k] += state[from] * x.r[(head * x.p + from) * gates * x.p + k];
+      for (std::int64_t k = 0; k < gates * x.p; ++k) rh[k] += state[from] * x.r[place.weight(from, k / x.p, k % x.p)];
     for (std::int64_t unit = 0; unit < x.p; ++unit) {
       T pre[4] = {}, q[4] = {}, now[4] = {}, keep[4] = {};
       for (std::int64_t k = 0; k < states; ++k) now[k] = state[k * x.p + unit];
@@ -194,7 +198,7 @@ void run_row_grad(const RecurrentGrad<T>& g, std::int64_t row, std::int64_t head
     }
     for (std::int64_t from = 0; valid && from < x.p; ++from) {
       T sum = 0;
-      for (std::int64_t k = 0; k < gates * x.p; ++k) sum += x.r[(head * x.p + from) * gates * x.p + k] * drh[k];
+      for (std::int64_t k = 0; k < gates * x.p; ++k) sum += x.r[place.weight(from, k / x.p, k % x.p)] * drh[k];
       d[from] += std::clamp(sum, -g.clip, g.clip);
     }
   }

@@ -78,6 +78,9 @@ Tensor steps_contiguous(const Tensor& wx) {
   return wx.select(0, 0).select(0, 0).is_contiguous() ? wx : wx.contiguous();
 }
 
+/// r itself where its units of either step are contiguous (as torch's networks and FlashRNN have them), else a copy.
+Tensor units_contiguous(const Tensor& r) { return r.stride(1) == 1 || r.stride(3) == 1 ? r : r.contiguous(); }
+
 // --- CPU
 
 template <class T>
@@ -97,6 +100,10 @@ kernels::Recurrent<T> make_kernel(Cell cell, const Tensor& y, const Tensor& r, c
           .wx_row = 0,
           .wx_step = 0,
           .r = r.data_ptr<T>(),
+          .r_head = r.stride(0),
+          .r_from = r.stride(1),
+          .r_gate = r.stride(2),
+          .r_unit = r.stride(3),
           .bias = nullptr,
           .state = state.data_ptr<T>(),
           .lengths = pointer_or_null<std::int64_t>(lengths),
@@ -133,8 +140,8 @@ Outputs forward_cpu(const Tensor& wx_, const Tensor& r_, const Tensor& bias_, co
     std::get<1>(outputs).copy_(state_);
     return outputs;
   }
-  const auto wx = steps_contiguous(wx_), r = r_.contiguous(), bias = bias_.contiguous(), state = state_.contiguous(),
-             lengths = lengths_.contiguous();
+  const auto wx = steps_contiguous(wx_), r = units_contiguous(r_), bias = bias_.contiguous(),
+             state = state_.contiguous(), lengths = lengths_.contiguous();
   if (wx.scalar_type() == at::kDouble)
     run<double>(wx, r, bias, state, lengths, cell, reverse, outputs);
   else
@@ -201,7 +208,7 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dlast_, const Tensor& y, con
     dlast_.numel() ? dstate.copy_(dlast_) : dstate.zero_();
     return {dwx, at::zeros_like(r_), at::zeros({kernels::biases_of(cell), y.size(2), y.size(3)}, y.options()), dstate};
   }
-  const auto dy = dy_.contiguous(), dlast = dlast_.contiguous(), r = r_.contiguous(), state = state_.contiguous(),
+  const auto dy = dy_.contiguous(), dlast = dlast_.contiguous(), r = units_contiguous(r_), state = state_.contiguous(),
              lengths = lengths_.contiguous();
   (y.scalar_type() == at::kDouble ? run_grad<double> : run_grad<float>)(dy, dlast, y, memory, kept, r, state, lengths,
                                                                         cell, reverse, clip, dwx, drh, dstate);

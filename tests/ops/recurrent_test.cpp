@@ -13,8 +13,10 @@ const std::vector<Cell> kCells = {Cell::rnn_tanh, Cell::rnn_relu, Cell::lstm, Ce
 struct Sizes {
   std::int64_t b, t, heads, p;
 };
-// One unit, one row, one step; fewer and more units and rows than a register tile; several heads.
-const std::vector<Sizes> kSizes = {{1, 1, 1, 1}, {2, 5, 3, 7}, {13, 4, 1, 37}, {3, 6, 2, 64}, {9, 2, 1, 130}};
+// One unit, one row, one step; so few rows and steps that nothing is packed; fewer and more units and rows than a
+// register tile; several heads.
+const std::vector<Sizes> kSizes = {{1, 1, 1, 1},   {2, 2, 2, 21}, {2, 5, 3, 7},
+                                   {13, 4, 1, 37}, {3, 6, 2, 64}, {9, 2, 1, 130}};
 
 /// wx, r, bias, state: a state as the cell itself would leave it (n >= 1 for the sLSTM).
 Tensors random_inputs(Cell cell, const Sizes& s) {
@@ -138,6 +140,21 @@ TEST(Recurrent, OnePartOfAJointProjectionNeedsNoCopy) {
   const auto joint = at::stack({at::zeros_like(in[0]), in[0]}, 2);
   const auto out = ops::recurrent(joint.select(2, 1), in[1], in[2], in[3], {}, {.cell = Cell::lstm});
   EXPECT_TRUE(at::equal(out.y, ops::recurrent(in[0], in[1], in[2], in[3], {}, {.cell = Cell::lstm}).y));
+}
+
+TEST(Recurrent, MatricesOfTheLayoutOfTorchNeedNoCopyAndGiveTheSame) {
+  for (const auto& sizes : kSizes)
+    for (const auto cell : {Cell::lstm, Cell::gru}) {
+      const auto turned = [&](const Tensors& in) -> Tensors {
+        const auto as_torch = in[1].permute({0, 2, 3, 1}).contiguous().permute({0, 3, 1, 2});
+        const auto out = ops::recurrent(in[0], as_torch, in[2], in[3], {}, {.cell = cell});
+        return {out.y, out.last};
+      };
+      const auto in = random_inputs(cell, sizes);
+      testing::expect_float_matches_double(turned, in, 2e-5);
+      testing::expect_close(testing::outputs_and_gradients(turned, in, at::kDouble),
+                            testing::outputs_and_gradients(op_of(cell), in, at::kDouble), 1e-12, "double");
+    }
 }
 
 TEST(Recurrent, WrongInputsGetOneLine) {
