@@ -19,12 +19,12 @@ namespace longwave::kernels {
 namespace {
 
 constexpr std::int64_t kQ = kSelectiveScanChunk;
-constexpr std::int64_t kSmallestBlock = 8;  // channels that the narrowest vectors work on at a time
-constexpr std::int64_t kMostParts = 16;
-
-/// Gradients of B and C are sums over channels: they are summed in parts, each over some channels of a group.
-std::int64_t most_parts(const SelectiveScan<float>& s) {
-  return std::clamp<std::int64_t>((s.d / s.groups + kSmallestBlock - 1) / kSmallestBlock, 1, kMostParts);
+/// The channels of a group are worked on in parts, enough of them to share among threads. Gradients of B and C are sums
+/// over channels: each part has its own.
+std::int64_t parts_of(const SelectiveScan<float>& s) {
+  constexpr std::int64_t kItems = 8, kNarrowest = 8;  // parts of all rows and groups; channels
+  const auto wanted = (kItems + s.b * s.groups - 1) / (s.b * s.groups);
+  return std::clamp<std::int64_t>(wanted, 1, (s.d / s.groups + kNarrowest - 1) / kNarrowest);
 }
 /// Numbers of one part of db or dc: [chunks, n, kQ].
 std::int64_t part_size(const SelectiveScan<float>& s) { return selective_scan_chunks(s.t) * s.n * kQ; }
@@ -80,28 +80,30 @@ enum Field : std::int64_t {
   kRecord = 9 * kW,
 };
 
-/// Scratch of one thread. The first lanes of [kW] are the block's channels, the others zero.
+/// What a block of channels keeps from chunk to chunk. The first lanes of [kW] are its channels, the others zero.
+struct Kept {
+  static std::int64_t size(std::int64_t n) { return (3 * n + 4) * kW; }
+  Kept(float* at, std::int64_t n) : a(at), h(a + n * kW), da(h + n * kW), skip(da + n * kW) {
+    bias = skip + kW, dskip = bias + kW, dbias = dskip + kW;
+  }
+  float *a, *h, *da;  // [n, kW]: a / ln 2; state, or its gradient; gradient of a
+  float *skip, *bias, *dskip, *dbias;
+};
+
+/// Scratch of one thread.
 struct Scratch {
-  explicit Scratch(std::int64_t n)
-      : storage(static_cast<std::size_t>((kQ + 1) * kRecord + (3 * n + 4) * kW + 2 * kQ * kLanes) + 16) {
-    auto* at = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64);
-    const auto take = [&](std::int64_t numbers) {
-      auto* taken = at;
-      at += numbers;
-      return taken;
-    };
-    records = take((kQ + 1) * kRecord) + kRecord;
-    for (auto** x : {&a, &h, &da}) *x = take(n * kW);
-    for (auto** x : {&skip, &bias, &dskip, &dbias}) *x = take(kW);
-    rows_b = take(kQ * kLanes), rows_c = take(kQ * kLanes);
+  Scratch(std::int64_t n, std::int64_t blocks)
+      : storage(static_cast<std::size_t>((kQ + 1) * kRecord + blocks * Kept::size(n) + 2 * kQ * kLanes) + 16) {
+    records = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64) + kRecord;
+    rows_b = records + kQ * kRecord, rows_c = rows_b + kQ * kLanes;
+    kept = rows_c + kQ * kLanes;
   }
   float* step(std::int64_t t) const { return records + t * kRecord; }
 
   std::vector<float> storage;
-  float* records;     // [kQ] behind one whose state is that before the chunk
-  float *a, *h, *da;  // [n, kW]: a / ln 2; state, or its gradient; gradient of a
-  float *skip, *bias, *dskip, *dbias;
+  float* records;          // [kQ] behind one whose state is that before the chunk
   float *rows_b, *rows_c;  // [kQ, kLanes]: terms of db and dc of one state index, not yet summed over lanes
+  float* kept;             // [blocks, Kept::size]
 };
 
 /// x [width] to [kW] with zeros behind; zeros if null.
@@ -126,75 +128,84 @@ HWY_INLINE V sums_of_rows(const float* rows) {
 /// Channels first .. first + width (at most kW) of one group of one row.
 class Block {
  public:
-  Block(const Scan& s, std::int64_t row, std::int64_t group, std::int64_t first, std::int64_t width, Scratch& scratch)
+  Block(const Scan& s, std::int64_t row, std::int64_t group, std::int64_t first, std::int64_t width,
+        const Scratch& scratch, const Kept& kept)
       : s_(s),
         m_(scratch),
+        kept_(kept),
         row_(row),
         group_(group),
         first_(first),
         width_(width),
         length_(s.lengths ? s.lengths[row] : s.t) {
     for (std::int64_t n = 0; n < s.n; ++n) {
-      widen(s.a + n * s.d + first, width, m_.a + n * kW);
-      for (int k = 0; k < kVectors; ++k) {
-        auto* a = m_.a + n * kW + k * kLanes;
-        store(hn::Mul(load(a), all(kLog2E)), a);
-      }
+      widen(s.a + n * s.d + first, width, kept_.a + n * kW);
+      for (auto* a = kept_.a + n * kW; a < kept_.a + (n + 1) * kW; a += kLanes) store(hn::Mul(load(a), all(kLog2E)), a);
     }
-    widen(s.skip ? s.skip + first : nullptr, width, m_.skip);
-    widen(s.delta_bias ? s.delta_bias + first : nullptr, width, m_.bias);
+    widen(s.skip ? s.skip + first : nullptr, width, kept_.skip);
+    widen(s.delta_bias ? s.delta_bias + first : nullptr, width, kept_.bias);
+  }
+  std::int64_t chunks() const { return (length_ + kQ - 1) / kQ; }
+
+  void start() {
+    for (std::int64_t n = 0; n < s_.n; ++n) widen(s_.h_init ? state(s_.h_init, n) : nullptr, width_, kept_.h + n * kW);
   }
 
-  void run(const SelectiveScanOut<float>& out) {
-    for (std::int64_t n = 0; n < s_.n; ++n) widen(s_.h_init ? state(s_.h_init, n) : nullptr, width_, m_.h + n * kW);
-    for (std::int64_t begin = 0; begin < length_; begin += kQ) {
-      const auto q = std::min(kQ, length_ - begin);
-      if (out.boundaries)
-        for (std::int64_t n = 0; n < s_.n; ++n) std::copy_n(m_.h + n * kW, width_, boundary(out.boundaries, begin, n));
-      prepare(begin, q);
-      start_output(q, kY);
-      for (std::int64_t n = 0; n < s_.n; ++n) {
-        prefetch_share(begin + kQ, n, nullptr);
-        advance(begin, q, n);
-      }
-      for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.step(t) + kY, out.y);
+  void run(std::int64_t chunk, const SelectiveScanOut<float>& out) {
+    const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
+    if (out.boundaries)
+      for (std::int64_t n = 0; n < s_.n; ++n) std::copy_n(kept_.h + n * kW, width_, boundary(out.boundaries, begin, n));
+    prepare(begin, q);
+    start_output(q, kY);
+    for (std::int64_t n = 0; n < s_.n; ++n) {
+      prefetch_share(begin + kQ, n, nullptr);
+      advance(begin, q, n);
     }
+    for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.step(t) + kY, out.y);
+  }
+
+  void finish(const SelectiveScanOut<float>& out) const {
     for (std::int64_t n = 0; n < s_.n; ++n)
-      std::copy_n(m_.h + n * kW, width_, out.h_last + (row_ * s_.n + n) * s_.d + first_);
+      std::copy_n(kept_.h + n * kW, width_, out.h_last + (row_ * s_.n + n) * s_.d + first_);
     clear_padding(out.y);
   }
 
-  /// `db`, `dc` [chunks, n, kQ] are added to; `row_sums` [n + 2, d] are those of da, dskip and dbias of this row.
-  void run_grad(const SelectiveScanGrad<float>& g, float* db, float* dc, float* row_sums) {
-    for (std::int64_t n = 0; n < s_.n; ++n) widen(g.dh_last ? state(g.dh_last, n) : nullptr, width_, m_.h + n * kW);
-    std::fill_n(m_.da, s_.n * kW, 0.0f);
-    std::fill_n(m_.dskip, kW, 0.0f);
-    std::fill_n(m_.dbias, kW, 0.0f);
-    for (auto chunk = (length_ + kQ - 1) / kQ - 1; chunk >= 0; --chunk) {
-      const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
-      prepare(begin, q);
-      for (std::int64_t t = 0; t < q; ++t) std::fill_n(m_.step(t) + kSumB, 2 * kW, 0.0f);
-      if (s_.z.data) start_output(q, kOut);
-      for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.step(t) + kY);
-      for (std::int64_t n = 0; n < s_.n; ++n) {
-        if (chunk > 0) {
-          prefetch_share(begin - kQ, n, g.dy);
-          prefetch(boundary(g.boundaries, begin - kQ, n));
-        }
-        widen(boundary(g.boundaries, begin, n), width_, m_.step(-1) + kState);
-        s_.z.data ? recompute<true>(begin, q, n) : recompute<false>(begin, q, n);
-        retreat(begin, q, n);
-        add_lane_sums(q, m_.rows_b, db + (chunk * s_.n + n) * kQ);
-        add_lane_sums(q, m_.rows_c, dc + (chunk * s_.n + n) * kQ);
-      }
-      for (std::int64_t t = 0; t < q; ++t) write_gradients(g, begin + t, t);
-    }
+  void start_grad(const SelectiveScanGrad<float>& g) {
+    for (std::int64_t n = 0; n < s_.n; ++n) widen(g.dh_last ? state(g.dh_last, n) : nullptr, width_, kept_.h + n * kW);
+    std::fill_n(kept_.da, s_.n * kW, 0.0f);
+    std::fill_n(kept_.dskip, kW, 0.0f);
+    std::fill_n(kept_.dbias, kW, 0.0f);
+  }
+
+  /// `db`, `dc` [chunks, n, kQ] are added to.
+  void run_grad(std::int64_t chunk, const SelectiveScanGrad<float>& g, float* db, float* dc) {
+    const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
+    prepare(begin, q);
+    for (std::int64_t t = 0; t < q; ++t) std::fill_n(m_.step(t) + kSumB, 2 * kW, 0.0f);
+    if (s_.z.data) start_output(q, kOut);
+    for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.step(t) + kY);
     for (std::int64_t n = 0; n < s_.n; ++n) {
-      std::copy_n(m_.h + n * kW, width_, g.dh_init + (row_ * s_.n + n) * s_.d + first_);
-      std::copy_n(m_.da + n * kW, width_, row_sums + n * s_.d + first_);
+      if (chunk > 0) {
+        prefetch_share(begin - kQ, n, g.dy);
+        prefetch(boundary(g.boundaries, begin - kQ, n));
+      }
+      widen(boundary(g.boundaries, begin, n), width_, m_.step(-1) + kState);
+      s_.z.data ? recompute<true>(begin, q, n) : recompute<false>(begin, q, n);
+      retreat(begin, q, n);
+      add_lane_sums(q, m_.rows_b, db + (chunk * s_.n + n) * kQ);
+      add_lane_sums(q, m_.rows_c, dc + (chunk * s_.n + n) * kQ);
     }
-    std::copy_n(m_.dskip, width_, row_sums + s_.n * s_.d + first_);
-    std::copy_n(m_.dbias, width_, row_sums + (s_.n + 1) * s_.d + first_);
+    for (std::int64_t t = 0; t < q; ++t) write_gradients(g, begin + t, t);
+  }
+
+  /// `row_sums` [n + 2, d] are those of da, dskip and dbias of this row.
+  void finish_grad(const SelectiveScanGrad<float>& g, float* row_sums) const {
+    for (std::int64_t n = 0; n < s_.n; ++n) {
+      std::copy_n(kept_.h + n * kW, width_, g.dh_init + (row_ * s_.n + n) * s_.d + first_);
+      std::copy_n(kept_.da + n * kW, width_, row_sums + n * s_.d + first_);
+    }
+    std::copy_n(kept_.dskip, width_, row_sums + s_.n * s_.d + first_);
+    std::copy_n(kept_.dbias, width_, row_sums + (s_.n + 1) * s_.d + first_);
     clear_padding(g.du), clear_padding(g.ddelta);
     if (g.dz) clear_padding(g.dz);
   }
@@ -232,7 +243,9 @@ class Block {
     }
   }
 
-  V raw_step(const float* delta, int k) const { return hn::Add(load(delta + k * kLanes), load(m_.bias + k * kLanes)); }
+  V raw_step(const float* delta, int k) const {
+    return hn::Add(load(delta + k * kLanes), load(kept_.bias + k * kLanes));
+  }
 
   /// Inputs, step sizes and their products. Channels that are not there get step 0, which leaves their state alone.
   void prepare(std::int64_t begin, std::int64_t q) {
@@ -254,7 +267,7 @@ class Block {
   void start_output(std::int64_t q, Field y) const {
     for (std::int64_t t = 0; t < q; ++t)
       for (std::int64_t i = 0; i < kW; i += kLanes)
-        store(hn::Mul(load(m_.skip + i), load(m_.step(t) + kU + i)), m_.step(t) + y + i);
+        store(hn::Mul(load(kept_.skip + i), load(m_.step(t) + kU + i)), m_.step(t) + y + i);
   }
 
   /// State n through the chunk; its share is added to y.
@@ -263,7 +276,8 @@ class Block {
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
     const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
     V a[kVectors], h[kVectors];
-    for (int k = 0; k < kVectors; ++k) a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.h + n * kW + k * kLanes);
+    for (int k = 0; k < kVectors; ++k)
+      a[k] = load(kept_.a + n * kW + k * kLanes), h[k] = load(kept_.h + n * kW + k * kLanes);
     for (std::int64_t t = 0; t < q; ++t, step += kRecord, b += b_stride, c += c_stride) {
       const auto bt = all(*b), ct = all(*c);
       for (int k = 0; k < kVectors; ++k) {
@@ -273,7 +287,7 @@ class Block {
         store(hn::MulAdd(ct, h[k], load(step + kY + i)), step + kY + i);
       }
     }
-    for (int k = 0; k < kVectors; ++k) store(h[k], m_.h + n * kW + k * kLanes);
+    for (int k = 0; k < kVectors; ++k) store(h[k], kept_.h + n * kW + k * kLanes);
   }
 
   void write_output(std::int64_t t, float* y, float* out) const {
@@ -308,7 +322,7 @@ class Block {
     const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
     V a[kVectors], h[kVectors];
     for (int k = 0; k < kVectors; ++k)
-      a[k] = load(m_.a + n * kW + k * kLanes), h[k] = load(m_.step(-1) + kState + k * kLanes);
+      a[k] = load(kept_.a + n * kW + k * kLanes), h[k] = load(m_.step(-1) + kState + k * kLanes);
     for (std::int64_t t = 0; t < q; ++t, step += kRecord, b += b_stride, c += c_stride) {
       const auto bt = all(*b), ct = all(*c);
       for (int k = 0; k < kVectors; ++k) {
@@ -331,7 +345,7 @@ class Block {
     V carry[kVectors], da[kVectors], a[kVectors], h[kVectors];
     for (int k = 0; k < kVectors; ++k) {
       const auto at = n * kW + k * kLanes;
-      carry[k] = load(m_.h + at), da[k] = load(m_.da + at), a[k] = load(m_.a + at);
+      carry[k] = load(kept_.h + at), da[k] = load(kept_.da + at), a[k] = load(kept_.a + at);
       h[k] = load(step + kState + k * kLanes);
     }
     for (auto t = q; t > 0; --t, step -= kRecord, row_b -= kLanes, row_c -= kLanes, b -= b_stride, c -= c_stride) {
@@ -354,8 +368,8 @@ class Block {
       store(sum_c, row_c);
     }
     for (int k = 0; k < kVectors; ++k) {
-      store(carry[k], m_.h + n * kW + k * kLanes);
-      store(da[k], m_.da + n * kW + k * kLanes);
+      store(carry[k], kept_.h + n * kW + k * kLanes);
+      store(da[k], kept_.da + n * kW + k * kLanes);
     }
   }
 
@@ -377,9 +391,9 @@ class Block {
       const auto u = load(x + kU), dy = load(x + kY), sum_b = load(x + kSumB);
       auto raw = hn::MulAdd(u, sum_b, hn::Mul(load(x + kSumA), all(kLn2)));
       if (s_.softplus) raw = hn::Mul(raw, sigmoid(kTag, raw_step(delta, k)));
-      store(hn::MulAdd(load(x + kStep), sum_b, hn::Mul(load(m_.skip + lane), dy)), du + lane);
-      store(hn::MulAdd(dy, u, load(m_.dskip + lane)), m_.dskip + lane);
-      store(hn::Add(load(m_.dbias + lane), raw), m_.dbias + lane);
+      store(hn::MulAdd(load(x + kStep), sum_b, hn::Mul(load(kept_.skip + lane), dy)), du + lane);
+      store(hn::MulAdd(dy, u, load(kept_.dskip + lane)), kept_.dskip + lane);
+      store(hn::Add(load(kept_.dbias + lane), raw), kept_.dbias + lane);
       store(raw, delta + lane);
     }
     write(du, t, g.du);
@@ -400,29 +414,41 @@ class Block {
   }
 
   const Scan& s_;
-  Scratch& m_;
+  const Scratch& m_;
+  Kept kept_;
   std::int64_t row_, group_, first_, width_, length_;
 };
 
-/// The channels of a group in blocks of kW.
-struct Blocks {
-  std::int64_t per_group, channels;  // blocks and channels of a group
-  explicit Blocks(const Scan& s) : per_group((s.d / s.groups + kW - 1) / kW), channels(s.d / s.groups) {}
-  std::int64_t first(std::int64_t group, std::int64_t block) const { return group * channels + block * kW; }
-  std::int64_t width(std::int64_t block) const { return std::min(kW, channels - block * kW); }
-};
-
-void selective_scan_all(const Scan& s, const SelectiveScanOut<float>& out) {
-  const Blocks blocks(s);
+/// Calls body(blocks, row, index) for every part of every group of every row; the index counts them. A part is blocks
+/// of channels, which take turns chunk by chunk, so that what they read and write of a step lies close together.
+template <class Body>
+void for_parts(const Scan& s, Body body) {
+  const auto channels = s.d / s.groups, blocks = (channels + kW - 1) / kW, parts = parts_of(s);
 #pragma omp parallel if (s.t > 1)
   {
-    Scratch scratch(s.n);
-#pragma omp for schedule(static) collapse(3)
-    for (std::int64_t row = 0; row < s.b; ++row)
-      for (std::int64_t group = 0; group < s.groups; ++group)
-        for (std::int64_t block = 0; block < blocks.per_group; ++block)
-          Block(s, row, group, blocks.first(group, block), blocks.width(block), scratch).run(out);
+    const Scratch scratch(s.n, (blocks + parts - 1) / parts);
+    std::vector<Block> mine;
+#pragma omp for schedule(static)
+    for (std::int64_t item = 0; item < s.b * s.groups * parts; ++item) {
+      const auto part = item % parts, group = item / parts % s.groups, row = item / parts / s.groups;
+      mine.clear();
+      for (auto block = part * blocks / parts; block < (part + 1) * blocks / parts; ++block) {
+        const Kept kept(scratch.kept + static_cast<std::int64_t>(mine.size()) * Kept::size(s.n), s.n);
+        const auto width = std::min(kW, channels - block * kW);
+        mine.emplace_back(s, row, group, group * channels + block * kW, width, scratch, kept);
+      }
+      body(mine, row, item);
+    }
   }
+}
+
+void selective_scan_all(const Scan& s, const SelectiveScanOut<float>& out) {
+  for_parts(s, [&](std::vector<Block>& blocks, std::int64_t, std::int64_t) {
+    for (auto& block : blocks) block.start();
+    for (std::int64_t chunk = 0; !blocks.empty() && chunk < blocks[0].chunks(); ++chunk)
+      for (auto& block : blocks) block.run(chunk, out);
+    for (const auto& block : blocks) block.finish(out);
+  });
 }
 
 /// Sums over parts [chunks, n, kQ] of one row, as [t, groups, n].
@@ -440,29 +466,21 @@ void sum_parts(const Scan& s, const float* parts_of_row, std::int64_t parts, std
 }
 
 void selective_scan_grad_all(const Scan& s, const SelectiveScanGrad<float>& g) {
-  const Blocks blocks(s);
-  const auto parts = std::min(most_parts(s), blocks.per_group), size = part_size(s);
+  const auto parts = parts_of(s), size = part_size(s);
   float* const rows = g.workspace + 2 * s.b * s.groups * parts * size;
-#pragma omp parallel if (s.t > 1)
-  {
-    Scratch scratch(s.n);
-#pragma omp for schedule(static) collapse(3)
-    for (std::int64_t row = 0; row < s.b; ++row)
-      for (std::int64_t group = 0; group < s.groups; ++group)
-        for (std::int64_t part = 0; part < parts; ++part) {
-          float* db = g.workspace + 2 * ((row * s.groups + group) * parts + part) * size;
-          std::fill_n(db, 2 * size, 0.0f);
-          const auto end = (part + 1) * blocks.per_group / parts;
-          for (auto block = part * blocks.per_group / parts; block < end; ++block)
-            Block(s, row, group, blocks.first(group, block), blocks.width(block), scratch)
-                .run_grad(g, db, db + size, rows + row * row_size(s));
-        }
-#pragma omp for schedule(static)
-    for (std::int64_t row = 0; row < s.b; ++row) {
-      const float* parts_of_row = g.workspace + 2 * row * s.groups * parts * size;
-      sum_parts(s, parts_of_row, parts, row, g.db);
-      sum_parts(s, parts_of_row + size, parts, row, g.dc);
-    }
+  for_parts(s, [&](std::vector<Block>& blocks, std::int64_t row, std::int64_t item) {
+    float* db = g.workspace + 2 * item * size;
+    std::fill_n(db, 2 * size, 0.0f);
+    for (auto& block : blocks) block.start_grad(g);
+    for (auto chunk = blocks.empty() ? 0 : blocks[0].chunks(); chunk > 0; --chunk)
+      for (auto& block : blocks) block.run_grad(chunk - 1, g, db, db + size);
+    for (const auto& block : blocks) block.finish_grad(g, rows + row * row_size(s));
+  });
+#pragma omp parallel for schedule(static) if (s.t > 1)
+  for (std::int64_t row = 0; row < s.b; ++row) {
+    const float* parts_of_row = g.workspace + 2 * row * s.groups * parts * size;
+    sum_parts(s, parts_of_row, parts, row, g.db);
+    sum_parts(s, parts_of_row + size, parts, row, g.dc);
   }
   std::fill_n(g.da, s.n * s.d, 0.0f);
   std::fill_n(g.dskip, s.d, 0.0f);
@@ -487,7 +505,7 @@ HWY_EXPORT(selective_scan_all);
 HWY_EXPORT(selective_scan_grad_all);
 
 std::int64_t selective_scan_grad_workspace(const SelectiveScan<float>& s) {
-  return s.b * (2 * s.groups * most_parts(s) * part_size(s) + row_size(s));
+  return s.b * (2 * s.groups * parts_of(s) * part_size(s) + row_size(s));
 }
 void selective_scan(const SelectiveScan<float>& s, const SelectiveScanOut<float>& out) {
   HWY_DYNAMIC_DISPATCH(selective_scan_all)(s, out);
