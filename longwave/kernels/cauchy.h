@@ -26,4 +26,10 @@ void cauchy_ref(const Cauchy<double>& p);
 void cauchy_grad_ref(const CauchyGrad<float>& p);
 void cauchy_grad_ref(const CauchyGrad<double>& p);
 
+/// The same for nodes on the imaginary axis, whose real parts are not looked at: lanes are nodes, arithmetic is real.
+void cauchy_imaginary(const Cauchy<float>& p);
+void cauchy_imaginary(const Cauchy<double>& p);
+void cauchy_grad_imaginary(const CauchyGrad<float>& p);
+void cauchy_grad_imaginary(const CauchyGrad<double>& p);
+
 }  // namespace longwave::kernels

@@ -5,6 +5,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <cmath>
+#include <sstream>
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
@@ -14,6 +15,19 @@
 
 namespace longwave {
 namespace {
+
+/// Exactly one of cat and sum, and no unknown word.
+bool known_mode(const std::string& mode) {
+  int orders = 0;
+  std::istringstream words(mode);
+  for (std::string word; std::getline(words, word, '_');) {
+    if (word == "cat" || word == "sum")
+      ++orders;
+    else if (word != "randn" && word != "nearest" && word != "linear" && word != "learnable")
+      return false;
+  }
+  return orders == 1;
+}
 
 struct SgconvConfig {
   std::int64_t l_max = 0, kernel_dim = 32, n_scales = 0, init_scale = 0, channels = 1;
@@ -32,8 +46,7 @@ struct SgconvConfig {
             .add("mode", &SgconvConfig::mode,
                  "words joined by _: cat (pieces one after the other) or sum (all from the start), randn, nearest (no "
                  "linear interpolation), learnable (a power of the position decays)",
-                 one_of({"cat_randn", "cat_randn_nearest", "cat_randn_learnable", "cat_randn_nearest_learnable",
-                         "sum_randn", "sum_randn_nearest", "sum_randn_learnable", "sum_randn_nearest_learnable"}))
+                 Rule<std::string>{"made of cat or sum, randn, nearest, linear, learnable", known_mode})
             .add("channels", &SgconvConfig::channels, "outputs of a feature", at_least<std::int64_t>(1))
             .add("bidirectional", &SgconvConfig::bidirectional, "second kernel that weighs later steps")
             .add("decay_min", &SgconvConfig::decay_min, "of the first feature: factor from piece to piece")

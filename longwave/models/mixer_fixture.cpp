@@ -44,8 +44,11 @@ FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& 
   mixer->to(x.scalar_type());
   // Buffers of the reference's modules lie beside its inputs.
   auto weights = param;
-  for (const auto& [name, tensor] : in)
-    if (name.starts_with("buffer.")) weights[name.substr(7)] = tensor;
+  const auto ours = mixer->named_buffers();
+  for (const auto& [name, tensor] : in) {
+    const auto plain = name.starts_with("buffer.") ? name.substr(7) : name;
+    if (plain != name || ours.contains(plain)) weights[plain] = tensor;
+  }
   const auto imported = mixer->import_reference(weights);
   mixer->load(imported, path);
   mixer->train();

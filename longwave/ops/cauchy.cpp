@@ -42,30 +42,35 @@ void check_inputs(const Tensor& v, const Tensor& z, const Tensor& w) {
 /// As pairs of real numbers, contiguous.
 Tensor pairs(const Tensor& x) { return at::view_as_real(x.resolve_conj().contiguous()); }
 
+/// Nodes of state-space models lie on the imaginary axis.
+bool imaginary(const Tensor& pairs) { return pairs.select(1, 0).eq(0).all().item<bool>(); }
+
 template <class T>
 void run(const Tensor& v, const Tensor& z, const Tensor& w, const Tensor& r) {
-  kernels::cauchy_ref(kernels::Cauchy<T>{.v = v.data_ptr<T>(),
-                                         .w = w.data_ptr<T>(),
-                                         .z = z.data_ptr<T>(),
-                                         .r = r.data_ptr<T>(),
-                                         .m = v.size(0),
-                                         .h = v.size(1),
-                                         .n = v.size(2),
-                                         .l = z.size(0)});
+  const kernels::Cauchy<T> p{.v = v.data_ptr<T>(),
+                             .w = w.data_ptr<T>(),
+                             .z = z.data_ptr<T>(),
+                             .r = r.data_ptr<T>(),
+                             .m = v.size(0),
+                             .h = v.size(1),
+                             .n = v.size(2),
+                             .l = z.size(0)};
+  imaginary(z) ? kernels::cauchy_imaginary(p) : kernels::cauchy_ref(p);
 }
 
 template <class T>
 void run_grad(const Tensor& d, const Tensor& v, const Tensor& z, const Tensor& w, const Tensor& dv, const Tensor& dw) {
-  kernels::cauchy_grad_ref(kernels::CauchyGrad<T>{.v = v.data_ptr<T>(),
-                                                  .w = w.data_ptr<T>(),
-                                                  .z = z.data_ptr<T>(),
-                                                  .dr = d.data_ptr<T>(),
-                                                  .dv = dv.data_ptr<T>(),
-                                                  .dw = dw.data_ptr<T>(),
-                                                  .m = v.size(0),
-                                                  .h = v.size(1),
-                                                  .n = v.size(2),
-                                                  .l = z.size(0)});
+  const kernels::CauchyGrad<T> p{.v = v.data_ptr<T>(),
+                                 .w = w.data_ptr<T>(),
+                                 .z = z.data_ptr<T>(),
+                                 .dr = d.data_ptr<T>(),
+                                 .dv = dv.data_ptr<T>(),
+                                 .dw = dw.data_ptr<T>(),
+                                 .m = v.size(0),
+                                 .h = v.size(1),
+                                 .n = v.size(2),
+                                 .l = z.size(0)};
+  imaginary(z) ? kernels::cauchy_grad_imaginary(p) : kernels::cauchy_grad_ref(p);
 }
 
 Tensor kernel_cpu(const Tensor& v, const Tensor& z, const Tensor& w) {

@@ -107,6 +107,14 @@ TEST(CauchyKernel, KeepsItsPromises) {
   }
 }
 
+TEST(CauchyKernel, TakesNodesAnywhere) {
+  auto all = cauchy_inputs(3, 2, 4, 9);
+  all[2].select(1, 0).fill_(0.5);
+  const auto op = cauchy_with(all[2]);
+  expect_float_matches_double(op, {all[0], all[1]}, 1e-5);
+  expect_gradients_match_differences(op, {all[0], all[1]});
+}
+
 TEST(StateSpaceKernels, SayWhatIsWrong) {
   const auto v = at::zeros({1, 2, 3}, at::kComplexFloat), x = at::zeros({2, 3}, at::kComplexFloat);
   expect_error([&] { ops::vandermonde_kernel(v, x.narrow(1, 0, 2), 4); },
