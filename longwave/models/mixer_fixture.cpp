@@ -77,10 +77,13 @@ FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& 
 }
 
 const RegisterFixtureCheck registered({
-    [](const Fixture& fixture) { return implementation(fixture.system_id) && fixture.has("in.x"); },
+    [](const Fixture& fixture) {
+      return implementation(fixture.system_id) && fixture.has("in.x") && !fixture.has("in.ctx");
+    },
     [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
       const auto& info = *implementation(fixture.system_id);
-      check_with_gradients(fixture, report, [&](const TensorMap& in, const TensorMap& param, const Json& config) {
+      check_with_gradients(fixture, report, [&](const TensorMap& in, const TensorMap& param, Json config) {
+        config.emplace("case", fixture.name);  // some say what they are by their name alone
         return run(info, fixture.path, in, param, config);
       });
     },
