@@ -1,7 +1,7 @@
 // Times linear attention, the delta rule and blocks built on them, forward and backward, against the same in chunks of
 // libtorch's operators.
 //
-// usage: linear_attention [REPEATS]
+// usage: linear_attention [REPEATS [CASE]]
 // Prints a JSON line for each case: milliseconds (median) of ours and of libtorch's at its best chunk length, their
 // ratio, and for ours the share of the rate that a large matrix product reaches here. Process settings (threads,
 // instruction sets, malloc) come from the environment: OMP_NUM_THREADS, OPENBLAS_CORETYPE, ATEN_CPU_CAPABILITY.
@@ -148,7 +148,7 @@ void report(const Case& c, int repeats, double rate) {
   std::fflush(stdout);
 }
 
-enum class Kind { linear, mamba2, gla, delta };
+enum class Kind { linear, ssd, gla, delta };
 
 Case operator_case(const std::string& name, Kind kind, std::int64_t b, std::int64_t h, std::int64_t t, std::int64_t dk,
                    std::int64_t dv) {
@@ -171,7 +171,7 @@ Case operator_case(const std::string& name, Kind kind, std::int64_t b, std::int6
     return c;
   }
   Tensor g;
-  if (kind == Kind::mamba2) g = leaf(-0.1 * at::rand({b, t, h}));
+  if (kind == Kind::ssd) g = leaf(-0.1 * at::rand({b, t, h}));
   if (kind == Kind::gla) g = leaf(-0.1 * at::rand({b, t, h, dk}));
   c.ours = [=] { return ops::gated_linear_attention(q, k, v, g).o; };
   c.theirs = [=](std::int64_t chunk) { return attention_of_torch(q, k, v, g, chunk); };
@@ -194,11 +194,15 @@ int run(int argc, char** argv) {
   if (const char* threads = std::getenv("OMP_NUM_THREADS")) at::set_num_threads(std::atoi(threads));
   const double rate = product_rate(repeats);
   fmt::print("{{\"threads\": {}, \"gemm_gflops\": {:.0f}}}\n", at::get_num_threads(), rate / 1e6);
-  report(operator_case("linear", Kind::linear, 8, 8, 4096, 64, 64), repeats, rate);
-  report(operator_case("mamba2", Kind::mamba2, 1, 8, 4096, 128, 64), repeats, rate);
-  report(operator_case("gla", Kind::gla, 1, 4, 4096, 32, 64), repeats, rate);
-  report(operator_case("delta", Kind::delta, 1, 4, 4096, 64, 64), repeats, rate);
-  for (const char* name : {"linear_attention", "mamba2", "gla", "deltanet"}) report_block(name, 4096, repeats);
+  std::fflush(stdout);
+  const std::string only = argc > 2 ? argv[2] : "";
+  const auto wanted = [&](const std::string& name) { return only.empty() || only == name; };
+  if (wanted("linear")) report(operator_case("linear", Kind::linear, 8, 8, 4096, 64, 64), repeats, rate);
+  if (wanted("ssd")) report(operator_case("ssd", Kind::ssd, 1, 8, 4096, 128, 64), repeats, rate);
+  if (wanted("gla")) report(operator_case("gla", Kind::gla, 1, 4, 4096, 32, 64), repeats, rate);
+  if (wanted("delta")) report(operator_case("delta", Kind::delta, 1, 4, 4096, 64, 64), repeats, rate);
+  for (const char* name : {"linear_attention", "mamba2", "gla", "deltanet"})
+    if (wanted(std::string(name) + " block")) report_block(name, 4096, repeats);
   return 0;
 }
 

@@ -137,7 +137,7 @@ void forward_head(const Problem& p, const DeltaRuleOut<float>& out, std::int64_t
     delta.load(begin, state);
     product<false>(chunk.n, vw, p.dk, {chunk.queries(), chunk.kw, 1}, state, vw, o, vw);
     product<true>(chunk.n, vw, chunk.n, {chunk.scores, kChunk, 1}, delta.u, vw, o, vw, Part::lower);
-    for (std::int64_t i = 0; i < chunk.n; ++i) std::copy_n(o + i * vw, p.dv, out.o.at(row, begin + i, head));
+    for (std::int64_t i = 0; i < chunk.n; ++i) copy_numbers(1, o + i * vw, out.o.at(row, begin + i, head), p.dv);
     delta.advance(state);
   }
   store_state(state, p.dk, p.dv, out.final_state + index * size);
@@ -267,10 +267,9 @@ struct DeltaBackward {
         *grad.dg.at(row, begin + i, head) = running;
       }
       add_row(1, late, early, kw);
-      float* to = grad.dq.at(row, begin + i, head);
-      for (std::int64_t c = 0; c < p.dk; ++c) to[c] = p.scale * dq[i * kw + c];
-      std::copy_n(early, p.dk, grad.dk.at(row, begin + i, head));
-      std::copy_n(du + i * vw, p.dv, grad.dv.at(row, begin + i, head));
+      copy_numbers(p.scale, dq + i * kw, grad.dq.at(row, begin + i, head), p.dk);
+      copy_numbers(1, early, grad.dk.at(row, begin + i, head), p.dk);
+      copy_numbers(1, du + i * vw, grad.dv.at(row, begin + i, head), p.dv);
     }
   }
 };

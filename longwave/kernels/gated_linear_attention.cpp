@@ -38,7 +38,7 @@ void forward_head(const Problem& p, const GatedLinearAttentionOut<float>& out, s
     chunk.find_scores();
     product<false>(chunk.n, chunk.vw, p.dk, {chunk.queries(), chunk.kw, 1}, state, chunk.vw, o, chunk.vw);
     product<true>(chunk.n, chunk.vw, chunk.n, {chunk.scores, kChunk, 1}, chunk.v, chunk.vw, o, chunk.vw, Part::lower);
-    for (std::int64_t i = 0; i < chunk.n; ++i) std::copy_n(o + i * chunk.vw, p.dv, out.o.at(row, begin + i, head));
+    for (std::int64_t i = 0; i < chunk.n; ++i) copy_numbers(1, o + i * chunk.vw, out.o.at(row, begin + i, head), p.dv);
     chunk.advance(state);
   }
   store_state(state, p.dk, p.dv, out.final_state + index * size);
@@ -235,10 +235,9 @@ struct Backward {
 
   void store(std::int64_t begin) const {
     for (std::int64_t i = 0; i < chunk.n; ++i) {
-      float* to = grad.dq.at(row, begin + i, head);
-      for (std::int64_t c = 0; c < p.dk; ++c) to[c] = p.scale * dq[i * kw + c];
-      std::copy_n(dk + i * kw, p.dk, grad.dk.at(row, begin + i, head));
-      std::copy_n(dv + i * vw, p.dv, grad.dv.at(row, begin + i, head));
+      copy_numbers(p.scale, dq + i * kw, grad.dq.at(row, begin + i, head), p.dk);
+      copy_numbers(1, dk + i * kw, grad.dk.at(row, begin + i, head), p.dk);
+      copy_numbers(1, dv + i * vw, grad.dv.at(row, begin + i, head), p.dv);
     }
   }
 };

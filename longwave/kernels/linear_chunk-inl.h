@@ -36,30 +36,16 @@ HWY_INLINE void exp_row(const float* x, float* y, std::int64_t n) {
 HWY_INLINE void load_tile(const HeadVectors<const float>& x, std::int64_t row, std::int64_t head, std::int64_t begin,
                           std::int64_t n, std::int64_t width, float factor, float* tile) {
   const auto stride = padded(width);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float* from = x.at(row, begin + i, head);
-    float* to = tile + i * stride;
-    std::fill(to + width, to + stride, 0.0f);
-    if (factor == 1)
-      std::copy_n(from, width, to);
-    else
-      for (std::int64_t j = 0; j < width; ++j) to[j] = factor * from[j];
-  }
+  for (std::int64_t i = 0; i < n; ++i) copy_padded(factor, x.at(row, begin + i, head), tile + i * stride, width);
 }
 
 HWY_INLINE void load_state(const float* from, std::int64_t dk, std::int64_t dv, float* tile) {
-  for (std::int64_t i = 0; i < dk; ++i) {
-    float* to = tile + i * padded(dv);
-    if (from)
-      std::copy_n(from + i * dv, dv, to);
-    else
-      std::fill_n(to, dv, 0.0f);
-    std::fill(to + dv, to + padded(dv), 0.0f);
-  }
+  if (!from) return static_cast<void>(std::fill_n(tile, dk * padded(dv), 0.0f));
+  for (std::int64_t i = 0; i < dk; ++i) copy_padded(1, from + i * dv, tile + i * padded(dv), dv);
 }
 
 HWY_INLINE void store_state(const float* tile, std::int64_t dk, std::int64_t dv, float* to) {
-  for (std::int64_t i = 0; i < dk; ++i) std::copy_n(tile + i * padded(dv), dv, to + i * dv);
+  for (std::int64_t i = 0; i < dk; ++i) copy_numbers(1, tile + i * padded(dv), to + i * dv, dv);
 }
 
 /// Tiles of one chunk of one head. All exponents are <= 0: decays only ever multiply by less than one.
@@ -150,13 +136,20 @@ struct Chunk {
   /// x [n, chunk], times the decay between the two steps; zeros above the diagonal.
   void mask_lower(float* x) const {
     const TileTag tag;
+    const hn::RebindToSigned<TileTag> places;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+    const bool decayed = !by_channel && decays();
     for (std::int64_t i = 0; i < n; ++i) {
       float* to = x + i * kChunk;
-      if (!by_channel && decays())
-        for (std::int64_t j = 0; j <= i; j += lanes)
-          hn::StoreU(hn::Mul(hn::LoadU(tag, to + j), hn::LoadU(tag, mask + i * kChunk + j)), tag, to + j);
-      std::fill(to + i + 1, to + padded(n), 0.0f);
+      const auto end = hn::Set(places, static_cast<std::int32_t>(i + 1));
+      std::int64_t j = 0;
+      for (; j <= i; j += lanes) {
+        const auto seen = hn::RebindMask(tag, hn::Lt(hn::Iota(places, static_cast<std::int32_t>(j)), end));
+        auto value = hn::LoadU(tag, to + j);
+        if (decayed) value = hn::Mul(value, hn::LoadU(tag, mask + i * kChunk + j));
+        hn::StoreU(hn::IfThenElseZero(seen, value), tag, to + j);
+      }
+      for (; j < padded(n); j += lanes) hn::StoreU(hn::Zero(tag), tag, to + j);
     }
   }
 

@@ -67,8 +67,8 @@ HWY_INLINE void product_rows(std::int64_t n, Left a, const float* b, std::int64_
 
 /// c [m, n] (+)= a [m, depth] b [depth, n]; n is rounded up to kPad.
 template <bool kAdd>
-HWY_INLINE void product(std::int64_t m, std::int64_t n, std::int64_t depth, Left a, const float* b, std::int64_t ldb,
-                        float* c, std::int64_t ldc, Part part = Part::all) {
+HWY_NOINLINE void product(std::int64_t m, std::int64_t n, std::int64_t depth, Left a, const float* b, std::int64_t ldb,
+                          float* c, std::int64_t ldc, Part part = Part::all) {
   const auto rows = [&](auto count, std::int64_t i) HWY_ATTR {
     constexpr int kRows = decltype(count)::value;
     const auto k0 = part == Part::upper ? std::min(i, depth) : 0;
@@ -114,6 +114,27 @@ HWY_INLINE void transpose(std::int64_t rows, std::int64_t columns, const float* 
     for (std::int64_t j = 0; j < columns; ++j) y[j * ldy + i] = x[i * ldx + j];
   if (rows < padded(rows))
     for (std::int64_t j = 0; j < columns; ++j) std::fill(y + j * ldy + rows, y + j * ldy + padded(rows), 0.0f);
+}
+
+/// to = factor * from, n numbers and zeros up to padded(n).
+HWY_INLINE void copy_padded(float factor, const float* from, float* to, std::int64_t n) {
+  const TileTag tag;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  const auto scale = hn::Set(tag, factor);
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Mul(scale, hn::LoadU(tag, from + i)), tag, to + i);
+  for (; i < n; ++i) to[i] = factor * from[i];
+  for (const auto end = padded(n); i < end; ++i) to[i] = 0;
+}
+
+/// to = factor * from, n numbers and nothing behind them.
+HWY_INLINE void copy_numbers(float factor, const float* from, float* to, std::int64_t n) {
+  const TileTag tag;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  const auto scale = hn::Set(tag, factor);
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Mul(scale, hn::LoadU(tag, from + i)), tag, to + i);
+  for (; i < n; ++i) to[i] = factor * from[i];
 }
 
 /// Calls body(tag, i) for i = 0, lanes, ... over a padded row of n floats.
