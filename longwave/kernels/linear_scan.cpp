@@ -13,8 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 
-// Channels of a work item: enough to fill vectors and cache lines, few enough that the previous state stays in L1.
-// Fixed, so that results do not depend on the number of threads.
+// Channels of a work item at most: enough to fill vectors and cache lines, few enough that the previous state stays in
+// L1. Channels do not mix, so that the split cannot change results.
 constexpr std::int64_t kScanBlock = 256;
 
 void scan_block(const LinearScan<float>& s, std::int64_t row, std::int64_t first, std::int64_t n) {
@@ -47,11 +47,12 @@ void grad_block(const LinearScanGrad<float>& s, std::int64_t row, std::int64_t f
 
 template <class Args, class Block>
 void for_scan_blocks(const Args& s, Block block) {
-  const auto blocks = (s.d + kScanBlock - 1) / kScanBlock;
+  const auto width = s.b * s.d >= 16 * kScanBlock ? kScanBlock : kScanBlock / 4;
+  const auto blocks = (s.d + width - 1) / width;
 #pragma omp parallel for schedule(static) if (s.t > 1)
   for (std::int64_t item = 0; item < s.b * blocks; ++item) {
-    const auto first = item % blocks * kScanBlock;
-    block(s, item / blocks, first, std::min(kScanBlock, s.d - first));
+    const auto first = item % blocks * width;
+    block(s, item / blocks, first, std::min(width, s.d - first));
   }
 }
 
