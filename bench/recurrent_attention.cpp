@@ -1,10 +1,10 @@
 // Times the recurrent cells and softmax attention, forward and backward, against the same with libtorch's operators.
 //
-// usage: recurrent_attention [REPEATS]
-// Prints a JSON line for each case: milliseconds (median) of ours and of libtorch's, their ratio, for ours the share of
-// the rate that a large matrix product reaches here, and the same for forward alone; cpu_*: processor time of all
-// threads, which other processes hardly touch. Process settings (threads, instruction sets) come from the environment:
-// OMP_NUM_THREADS, OPENBLAS_CORETYPE, ATEN_CPU_CAPABILITY.
+// usage: recurrent_attention [REPEATS [CASE]]
+// Prints a JSON line for each case (whose name contains CASE): milliseconds (median) of ours and of libtorch's, their
+// ratio, for ours the share of the rate that a large matrix product reaches here, and the same for forward alone;
+// cpu_*: processor time of all threads, which other processes hardly touch. Process settings (threads, instruction
+// sets) come from the environment: OMP_NUM_THREADS, OPENBLAS_CORETYPE, ATEN_CPU_CAPABILITY.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -143,11 +143,15 @@ int run(int argc, char** argv) {
   const auto product = time_of_product(repeats);
   fmt::print("{{\"threads\": {}, \"gemm_gflops\": {:.0f}, \"gemm_gflops_of_cpu_time\": {:.0f}}}\n",
              at::get_num_threads(), kProductFlops / product.wall / 1e6, kProductFlops / product.cpu / 1e6);
+  std::fflush(stdout);
+  const std::string wanted = argc > 2 ? argv[2] : "";
+  std::vector<Case> cases;
   for (const auto cell : {ops::Cell::lstm, ops::Cell::gru, ops::Cell::rnn_tanh})
-    report(recurrent(cell, 32, 512, 256), repeats, product);
-  report(recurrent(ops::Cell::lstm, 1, 512, 256), repeats, product);
-  report(attention(2, 8, 2048, 64), repeats, product);
-  report(attention(2, 8, 512, 64), repeats, product);
+    cases.push_back(recurrent(cell, 32, 512, 256));
+  cases.push_back(recurrent(ops::Cell::lstm, 1, 512, 256));
+  for (const std::int64_t t : {512, 2048, 4096}) cases.push_back(attention(2, 8, t, 64));
+  for (const auto& c : cases)
+    if (c.name.find(wanted) != std::string::npos) report(c, repeats, product);
   return 0;
 }
 

@@ -39,7 +39,7 @@ struct Part {
 Part attend_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   if (k.size(2) == 0) {
     const auto none = at::full({q.size(0), q.size(1), 1, 1}, -std::numeric_limits<double>::infinity(), q.options());
-    return {none, at::zeros_like(none), at::zeros_like(q), none};
+    return {none, at::zeros_like(none), at::zeros({q.size(0), q.size(1), 1, v.size(3)}, q.options()), none};
   }
   const auto by_step = [](const at::Tensor& x) { return x.transpose(1, 2); };
   const auto [y, lse] = ops::softmax_attention(by_step(q), by_step(k), by_step(v), {.causal = false});

@@ -14,6 +14,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// b - a, zero where both are the same infinity.
+at::Tensor difference(const at::Tensor& a, const at::Tensor& b) {
+  return at::where(a == b, at::zeros({}, a.options()), b - a);
+}
+
 double largest(const at::Tensor& x) { return x.numel() == 0 ? 0 : x.abs().max().item<double>(); }
 
 bool same_shape(const at::Tensor& a, const at::Tensor& b) {
@@ -92,7 +97,8 @@ const Comparison* FixtureReport::worst() const {
 
 void FixtureReport::compare(const std::string& what, const at::Tensor& got, const at::Tensor& expected,
                             double tolerance, double scale) {
-  const auto unit = std::max(largest(as_double(expected)), scale);
+  const auto reference = as_double(expected);
+  const auto unit = std::max(largest(reference.masked_fill(reference.isinf(), 0)), scale);
   compare_absolute(what, got, expected, tolerance);
   if (unit > 0) compared.back().error /= unit;
 }
@@ -105,7 +111,7 @@ void FixtureReport::compare_absolute(const std::string& what, const at::Tensor& 
         fmt::format("{} (is [{}], expected [{}])", what, fmt::join(a.sizes(), ", "), fmt::join(b.sizes(), ", "));
     compared.push_back({shapes, kInfinity, tolerance});
   } else {
-    compared.push_back({what, largest(a.reshape(b.sizes()) - b), tolerance});
+    compared.push_back({what, largest(difference(a.reshape(b.sizes()), b)), tolerance});
   }
 }
 

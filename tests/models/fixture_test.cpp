@@ -56,6 +56,19 @@ TEST_F(ChangedFixture, NotANumberFails) {
   EXPECT_FALSE(run().ok());
 }
 
+TEST(FixtureReport, AnInfinityIsEqualToItselfAlone) {
+  const auto infinity = std::numeric_limits<float>::infinity();
+  const auto expected = at::tensor({-infinity, 2.0f});
+  FixtureReport report;
+  report.compare("same", at::tensor({-infinity, 2.0f}), expected, 1e-6);
+  EXPECT_TRUE(report.ok());
+  for (const auto& other : {at::tensor({infinity, 2.0f}), at::tensor({-infinity, 2.1f}), at::tensor({0.0f, 2.0f})}) {
+    FixtureReport wrong;
+    wrong.compare("other", other, expected, 1e-6);
+    EXPECT_FALSE(wrong.ok());
+  }
+}
+
 TEST_F(ChangedFixture, OtherShapeFailsAndSaysIt) {
   tensors["out.pred"] = tensors["out.pred"].slice(1, 0, 23).contiguous();
   EXPECT_EQ(run().worst()->name, "out.pred (is [2, 24, 4], expected [2, 23, 4])");
