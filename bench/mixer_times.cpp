@@ -37,6 +37,7 @@ double best_seconds(Body body) {
 /// Microseconds of a step that continues a stream, and the bytes that it carries on.
 Json measure_step(SequenceMixer& mixer, std::int64_t d) {
   const at::NoGradGuard no_grad;
+  mixer.eval();
   if (!mixer.properties().streams) return {{"step_us", nullptr}};
   auto state = mixer.initial_state(1);
   const auto x = at::randn({1, 1, d});

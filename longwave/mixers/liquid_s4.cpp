@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/derived_cache.h"
 #include "longwave/nn/discretize.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/ops/diagonal_ssm.h"
@@ -67,12 +68,10 @@ class LiquidS4 final : public SequenceMixer {
   Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
     check_input("liquid_s4", x_any, d_, lengths, state);
     const auto x = zero_padding(x_any, valid_steps(lengths, x_any));
-    const auto lambda = at::complex(-log_a_real_.exp(), a_imag_);
-    const auto [a, b] = discretize(config_.discretization, lambda, at::view_as_complex(b_), log_dt_.exp().unsqueeze(1));
-    const auto planes = [](const Tensor& z) { return at::stack({at::real(z), at::imag(z)}); };
-    const auto [y, last] = ops::diagonal_ssm(
-        x, {planes(a), planes(b), 2 * c_.permute({2, 0, 1})},
-        {.liquid = true, .reverse = false, .state = state ? state->at("h") : Tensor(), .lengths = lengths});
+    const auto k = derived_.get(*this, {log_a_real_, a_imag_, log_dt_, b_, c_}, [&] { return derive(); });
+    const auto before = state ? state->at("h") : Tensor();
+    const auto [y, last] = ops::diagonal_ssm(x, {k[0], k[1], k[2]},
+                                             {.liquid = true, .reverse = false, .state = before, .lengths = lengths});
     if (state) state->at("h") = last;
     return y + skip_ * x;
   }
@@ -82,8 +81,17 @@ class LiquidS4 final : public SequenceMixer {
   }
 
  private:
+  /// Transition, input and output coefficients, as planes.
+  std::vector<Tensor> derive() const {
+    const auto lambda = at::complex(-log_a_real_.exp(), a_imag_);
+    const auto [a, b] = discretize(config_.discretization, lambda, at::view_as_complex(b_), log_dt_.exp().unsqueeze(1));
+    const auto planes = [](const Tensor& z) { return at::stack({at::real(z), at::imag(z)}); };
+    return {planes(a), planes(b), 2 * c_.permute({2, 0, 1})};
+  }
+
   Config config_;
   std::int64_t d_, n_;
+  DerivedCache derived_;
   Tensor log_dt_, log_a_real_, a_imag_, b_, c_, skip_;
 };
 

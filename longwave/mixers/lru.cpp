@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/derived_cache.h"
 #include "longwave/ops/diagonal_scan.h"
 
 namespace longwave {
@@ -58,14 +59,13 @@ class Lru final : public SequenceMixer {
   Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
     check_input("lru", x_any, d_, lengths, state);
     const auto x = zero_padding(x_any, valid_steps(lengths, x_any));
-    const auto modulus = at::exp(-nu_log_.exp()), phase = theta_log_.exp();
-    const auto pole = at::stack({modulus * phase.cos(), modulus * phase.sin()});
-    const auto gamma = gamma_log_.exp().unsqueeze(1);
-    // Both planes of B x by one matrix product, and both of C h by another.
-    const auto u = at::linear(x, at::cat({gamma * b_re_, gamma * b_im_})).unflatten(-1, {2, states_});
+    const auto derived =
+        derived_.get(*this, {nu_log_, theta_log_, gamma_log_, b_re_, b_im_, c_re_, c_im_}, [&] { return derive(); });
+    const auto u = at::linear(x, derived[1]).unflatten(-1, {2, states_});
+    const auto& pole = derived[0];
     const auto [h, last] = ops::diagonal_scan(pole, u, false, state ? state->at("h") : Tensor(), lengths);
     if (state) state->at("h") = last;
-    return at::linear(h.flatten(-2), at::cat({c_re_, -c_im_}, 1)) + skip_ * x;
+    return at::linear(h.flatten(-2), derived[2]) + skip_ * x;
   }
 
   State initial_state(std::int64_t b) const override {
@@ -73,7 +73,15 @@ class Lru final : public SequenceMixer {
   }
 
  private:
+  /// The poles, and both planes of B and of C as one matrix each.
+  std::vector<Tensor> derive() const {
+    const auto modulus = at::exp(-nu_log_.exp()), phase = theta_log_.exp(), gamma = gamma_log_.exp().unsqueeze(1);
+    return {at::stack({modulus * phase.cos(), modulus * phase.sin()}), at::cat({gamma * b_re_, gamma * b_im_}),
+            at::cat({c_re_, -c_im_}, 1)};
+  }
+
   std::int64_t d_, states_;
+  DerivedCache derived_;
   Tensor nu_log_, theta_log_, gamma_log_, b_re_, b_im_, c_re_, c_im_, skip_;
 };
 

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/derived_cache.h"
 #include "longwave/nn/discretize.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/ops/diagonal_scan.h"
@@ -90,18 +91,16 @@ class S5 final : public SequenceMixer {
   Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
     check_input("s5", x_any, d_, lengths, state);
     const auto x = zero_padding(x_any, valid_steps(lengths, x_any));
-    const auto real = config_.clip_eigs ? lambda_re_.clamp_max(-1e-4) : lambda_re_;
-    const auto lambda = at::complex(real, lambda_im_);
-    const auto [a, b] = discretize(config_.discretization, lambda, at::ones_like(lambda), log_step_.squeeze(1).exp());
-    const auto pole = at::stack({at::real(a), at::imag(a)});
-    const auto input = b.unsqueeze(1) * at::view_as_complex(b_);
-    // Both planes of B x by one matrix product, and both of C h by another.
-    const auto u = at::linear(x, at::cat({at::real(input), at::imag(input)})).unflatten(-1, {2, states_});
+    const auto derived =
+        derived_.get(*this, {lambda_re_, lambda_im_, log_step_, b_, c_.front(), c_.back()}, [&] { return derive(); });
+    const auto& pole = derived[0];
+    const auto u = at::linear(x, derived[1]).unflatten(-1, {2, states_});
     const auto [h, last] = ops::diagonal_scan(pole, u, false, state ? state->at("h") : Tensor(), lengths);
     if (state) state->at("h") = last;
     if (config_.bidirectional) note("final_state", last.transpose(1, 2));
-    auto y = read_out(h, c_[0]);
-    if (config_.bidirectional) y = y + read_out(ops::diagonal_scan(pole, u, true, {}, lengths).h, c_[1]);
+    auto y = at::linear(h.flatten(-2), derived[2]);
+    if (config_.bidirectional)
+      y = y + at::linear(ops::diagonal_scan(pole, u, true, {}, lengths).h.flatten(-2), derived[3]);
     return y + skip_ * x;
   }
 
@@ -119,14 +118,24 @@ class S5 final : public SequenceMixer {
     return at::view_as_real(at::mm(at::view_as_complex(c), v));
   }
 
-  /// 2 Re(C h), without the 2 if no conjugates are implied.
-  Tensor read_out(const Tensor& h, const Tensor& c) const {
-    const auto parts = c.unbind(-1);
-    return at::linear(h.flatten(-2), at::cat({parts[0], -parts[1]}, 1) * (config_.conj_sym ? 2 : 1));
+  /// The poles, both planes of b B as one matrix, and 2 (Re C, -Im C) for each direction, without the 2 if no
+  /// conjugates are implied.
+  std::vector<Tensor> derive() const {
+    const auto real = config_.clip_eigs ? lambda_re_.clamp_max(-1e-4) : lambda_re_;
+    const auto lambda = at::complex(real, lambda_im_);
+    const auto [a, b] = discretize(config_.discretization, lambda, at::ones_like(lambda), log_step_.squeeze(1).exp());
+    const auto input = b.unsqueeze(1) * at::view_as_complex(b_);
+    std::vector<Tensor> all{at::stack({at::real(a), at::imag(a)}), at::cat({at::real(input), at::imag(input)})};
+    for (const auto& c : c_) {
+      const auto parts = c.unbind(-1);
+      all.push_back(at::cat({parts[0], -parts[1]}, 1) * (config_.conj_sym ? 2 : 1));
+    }
+    return all;
   }
 
   Config config_;
   std::int64_t d_, states_;
+  DerivedCache derived_;
   Tensor lambda_re_, lambda_im_, b_, skip_, log_step_;
   std::vector<Tensor> c_;
 };
