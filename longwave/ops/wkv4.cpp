@@ -79,7 +79,11 @@ Outputs empty_outputs(const Tensor& k, const Tensor& initial, bool keep) {
 template <class T>
 void run(const kernels::Wkv4<T>& p, const Outputs& outputs) {
   const auto& [y, final_state, states] = outputs;
-  kernels::wkv4_reference(p, {y.data_ptr<T>(), final_state.data_ptr<T>(), data_or_null<T>(states)});
+  const kernels::Wkv4Out<T> out{y.data_ptr<T>(), final_state.data_ptr<T>(), data_or_null<T>(states)};
+  if constexpr (std::is_same_v<T, float>)
+    kernels::wkv4(p, out);
+  else
+    kernels::wkv4_reference(p, out);
 }
 
 Outputs wkv_cpu(const Tensor& w_any, const Tensor& u_any, const Tensor& k_any, const Tensor& v_any,
@@ -99,9 +103,18 @@ template <class T>
 void run_grad(const kernels::Wkv4<T>& p, const Tensor& dy, const Tensor& d_final, const Tensor& states,
               const Gradients& gradients) {
   const auto& [dw, du, dk, dv, d_initial] = gradients;
-  kernels::wkv4_grad_reference(
-      p, {dy.data_ptr<T>(), data_or_null<const T>(d_final), states.data_ptr<T>(), dw.data_ptr<T>(), du.data_ptr<T>(),
-          dk.data_ptr<T>(), dv.data_ptr<T>(), d_initial.data_ptr<T>()});
+  const kernels::Wkv4Grad<T> grad{.dy = dy.data_ptr<T>(),
+                                  .d_final = data_or_null<const T>(d_final),
+                                  .states = states.data_ptr<T>(),
+                                  .dw = dw.data_ptr<T>(),
+                                  .du = du.data_ptr<T>(),
+                                  .dk = dk.data_ptr<T>(),
+                                  .dv = dv.data_ptr<T>(),
+                                  .d_initial = d_initial.data_ptr<T>()};
+  if constexpr (std::is_same_v<T, float>)
+    kernels::wkv4_grad(p, grad);
+  else
+    kernels::wkv4_grad_reference(p, grad);
 }
 
 Gradients grad_cpu(const Tensor& dy, const Tensor& d_final, const Tensor& states, const Tensor& w_any,
