@@ -10,6 +10,7 @@
 #include "longwave/nn/dropout_draw.h"
 #include "longwave/nn/long_convolution.h"
 #include "longwave/nn/path.h"
+#include "longwave/ops/masked_series.h"
 #include "longwave/ops/mlp.h"
 
 namespace longwave {
@@ -57,10 +58,12 @@ class Cats final : public Forecaster {
     const auto encode = at::cat({scores.narrow(1, 0, pool_ - c), at::ones_like(scores.narrow(1, 0, c))}, 1);
     const auto decode = at::cat({at::ones_like(scores.narrow(1, 0, pool_ - c)), scores.narrow(1, pool_ - c, c)}, 1);
 
-    auto z = auxiliary_series(x) * encode;
+    const auto series = auxiliary_series(x);
+    if (trace) note_mask(series * encode);
+    const auto [z, changes] =
+        ops::masked_series(series, encode, mask_weight_.squeeze(2), mask_bias_.flatten(), ramp_);  // the oldest cut
     ForecastOutput out;
-    if (in.with_losses || is_training()) out.extra_losses["continuity"] = continuity(z);
-    z = z * temporal_mask(z);
+    if (in.with_losses || is_training()) out.extra_losses["continuity"] = config_.continuity_beta * changes;
     const auto prediction = predict(z);  // [b, F, p]
     if (trace) note_pool(z, prediction, last);
     const auto forecast = prediction.narrow(1, pool_ - c, c) + convolve(mix_, prediction * decode) + last;
@@ -136,18 +139,10 @@ class Cats final : public Forecaster {
     return at::sigmoid(attention_out_->forward(at::gelu(attention_in_->forward(summary)))).transpose(1, 2);
   }
 
-  at::Tensor continuity(const at::Tensor& z) const {
-    const auto spread = z.std(/*dim=*/2, /*unbiased=*/true, /*keepdim=*/true) + 1e-6;
-    return config_.continuity_beta * (at::diff(z, 1, 2) / spread).square().mean();
-  }
-
-  /// Cuts the oldest steps of each series: 1 or 0 forward; backward the gradient of the line that was compared with 0.
-  at::Tensor temporal_mask(const at::Tensor& z) {
+  /// Which steps of each series [b, F, l] are kept.
+  void note_mask(const at::Tensor& z) const {
     const auto slope = (z * mask_weight_.squeeze(2)).sum(2, /*keepdim=*/true) + mask_bias_.squeeze(2);  // [b, F, 1]
-    const auto line = 1 - ramp_ * slope;
-    const auto keep = (line.detach() > 0).to(z.scalar_type());
-    note("mask", keep.transpose(1, 2));
-    return keep + (line - line.detach());
+    note("mask", (1 - ramp_ * slope > 0).to(z.scalar_type()).transpose(1, 2));
   }
 
   /// The pool and its forecasts over time, the last c of them (the channels) back in data units: [b, l + p, F].

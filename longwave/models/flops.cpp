@@ -89,6 +89,7 @@ const std::map<std::string, double (*)(Inputs)>& formulas() {
       {"longwave::arx_tokens", arx_tokens},
       {"longwave::scaled_segments", nothing},
       {"longwave::next_segments", nothing},
+      {"longwave::masked_series", nothing},
   };
   return table;
 }
