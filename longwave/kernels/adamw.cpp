@@ -1,6 +1,7 @@
 #include "longwave/kernels/adamw.h"
 
 #include <algorithm>
+#include <vector>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "longwave/kernels/adamw.cpp"
@@ -10,10 +11,32 @@
 
 #include "longwave/kernels/lanes-inl.h"
 
+#ifndef LONGWAVE_KERNELS_ADAMW_BLOCKS
+#define LONGWAVE_KERNELS_ADAMW_BLOCKS
+namespace longwave::kernels {
+namespace {
+
+/// A work item: some elements of one part.
+struct AdamWBlock {
+  const AdamWPart* part;
+  std::int64_t first, n;
+};
+
+std::vector<AdamWBlock> blocks_of(std::span<const AdamWPart> parts) {
+  constexpr std::int64_t kBlock = 1 << 14;
+  std::vector<AdamWBlock> blocks;
+  for (const auto& part : parts)
+    for (std::int64_t first = 0; first < part.n; first += kBlock)
+      blocks.push_back({&part, first, std::min(kBlock, part.n - first)});
+  return blocks;
+}
+
+}  // namespace
+}  // namespace longwave::kernels
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
-
-constexpr std::int64_t kBlock = 1 << 14;  // elements per work item
 
 void adamw_block(const AdamWPart& part, const AdamWScalars& s, std::int64_t first, std::int64_t n) {
   for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
@@ -32,27 +55,30 @@ void adamw_block(const AdamWPart& part, const AdamWScalars& s, std::int64_t firs
   });
 }
 
-void adamw_all(const AdamWPart& part, const AdamWScalars& s) {
-#pragma omp parallel for schedule(static) if (part.n > 2 * kBlock)
-  for (std::int64_t first = 0; first < part.n; first += kBlock)
-    adamw_block(part, s, first, std::min(kBlock, part.n - first));
+void adamw_all(std::span<const AdamWPart> parts, const AdamWScalars& s) {
+  const auto blocks = blocks_of(parts);
+#pragma omp parallel for schedule(dynamic, 4) if (blocks.size() > 2)
+  for (const auto& block : blocks) adamw_block(*block.part, s, block.first, block.n);
 }
 
-double sum_of_squares_all(const float* x, std::int64_t n) {
-  const auto blocks = (n + kBlock - 1) / kBlock;
+double block_squares(const float* x, std::int64_t n) {
   constexpr std::int64_t kPiece = 256;  // added up in float before it goes to the double sum
-  double total = 0;
-#pragma omp parallel for ordered schedule(static, 1) if (blocks > 2)
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    const auto end = std::min(n, (block + 1) * kBlock);
-    double sum = 0;
-    for (auto first = block * kBlock; first < end; first += kPiece) {
-      const auto count = std::min(kPiece, end - first);
-      sum += dot(x + first, x + first, count);
-    }
-#pragma omp ordered
-    total += sum;
+  double sum = 0;
+  for (std::int64_t first = 0; first < n; first += kPiece) {
+    const auto count = std::min(kPiece, n - first);
+    sum += dot(x + first, x + first, count);
   }
+  return sum;
+}
+
+double sum_of_squares_all(std::span<const AdamWPart> parts) {
+  const auto blocks = blocks_of(parts);
+  std::vector<double> sums(blocks.size());
+#pragma omp parallel for schedule(dynamic, 4) if (blocks.size() > 2)
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    sums[i] = block_squares(blocks[i].part->gradient + blocks[i].first, blocks[i].n);
+  double total = 0;
+  for (const double sum : sums) total += sum;
   return total;
 }
 
@@ -65,8 +91,8 @@ namespace longwave::kernels {
 HWY_EXPORT(adamw_all);
 HWY_EXPORT(sum_of_squares_all);
 
-void adamw(const AdamWPart& part, const AdamWScalars& s) { HWY_DYNAMIC_DISPATCH(adamw_all)(part, s); }
-double sum_of_squares(const float* x, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(sum_of_squares_all)(x, n); }
+void adamw(std::span<const AdamWPart> parts, const AdamWScalars& s) { HWY_DYNAMIC_DISPATCH(adamw_all)(parts, s); }
+double sum_of_squares(std::span<const AdamWPart> parts) { return HWY_DYNAMIC_DISPATCH(sum_of_squares_all)(parts); }
 
 }  // namespace longwave::kernels
 #endif

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace longwave::kernels {
 
@@ -25,9 +26,11 @@ struct AdamWScalars {
   float gradient_scale;
 };
 
-void adamw(const AdamWPart& part, const AdamWScalars& s);
+/// One pass over all parts together.
+void adamw(std::span<const AdamWPart> parts, const AdamWScalars& s);
 
-/// Sum of squares in double, in fixed blocks: same bits for any number of threads.
-double sum_of_squares(const float* x, std::int64_t n);
+/// Sum of the squares of all gradients in double, in fixed blocks: same bits for any number of threads. Reads nothing
+/// else of the parts.
+double sum_of_squares(std::span<const AdamWPart> parts);
 
 }  // namespace longwave::kernels

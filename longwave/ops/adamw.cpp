@@ -29,31 +29,33 @@ void step_double(const Tensor& w, const Tensor& gradient, const Tensor& m, const
   w.addcdiv_(m, root.add_(s.eps), -s.lr / (1 - std::pow(s.beta1, s.step)));
 }
 
-void step_float(const Tensor& w, const Tensor& gradient, const Tensor& m, const Tensor& v, const AdamwStep& s) {
+kernels::AdamWScalars scalars_of(const AdamwStep& s) {
   const auto single = [](double value) { return static_cast<float>(value); };
-  const kernels::AdamWScalars scalars{.decay = single(1 - s.lr * s.weight_decay),
-                                      .beta1 = single(s.beta1),
-                                      .beta2 = single(s.beta2),
-                                      .rate = single(s.lr / (1 - std::pow(s.beta1, s.step))),
-                                      .inverse_root = single(1 / std::sqrt(1 - std::pow(s.beta2, s.step))),
-                                      .eps = single(s.eps),
-                                      .gradient_scale = single(s.grad_scale)};
-  const auto g = gradient.contiguous();
-  kernels::adamw({w.data_ptr<float>(), g.data_ptr<float>(), m.data_ptr<float>(), v.data_ptr<float>(), w.numel()},
-                 scalars);
+  return {.decay = single(1 - s.lr * s.weight_decay),
+          .beta1 = single(s.beta1),
+          .beta2 = single(s.beta2),
+          .rate = single(s.lr / (1 - std::pow(s.beta1, s.step))),
+          .inverse_root = single(1 / std::sqrt(1 - std::pow(s.beta2, s.step))),
+          .eps = single(s.eps),
+          .gradient_scale = single(s.grad_scale)};
 }
 
 }  // namespace
 
 double grad_norm(const std::vector<Tensor>& grads) {
+  std::vector<kernels::AdamWPart> parts;
+  std::vector<Tensor> keep;  // of gradients that had to be copied
   double total = 0;
   for (const auto& grad : grads) {
     if (!grad.defined()) continue;
-    const auto g = grad.contiguous();
-    total += g.scalar_type() == at::kFloat ? kernels::sum_of_squares(g.data_ptr<float>(), g.numel())
-                                           : g.to(at::kDouble).square().sum().item<double>();
+    if (grad.scalar_type() != at::kFloat) {
+      total += grad.to(at::kDouble).square().sum().item<double>();
+      continue;
+    }
+    keep.push_back(grad.contiguous());
+    parts.push_back({nullptr, keep.back().data_ptr<float>(), nullptr, nullptr, grad.numel()});
   }
-  return std::sqrt(total);
+  return std::sqrt(total + kernels::sum_of_squares(parts));
 }
 
 void adamw_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const std::vector<Tensor>& exp_avg,
@@ -63,6 +65,8 @@ void adamw_step(const std::vector<Tensor>& params, const std::vector<Tensor>& gr
         grads.size(), " gradients, ", exp_avg.size(), " averages and ", exp_avg_sq.size(), " averages of squares");
   check(step.step >= 1, "adamw: step is ", step.step, "; expected 1 for the first");
   const at::NoGradGuard no_grad;
+  std::vector<kernels::AdamWPart> parts;
+  std::vector<Tensor> keep;  // of gradients that had to be copied
   for (std::size_t i = 0; i < n; ++i) {
     const auto& w = params[i];
     if (!grads[i].defined()) continue;
@@ -72,9 +76,15 @@ void adamw_step(const std::vector<Tensor>& params, const std::vector<Tensor>& gr
     check_part(w, grads[i], "gradient", i, false);
     check_part(w, exp_avg[i], "average", i, true);
     check_part(w, exp_avg_sq[i], "average of squares", i, true);
-    const auto run = w.scalar_type() == at::kFloat ? step_float : step_double;
-    run(w, grads[i], exp_avg[i], exp_avg_sq[i], step);
+    if (w.scalar_type() == at::kDouble) {
+      step_double(w, grads[i], exp_avg[i], exp_avg_sq[i], step);
+      continue;
+    }
+    keep.push_back(grads[i].contiguous());
+    parts.push_back({w.data_ptr<float>(), keep.back().data_ptr<float>(), exp_avg[i].data_ptr<float>(),
+                     exp_avg_sq[i].data_ptr<float>(), w.numel()});
   }
+  kernels::adamw(parts, scalars_of(step));
 }
 
 }  // namespace longwave::ops

@@ -39,19 +39,29 @@ std::string AdamW::first_bad_gradient() const {
 }
 
 void AdamW::step(double learning_rate, double beta1, double gradient_scale) {
+  struct Group {
+    std::vector<at::Tensor> parameters, gradients, means, squares;
+  };
+  std::map<std::int64_t, Group> groups;  // by the number of steps, which is one for nearly all
   const at::NoGradGuard no_grad;
   for (auto& slot : slots_) {
-    if (!slot.parameter.grad().defined()) continue;
-    ++slot.steps;
-    ops::adamw_step({real_view(slot.parameter)}, {real_view(slot.parameter.grad())}, {slot.mean}, {slot.square},
+    const auto& gradient = slot.parameter.grad();
+    if (!gradient.defined()) continue;
+    auto& group = groups[++slot.steps];
+    group.parameters.push_back(real_view(slot.parameter));
+    group.gradients.push_back(real_view(gradient));
+    group.means.push_back(slot.mean);
+    group.squares.push_back(slot.square);
+  }
+  for (const auto& [steps, group] : groups)
+    ops::adamw_step(group.parameters, group.gradients, group.means, group.squares,
                     {.lr = learning_rate,
                      .beta1 = beta1,
                      .beta2 = options_.beta2,
                      .eps = options_.epsilon,
                      .weight_decay = options_.weight_decay,
-                     .step = slot.steps,
+                     .step = steps,
                      .grad_scale = gradient_scale});
-  }
 }
 
 TensorMap AdamW::state() const {
