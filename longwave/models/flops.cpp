@@ -66,6 +66,9 @@ double arx_tokens(Inputs in) {
   return targets * (4 * static_cast<double>(main.size(0)) + 2 * static_cast<double>(mix.size(1)));
 }
 
+/// longwave::score_attention(q [b, t, h, e], k [b, s, h, e], ...): two products with every key.
+double score_attention(Inputs in) { return 4 * numel(in[0]) * size(in[1], 1); }
+
 double nothing(Inputs) { return 0; }
 
 const std::map<std::string, double (*)(Inputs)>& formulas() {
@@ -90,6 +93,7 @@ const std::map<std::string, double (*)(Inputs)>& formulas() {
       {"longwave::scaled_segments", nothing},
       {"longwave::next_segments", nothing},
       {"longwave::masked_series", nothing},
+      {"longwave::score_attention", score_attention},
   };
   return table;
 }

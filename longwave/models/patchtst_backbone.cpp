@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "longwave/nn/feed_forward.h"
+#include "longwave/ops/score_attention.h"
 
 namespace longwave::patchtst {
 namespace {
@@ -36,22 +37,24 @@ Layer::Layer(const BackboneOptions& options) : n_heads_(options.n_heads), dropou
   norm_ff_ = group(*this, "norm_ffn").register_module("1", torch::nn::BatchNorm1d(d));
 }
 
-at::Tensor Layer::forward(const at::Tensor& x, at::Tensor& scores) {
+at::Tensor Layer::forward(const at::Tensor& x, at::Tensor& scores, bool last) {
   const bool training = is_training();
   // Dropout after the projection and again before the sum, as in the reference.
-  const auto attended = dropout_(dropout_(attention(x, scores), training), training);
+  const auto attended = dropout_(dropout_(attention(x, scores, last), training), training);
   const auto y = batch_norm(norm_attention_, x + attended);
   return batch_norm(norm_ff_, y + dropout_(feed_forward_of(y), training));
 }
 
-at::Tensor Layer::attention(const at::Tensor& x, at::Tensor& scores) {
-  const auto heads = [&](const at::Tensor& y) {  // [r, n, d] -> [r, h, n, e]
-    return y.unflatten(-1, {n_heads_, y.size(-1) / n_heads_}).transpose(1, 2);
+at::Tensor Layer::attention(const at::Tensor& x, at::Tensor& scores, bool last) {
+  const auto heads = [&](const at::Tensor& y) {  // [r, n, d] -> [r, n, h, e]
+    return y.unflatten(-1, {n_heads_, y.size(-1) / n_heads_});
   };
-  const auto q = heads(query_(x)), k = heads(key_(x)), v = heads(value_(x));
-  const auto own = at::matmul(q * scale_, k.transpose(-2, -1));
-  scores = scores.defined() ? own + scores : own;
-  return out_(at::matmul(scores.softmax(-1), v).transpose(1, 2).flatten(2));
+  ops::ScoreAttentionOptions options;
+  options.scale = scale_.item<double>();
+  options.keep_scores = !last;
+  const auto [mixed, own] = ops::score_attention(heads(query_(x)), heads(key_(x)), heads(value_(x)), scores, options);
+  scores = own;
+  return out_(mixed.flatten(2));
 }
 
 at::Tensor Layer::feed_forward_of(const at::Tensor& x) {
@@ -85,7 +88,7 @@ at::Tensor Backbone::forward(const at::Tensor& x) {
   if (revin_) std::tie(z, statistics) = revin_->normalize(x);
   auto tokens = tokens_of(z.transpose(1, 2));
   at::Tensor scores;
-  for (const auto& layer : layers_) tokens = layer->forward(tokens, scores);
+  for (const auto& layer : layers_) tokens = layer->forward(tokens, scores, layer == layers_.back());
   // [b c, n, d] -> features d-major: index d n_patches + patch
   const auto features = tokens.transpose(1, 2).reshape({x.size(0), x.size(2), -1});
   const auto y = head_of(features).transpose(1, 2);

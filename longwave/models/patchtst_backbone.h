@@ -30,11 +30,12 @@ class Layer final : public torch::nn::Module {
  public:
   explicit Layer(const BackboneOptions& options);
 
-  /// `scores` [r, h, n, n]: of the layer before (undefined in the first), replaced by those of this one.
-  at::Tensor forward(const at::Tensor& x, at::Tensor& scores);
+  /// `scores` [r, h, n, n]: of the layer before (undefined in the first), replaced by those of this one (undefined
+  /// after the last).
+  at::Tensor forward(const at::Tensor& x, at::Tensor& scores, bool last);
 
  private:
-  at::Tensor attention(const at::Tensor& x, at::Tensor& scores);
+  at::Tensor attention(const at::Tensor& x, at::Tensor& scores, bool last);
   at::Tensor feed_forward_of(const at::Tensor& x);
 
   std::int64_t n_heads_;

@@ -4,18 +4,24 @@
 #include <limits>
 
 #include "longwave/base/check.h"
+#include "longwave/nn/dropout_draw.h"
+#include "longwave/ops/score_attention.h"
 
 namespace longwave {
 
 at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal,
                           const Dropout& dropout, bool training) {
   const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
-  auto scores = at::matmul(q * scale, k.transpose(-2, -1));  // [b, h, lq, lk]
-  if (causal) {
-    const auto future = at::ones({q.size(2), k.size(2)}, q.options().dtype(at::kBool)).triu(1);
-    scores = scores.masked_fill(future, -std::numeric_limits<double>::infinity());
+  if (!causal) {
+    const DropoutDraw draw(dropout, training);
+    const auto steps = [](const at::Tensor& x) { return x.transpose(1, 2); };  // [b, l, h, e]
+    return ops::score_attention(steps(q), steps(k), steps(v), {}, {.scale = scale, .p = draw.p, .key = draw.key})
+        .first.flatten(2);
   }
-  const auto mixed = at::matmul(dropout(scores.softmax(-1), training), v);  // [b, h, lq, e]
+  const auto future = at::ones({q.size(2), k.size(2)}, q.options().dtype(at::kBool)).triu(1);
+  const auto scores = at::matmul(q * scale, k.transpose(-2, -1))
+                          .masked_fill(future, -std::numeric_limits<double>::infinity());  // [b, h, lq, lk]
+  const auto mixed = at::matmul(dropout(scores.softmax(-1), training), v);                 // [b, h, lq, e]
   return mixed.transpose(1, 2).flatten(2);
 }
 
