@@ -193,6 +193,7 @@ struct MlpFunction : torch::autograd::Function<MlpFunction> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const Tensor& x,
                                                 const Tensor& norm, const Tensor& w1, const Tensor& b1,
                                                 const Tensor& w2, const Tensor& b2, LONGWAVE_MLP_OPTIONS, bool keep) {
+    ctx->set_materialize_grads(false);  // the product has none, and is large
     ctx->saved_data["options"] =
         c10::ivalue::Tuple::create({activation, place, p, key, output_p, output_key, residual, eps});
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
