@@ -1,19 +1,17 @@
 // What every registered mixer promises, at several odd sizes. A new mixer adds no line here: it is tested because it is
 // registered, with its defaults and with every variant that it names.
 
-#include <c10/util/ThreadLocalDebugInfo.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
-#include <torch/version.h>
-
-#include <atomic>
 
 #include "longwave/mixers/mixer.h"
+#include "tests/support/allocation_counter.h"
 #include "tests/support/op_testing.h"
 
 namespace longwave {
 namespace {
 
+using testing::AllocationCounter;
 using testing::for_every_instruction_set;
 
 struct Subject {
@@ -115,20 +113,6 @@ TEST_P(MixerContract, ReadsNoUninitialisedMemory) {
     for (const auto& [name, gradient] : before) EXPECT_TRUE(at::equal(after.at(name), gradient)) << name;
   }
 }
-
-/// Bytes that libtorch asks its allocator for.
-struct AllocationCounter final : c10::MemoryReportingInfoBase {
-  std::atomic<std::int64_t> bytes{0};
-#if TORCH_VERSION_MAJOR >= 2
-  using Total = std::size_t;
-#else
-  using Total = std::int64_t;
-#endif
-  void reportMemoryUsage(void*, std::int64_t size, Total, Total, c10::Device) override {
-    if (size > 0) bytes += size;
-  }
-  bool memoryProfilingEnabled() const override { return true; }
-};
 
 std::int64_t allocated(SequenceMixer& mixer, std::int64_t t, std::int64_t d) {
   const auto x = input(1, t, d, at::kFloat);

@@ -1,10 +1,8 @@
 #include "longwave/ops/softmax_attention.h"
 
-#include <c10/util/ThreadLocalDebugInfo.h>
-
-#include <atomic>
 #include <limits>
 
+#include "tests/support/allocation_counter.h"
 #include "tests/support/op_testing.h"
 
 namespace longwave {
@@ -128,19 +126,10 @@ TEST(SoftmaxAttention, PartsOverSplitKeysMergeToTheWhole) {
   EXPECT_LT(testing::largest_difference(lse, whole_lse), 1e-12);
 }
 
-/// Bytes that libtorch asks its allocator for.
-struct AllocationCounter final : c10::MemoryReportingInfoBase {
-  std::atomic<std::int64_t> bytes{0};
-  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
-    if (size > 0) bytes += size;
-  }
-  bool memoryProfilingEnabled() const override { return true; }
-};
-
 TEST(SoftmaxAttention, MemoryGrowsLinearlyWithTheLength) {
   const auto allocated = [](std::int64_t t) {
     auto q = at::randn({1, t, 1, 16}).requires_grad_();
-    const auto counter = std::make_shared<AllocationCounter>();
+    const auto counter = std::make_shared<testing::AllocationCounter>();
     const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, counter);
     std::get<0>(ops::softmax_attention(q, q, q, {})).sum().backward();
     return static_cast<double>(counter->bytes);
