@@ -1,0 +1,26 @@
+# `cmake --install`: the program, the library, the headers that a program of one's own needs, and find_package(Longwave).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# The headers of the public interface, with everything that they include.
+set(LONGWAVE_PUBLIC_HEADERS
+    base/check.h base/cpu.h base/fields.h base/policy.h base/random.h base/suggest.h
+    io/safetensors.h
+    nn/dropout.h nn/module.h nn/seeded_init.h nn/sequence_norm.h nn/tensor_file.h
+    mixers/mixer.h channel/channel.h
+    models/backbone.h models/classifier.h models/forecaster.h models/language_model.h)
+file(GLOB operators RELATIVE ${CMAKE_SOURCE_DIR}/longwave CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/longwave/ops/*.h)
+foreach(header IN LISTS LONGWAVE_PUBLIC_HEADERS operators)
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES longwave/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/longwave/${folder})
+endforeach()
+
+install(TARGETS longwave LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS longwave_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+set(LONGWAVE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Longwave)
+configure_package_config_file(cmake/LongwaveConfig.cmake.in ${CMAKE_BINARY_DIR}/LongwaveConfig.cmake
+                              INSTALL_DESTINATION ${LONGWAVE_PACKAGE_DIR}
+                              PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/LongwaveConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/LongwaveConfig.cmake ${CMAKE_BINARY_DIR}/LongwaveConfigVersion.cmake
+        DESTINATION ${LONGWAVE_PACKAGE_DIR})
