@@ -11,7 +11,18 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t kStepwise = 4;  // up to so many steps the recurrence is quicker than a convolution
+// Up to so many steps the recurrence is quicker than a convolution and what goes with it.
+constexpr std::int64_t kStepwise = 64, kStepwiseOfChannels = 4;
+
+/// The fused recurrence, for one output of a feature.
+Tensor by_recurrence(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor& state,
+                     const Tensor& skip) {
+  const auto coefficients = ssm.steps.a.defined() ? ssm.steps : ssm.step_coefficients();
+  const auto result =
+      ops::diagonal_ssm(u, coefficients, {.state = state.permute({0, 3, 1, 2}).contiguous(), .lengths = lengths});
+  state = result.state.permute({0, 2, 3, 1}).contiguous();
+  return skip.defined() ? result.y + skip[0] * u : result.y;
+}
 
 /// The recurrence itself, step by step; x [b, h, n] complex is left behind the last step of each row.
 Tensor by_steps(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor& x, const Tensor& skip) {
@@ -62,6 +73,14 @@ Tensor DiagonalSsm::kernel(std::int64_t t) const {
   return ops::vandermonde_kernel((0.5 * factor) * c * system.b, system.log_a, t);
 }
 
+ops::DiagonalSsmCoefficients DiagonalSsm::step_coefficients() const {
+  const auto planes = [&](const Tensor& x) {
+    const auto all = x.expand_as(c[0]);
+    return at::stack({at::real(all), at::imag(all)});
+  };
+  return {planes(at::exp(system.log_a)), planes(system.b), planes(factor * c[0])};
+}
+
 Tensor align_right(const Tensor& u, const Tensor& lengths) {
   const auto t = u.size(1);
   const auto source = at::arange(t, lengths.options()).unsqueeze(0) - (t - lengths.unsqueeze(1));  // [b, t]
@@ -74,9 +93,11 @@ Tensor diagonal_ssm(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengt
                     const ops::ConvolutionParts& parts, const Tensor& kernel) {
   const auto t = u.size(1);
   if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : ssm.kernel(t), parts);
+  if (t <= kStepwise && ssm.c.size(0) == 1 && !parts.reverse.defined())
+    return by_recurrence(ssm, u, lengths, *state, parts.skip);
   auto x = at::view_as_complex(state->contiguous());
   Tensor y;
-  if (t <= kStepwise) {
+  if (t <= kStepwiseOfChannels) {
     y = by_steps(ssm, u, lengths, x, parts.skip);
   } else {
     y = ops::fft_convolution(u, kernel.defined() ? kernel : ssm.kernel(t), parts) + response(ssm, x, t);

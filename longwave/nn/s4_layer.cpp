@@ -119,18 +119,39 @@ Tensor S4Kernel::step_outputs(const Dplr& ssm) const {
     return full.slice(-1, 0, states()).to(ssm.c.scalar_type());
   };
   if (at::GradMode::is_enabled()) return compute();
+  if (!unchanged()) step_c_ = compute();
+  return step_c_;
+}
+
+void S4Kernel::train(bool on) {
+  Module::train(on);
+  step_versions_.clear();
+}
+
+bool S4Kernel::unchanged() const {
+  if (at::GradMode::is_enabled() || is_training()) return false;
   std::vector<std::uint64_t> versions;
-  for (const auto& x : {inv_dt_, a_real_, a_imag_, p_, c_, l_kernel_}) {
+  for (const auto& x : {inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_}) {
+    if (!x.defined()) continue;
     versions.push_back(static_cast<std::uint64_t>(x._version()));
     versions.push_back(reinterpret_cast<std::uintptr_t>(x.data_ptr()));
+    versions.push_back(static_cast<std::uint64_t>(x.scalar_type()));
   }
-  if (versions != step_versions_) step_c_ = compute(), step_versions_ = versions;
-  return step_c_;
+  if (versions == step_versions_) return true;
+  step_versions_ = versions;
+  return false;
 }
 
 Tensor S4Kernel::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const ops::ConvolutionParts& parts,
                          const Tensor& kernel) {
-  if (options_.mode == "diag") return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
+  if (options_.mode == "diag") {
+    if (!state || at::GradMode::is_enabled()) return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
+    if (!unchanged()) {
+      step_diagonal_ = diagonal();
+      if (options_.channels == 1) step_diagonal_.steps = step_diagonal_.step_coefficients();
+    }
+    return diagonal_ssm(step_diagonal_, u, lengths, state, parts, kernel);
+  }
   const auto ssm = dplr();
   const auto t = u.size(1);
   if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : dplr_kernels(ssm, t)[0], parts);

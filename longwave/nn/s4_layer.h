@@ -24,6 +24,9 @@ class S4Kernel final : public Module {
   /// The discrete system for comparison, by the names of the fixtures: dA, dB, C_full.
   TensorMap discrete_system() const;
 
+  /// Also forgets what was computed for steps: optimisers may write parameters without a trace.
+  void train(bool on = true) override;
+
   std::int64_t states() const { return options_.d_state / 2; }
 
  private:
@@ -37,8 +40,12 @@ class S4Kernel final : public Module {
 
   S4Options options_;
   at::Tensor inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_;
-  // The half of the output vector that steps need, while the parameters do not change.
+  /// Whether nothing is to be differentiated and the parameters are what they were at the last such call.
+  bool unchanged() const;
+
+  // What steps need, while the parameters do not change: the half of the output vector, the diagonal system.
   mutable at::Tensor step_c_;
+  mutable DiagonalSsm step_diagonal_;
   mutable std::vector<std::uint64_t> step_versions_;
 };
 

@@ -83,6 +83,7 @@ void adamw_step(const std::vector<Tensor>& params, const std::vector<Tensor>& gr
     keep.push_back(grads[i].contiguous());
     parts.push_back({w.data_ptr<float>(), keep.back().data_ptr<float>(), exp_avg[i].data_ptr<float>(),
                      exp_avg_sq[i].data_ptr<float>(), w.numel()});
+    w.unsafeGetTensorImpl()->bump_version();  // what is computed from weights once may ask whether they changed
   }
   kernels::adamw(parts, scalars_of(step));
 }
