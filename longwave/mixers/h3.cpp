@@ -123,9 +123,24 @@ class H3 final : public SequenceMixer {
     return at::matmul(shifted, shift_b_.unsqueeze(-1)).squeeze(-1).unsqueeze(0);
   }
 
+  /// The recurrence itself, for a step or a few.
+  at::Tensor shift_by_steps(const at::Tensor& k, const Lengths& lengths, at::Tensor& s) const {
+    std::vector<at::Tensor> y;
+    for (std::int64_t i = 0; i < k.size(1); ++i) {
+      const auto input = k.select(1, i);
+      const auto next =
+          at::constant_pad_nd(s.narrow(2, 0, config_.d_state - 1), {1, 0}) + shift_b_ * input.unsqueeze(-1);
+      s = lengths.defined() ? at::where((lengths > i).view({-1, 1, 1}), next, s) : next;
+      y.push_back((shift_c_[0] * next).sum(-1) + shift_skip_ * input);
+    }
+    return at::stack(y, 1);
+  }
+
   /// The state s[j] of the shift SSM moves up by one a step and takes B k; outputs C s + D k.
   at::Tensor shift(const at::Tensor& k, const Lengths& lengths, State* state) {
     const auto n = config_.d_state, t = k.size(1);
+    constexpr std::int64_t kStepwise = 4;
+    if (state && t <= kStepwise) return shift_by_steps(k, lengths, state->at("shift"));
     const auto kernel = shift_kernel();
     if (trace) note("kernel_shift", t <= n ? kernel.narrow(2, 0, t) : at::constant_pad_nd(kernel, {0, t - n}));
     auto y = ops::fft_convolution(k, kernel, {.skip = shift_skip_.unsqueeze(0)});
