@@ -3,8 +3,9 @@
 //
 // usage: linear_attention [REPEATS [CASE]]
 // Prints a JSON line for each case: milliseconds (median) of ours and of libtorch's at its best chunk length, their
-// ratio, and for ours the share of the rate that a large matrix product reaches here. Process settings (threads,
-// instruction sets, malloc) come from the environment: OMP_NUM_THREADS, OPENBLAS_CORETYPE, ATEN_CPU_CAPABILITY.
+// ratio, processor time beside wall time, and for ours the share of the rate that a large matrix product reaches here.
+// Process settings (threads, instruction sets, malloc) come from the environment: OMP_NUM_THREADS, OPENBLAS_CORETYPE,
+// ATEN_CPU_CAPABILITY.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 
 #include "longwave/mixers/mixer.h"
@@ -25,24 +27,35 @@ namespace {
 
 using at::Tensor;
 
-/// Median milliseconds of `repeats` calls after one that warms up.
-double milliseconds(int repeats, const std::function<void()>& body) {
-  body();
-  std::vector<double> times;
-  for (int i = 0; i < repeats; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    body();
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
-  return times[static_cast<std::size_t>(repeats / 2)];
+/// Wall and processor time, in milliseconds; the latter adds up threads and holds on a busy machine too.
+struct Times {
+  double wall = 0, cpu = 0;
+};
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
 }
 
-/// Operations a millisecond of a product of 2048 x 2048 matrices.
+/// Medians of `repeats` calls after one that warms up.
+Times measure(int repeats, const std::function<void()>& body) {
+  body();
+  std::vector<double> wall, cpu;
+  for (int i = 0; i < repeats; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto cpu_start = std::clock();
+    body();
+    cpu.push_back(1e3 * static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC);
+    wall.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  return {median(wall), median(cpu)};
+}
+
+/// Operations a millisecond of processor time of a product of 2048 x 2048 matrices.
 double product_rate(int repeats) {
   const auto a = at::randn({2048, 2048}), b = at::randn({2048, 2048});
   auto c = at::empty({2048, 2048});
-  return 2 * std::pow(2048.0, 3) / milliseconds(repeats, [&] { at::mm_out(c, a, b); });
+  return 2 * std::pow(2048.0, 3) / measure(repeats, [&] { at::mm_out(c, a, b); }).cpu;
 }
 
 // --- the same with libtorch's operators: whole chunks at once, states from chunk to chunk by one loop
@@ -120,31 +133,30 @@ struct Case {
   std::function<Tensor(std::int64_t chunk)> theirs;
 };
 
-double both(const Case& c, int repeats, const std::function<Tensor()>& op) {
+Times both(const Case& c, int repeats, const std::function<Tensor()>& op) {
   const auto grad = at::randn(op().sizes());
-  return milliseconds(repeats, [&] {
+  return measure(repeats, [&] {
     for (const auto& leaf : c.leaves) leaf.mutable_grad() = Tensor();
     op().backward(grad);
   });
 }
 
 void report(const Case& c, int repeats, double rate) {
-  const double ours = both(c, repeats, c.ours);
-  double theirs = 1e30;
+  const auto ours = both(c, repeats, c.ours);
+  Times theirs{1e30, 1e30};
   std::int64_t best = 0;
   for (const std::int64_t chunk : {16, 32, 64, 128, 256}) {
     if (c.name.find("gla") == 0 && chunk > 32) break;  // pairs of a chunk for every channel no longer fit
     const auto difference = (c.theirs(chunk) - c.ours()).abs().max().item<float>();
     if (!(difference < 1e-2)) fmt::print(stderr, "{} chunk {}: results differ by {}\n", c.name, chunk, difference);
-    const double ms = both(c, std::min(repeats, 3), [&] { return c.theirs(chunk); });
-    if (ms < theirs) theirs = ms, best = chunk;
+    const auto times = both(c, std::min(repeats, 3), [&] { return c.theirs(chunk); });
+    if (times.cpu < theirs.cpu) theirs = times, best = chunk;
   }
-  const at::NoGradGuard no_grad;
-  const double forward = milliseconds(repeats, c.ours);
   fmt::print(
-      "{{\"case\": \"{}\", \"ms\": {:.2f}, \"torch_ms\": {:.2f}, \"torch_chunk\": {}, \"ratio\": {:.2f}, "
-      "\"of_gemm\": {:.3f}, \"forward_ms\": {:.2f}}}\n",
-      c.name, ours, theirs, best, theirs / ours, c.flops / ours / rate, forward);
+      "{{\"case\": \"{}\", \"ms\": {:.1f}, \"cpu_ms\": {:.1f}, \"torch_ms\": {:.1f}, \"torch_cpu_ms\": {:.1f}, "
+      "\"torch_chunk\": {}, \"ratio\": {:.2f}, \"cpu_ratio\": {:.2f}, \"of_gemm\": {:.3f}}}\n",
+      c.name, ours.wall, ours.cpu, theirs.wall, theirs.cpu, best, theirs.wall / ours.wall, theirs.cpu / ours.cpu,
+      c.flops / ours.cpu / rate);
   std::fflush(stdout);
 }
 
@@ -184,8 +196,9 @@ void report_block(const char* name, std::int64_t t, int repeats) {
   const auto mixer = info.make({256, t}, info.resolve({}, "mixer", false), 1);
   const auto x = at::randn({1, t, 256}).requires_grad_();
   const auto grad = at::randn({1, t, 256});
-  const double ms = milliseconds(repeats, [&] { mixer->forward(x).backward(grad); });
-  fmt::print("{{\"case\": \"{} block b1 t{} d256\", \"ms\": {:.2f}}}\n", name, t, ms);
+  const auto times = measure(repeats, [&] { mixer->forward(x).backward(grad); });
+  fmt::print("{{\"case\": \"{} block b1 t{} d256\", \"ms\": {:.1f}, \"cpu_ms\": {:.1f}}}\n", name, t, times.wall,
+             times.cpu);
   std::fflush(stdout);
 }
 
@@ -193,7 +206,7 @@ int run(int argc, char** argv) {
   const int repeats = argc > 1 ? std::atoi(argv[1]) : 5;
   if (const char* threads = std::getenv("OMP_NUM_THREADS")) at::set_num_threads(std::atoi(threads));
   const double rate = product_rate(repeats);
-  fmt::print("{{\"threads\": {}, \"gemm_gflops\": {:.0f}}}\n", at::get_num_threads(), rate / 1e6);
+  fmt::print("{{\"threads\": {}, \"gemm_gflops_of_a_thread\": {:.0f}}}\n", at::get_num_threads(), rate / 1e6);
   std::fflush(stdout);
   const std::string only = argc > 2 ? argv[2] : "";
   const auto wanted = [&](const std::string& name) { return only.empty() || only == name; };

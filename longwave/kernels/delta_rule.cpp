@@ -58,9 +58,9 @@ struct DeltaChunk {
   const float* keys_since() const { return chunk.decays() ? k_since : chunk.k; }
 
   /// Everything up to u, from the state before the chunk.
-  void load(std::int64_t begin, const float* state) {
+  void load(std::int64_t begin, const float* state, std::int64_t ahead = kChunk) {
     const auto kw = chunk.kw, vw = chunk.vw;
-    chunk.load(begin, true);
+    chunk.load(begin, true, ahead);
     const auto n = chunk.n;
     for (std::int64_t i = 0; i < n; ++i) beta[i] = *p.beta.at(chunk.row, begin + i, chunk.head);
     if (chunk.decays())
@@ -196,9 +196,9 @@ struct DeltaBackward {
   }
 
   void step_back(std::int64_t begin, const float* before, const float* after) {
-    delta.load(begin, before);
+    delta.load(begin, before, -kChunk);
     const auto n = chunk.n;
-    load_tile(grad.d_o, row, head, begin, n, p.dv, 1, d_o);
+    load_tile(grad.d_o, row, head, begin, n, p.dv, 1, d_o, -kChunk, p.t);
     // e: gradients of the scores, before their decay.
     transpose(n, p.dv, delta.u, vw, u_turned, kChunk);
     product<false>(n, n, p.dv, {d_o, vw, 1}, u_turned, kChunk, e, kChunk, Part::lower_result);

@@ -98,9 +98,9 @@ struct Backward {
   float* state(std::int64_t i) const { return states + i * p.dk * vw; }
 
   void step_back(std::int64_t begin, const float* before, const float* after) {
-    chunk.load(begin, true);
+    chunk.load(begin, true, -kChunk);
     const auto n = chunk.n;
-    load_tile(grad.d_o, row, head, begin, n, p.dv, 1, d_o);
+    load_tile(grad.d_o, row, head, begin, n, p.dv, 1, d_o, -kChunk, p.t);
     // e: gradients of the scores.
     transpose(n, p.dv, chunk.v, vw, v_turned, kChunk);
     product<false>(n, n, p.dv, {d_o, vw, 1}, v_turned, kChunk, e, kChunk, Part::lower_result);

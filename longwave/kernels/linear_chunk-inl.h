@@ -7,6 +7,7 @@
 #define LONGWAVE_KERNELS_LINEAR_CHUNK_INL_H
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/contrib/math/math-inl.h>
 
 #include "longwave/kernels/gated_linear_attention.h"
@@ -32,11 +33,18 @@ HWY_INLINE void exp_row(const float* x, float* y, std::int64_t n) {
              [&](auto tag, std::int64_t i) HWY_ATTR { hn::StoreU(hn::Exp(tag, hn::LoadU(tag, x + i)), tag, y + i); });
 }
 
-/// Copies n vectors of `width` numbers into a tile with padded rows (zeros), times `factor`.
+/// Copies n vectors of `width` numbers into a tile with padded rows (zeros), times `factor`, and fetches those `ahead`
+/// steps further on, where they exist among t: steps lie far apart, which hardware does not foresee.
 HWY_INLINE void load_tile(const HeadVectors<const float>& x, std::int64_t row, std::int64_t head, std::int64_t begin,
-                          std::int64_t n, std::int64_t width, float factor, float* tile) {
+                          std::int64_t n, std::int64_t width, float factor, float* tile, std::int64_t ahead,
+                          std::int64_t t) {
   const auto stride = padded(width);
-  for (std::int64_t i = 0; i < n; ++i) copy_padded(factor, x.at(row, begin + i, head), tile + i * stride, width);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto later = begin + i + ahead;
+    if (later >= 0 && later < t)
+      for (std::int64_t j = 0; j < width; j += kPad) hwy::Prefetch(x.at(row, later, head) + j);
+    copy_padded(factor, x.at(row, begin + i, head), tile + i * stride, width);
+  }
 }
 
 HWY_INLINE void load_state(const float* from, std::int64_t dk, std::int64_t dv, float* tile) {
@@ -90,12 +98,13 @@ struct Chunk {
 
   bool decays() const { return p.g.data != nullptr; }
 
-  void load(std::int64_t first, bool with_queries) {
+  /// `ahead`: where the next chunk to be loaded begins, relative to this one.
+  void load(std::int64_t first, bool with_queries, std::int64_t ahead = kChunk) {
     begin = first;
     n = std::min(kChunk, p.t - first);
-    if (with_queries) load_tile(p.q, row, head, begin, n, p.dk, p.scale, q);
-    load_tile(p.k, row, head, begin, n, p.dk, 1, k);
-    load_tile(p.v, row, head, begin, n, p.dv, 1, v);
+    if (with_queries) load_tile(p.q, row, head, begin, n, p.dk, p.scale, q, ahead, p.t);
+    load_tile(p.k, row, head, begin, n, p.dk, 1, k, ahead, p.t);
+    load_tile(p.v, row, head, begin, n, p.dv, 1, v, ahead, p.t);
     if (by_channel)
       load_channel_decays(with_queries);
     else
@@ -160,7 +169,7 @@ struct Chunk {
 
   void load_channel_decays(bool with_queries) {
     if (p.per_channel) {
-      load_tile(p.g, row, head, begin, n, p.dk, 1, w);
+      load_tile(p.g, row, head, begin, n, p.dk, 1, w, kChunk, p.t);
     } else {
       for (std::int64_t i = 0; i < n; ++i) std::fill_n(w + i * kw, kw, decays() ? *p.g.at(row, begin + i, head) : 0.0f);
     }
