@@ -15,8 +15,9 @@ struct Sequences {
 /// out_t = sum over i <= t of (z_t . x_i) y_i, for every row and head; with `reverse` over i >= t.
 /// Causal linear attention without normaliser is x = k, y = v, z = q. Its gradients are products of the same kind:
 /// dq: x = v, y = k, z = do;  dk: x = do, y = q, z = v, reverse;  dv: x = q, y = do, z = k, reverse.
-/// Meant for heads of a few numbers, whose state fits in registers (SAMoVAR has 8 or 16); gated_linear_attention.h, which
-/// pads them to 16 and works on chunks of 64 steps, is the engine for wider ones, decays and states that are carried on.
+/// Meant for heads of a few numbers, whose state fits in registers (SAMoVAR has 8 or 16); gated_linear_attention.h,
+/// which pads them to 16 and works on chunks of 64 steps, is the engine for wider ones, decays and states that are
+/// carried on.
 struct CausalProduct {
   Sequences<const float> x, y, z;
   Sequences<float> out;
