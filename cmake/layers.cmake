@@ -12,6 +12,12 @@ function(longwave_layer name)
   if(name STREQUAL kernels AND NOT CMAKE_BUILD_TYPE STREQUAL Debug)
     target_compile_options(kernels PRIVATE -O3)
   endif()
+  if(name STREQUAL kernels)
+    # Every instruction set is one more compilation of each kernel. No processor of today stops at SSSE3; the sanitizer
+    # build, in which the kernels are linked but not run, takes the portable form alone.
+    target_compile_definitions(kernels PRIVATE HWY_DISABLED_TARGETS=HWY_SSSE3
+                                               $<$<BOOL:${LONGWAVE_SANITIZE}>:HWY_COMPILE_ONLY_STATIC>)
+  endif()
 endfunction()
 
 # The same on libtorch. All of these share one precompiled header, made with the flags of the first layer.
