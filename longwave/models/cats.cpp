@@ -7,6 +7,7 @@
 
 #include "longwave/models/forecaster.h"
 #include "longwave/models/targets.h"
+#include "longwave/nn/activation.h"
 #include "longwave/nn/dropout_draw.h"
 #include "longwave/nn/long_convolution.h"
 #include "longwave/nn/path.h"
@@ -136,7 +137,7 @@ class Cats final : public Forecaster {
 
   at::Tensor channel_scores(const at::Tensor& x) {
     const auto summary = at::relu(aggregation_->forward(x)).transpose(1, 2);  // [b, 1, c]
-    return at::sigmoid(attention_out_->forward(at::gelu(attention_in_->forward(summary)))).transpose(1, 2);
+    return at::sigmoid(attention_out_->forward(exact_gelu(attention_in_->forward(summary)))).transpose(1, 2);
   }
 
   /// Which steps of each series [b, F, l] are kept.

@@ -6,6 +6,7 @@
 
 #include "longwave/models/forecaster.h"
 #include "longwave/models/targets.h"
+#include "longwave/nn/activation.h"
 #include "longwave/nn/embedding.h"
 #include "longwave/nn/inception.h"
 #include "longwave/nn/path.h"
@@ -51,7 +52,7 @@ class TimesBlock final : public Module {
   at::Tensor fold(const at::Tensor& x, std::int64_t period) {
     const auto b = x.size(0), t = x.size(1), d = x.size(2), rows = (t + period - 1) / period;
     const auto padded = at::constant_pad_nd(x.transpose(1, 2), {0, rows * period - t});
-    const auto y = down_->forward(at::gelu(up_->forward(padded.reshape({b, d, rows, period}))));
+    const auto y = down_->forward(exact_gelu(up_->forward(padded.reshape({b, d, rows, period}))));
     return y.reshape({b, d, -1}).narrow(2, 0, t).transpose(1, 2);
   }
 

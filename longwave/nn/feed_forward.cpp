@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "longwave/base/check.h"
+#include "longwave/nn/activation.h"
 
 namespace longwave {
 
@@ -12,7 +13,7 @@ Activation activation_of(const std::string& name) {
 }
 
 at::Tensor activate(const at::Tensor& x, Activation activation) {
-  return activation == Activation::relu ? at::relu(x) : at::gelu(x);
+  return activation == Activation::relu ? at::relu(x) : exact_gelu(x);
 }
 
 at::Tensor feed_forward(const at::Tensor& x, const FeedForwardWeights& weights, Activation activation,
