@@ -1,0 +1,27 @@
+#include "longwave/data/sequence_data.h"
+
+namespace longwave {
+
+namespace detail {
+std::map<std::string, SequenceDataInfo>& sequence_data_registry() {
+  static std::map<std::string, SequenceDataInfo> registry;
+  return registry;
+}
+}  // namespace detail
+
+const std::vector<std::int32_t>& SequenceData::stream(Split) const {
+  fail("this set holds separate samples, not one stream of tokens");
+}
+
+const std::map<std::string, SequenceDataInfo>& sequence_data_sets() { return detail::sequence_data_registry(); }
+
+const SequenceDataInfo& find_sequence_data(const std::string& name) {
+  const auto& all = sequence_data_sets();
+  const auto found = all.find(name);
+  if (found != all.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& [known, info] : all) names.push_back(known);
+  fail("unknown data set '", name, "'", suggestion(name, names));
+}
+
+}  // namespace longwave
