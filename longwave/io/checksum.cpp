@@ -12,24 +12,41 @@
 
 namespace longwave {
 
-std::string sha256_of_file(const std::filesystem::path& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  check(file != nullptr, path.string(), ": cannot be read: ", std::strerror(errno));
-  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-  std::vector<char> buffer(1 << 16);
-  while (const auto count = std::fread(buffer.data(), 1, buffer.size(), file.get()))
-    EVP_DigestUpdate(context.get(), buffer.data(), count);
-  check(!std::ferror(file.get()), path.string(), ": cannot be read: ", std::strerror(errno));
+Sha256::Sha256() : context_(EVP_MD_CTX_new(), [](void* c) { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(c)); }) {
+  EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), EVP_sha256(), nullptr);
+}
+
+void Sha256::update(std::string_view bytes) {
+  EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), bytes.data(), bytes.size());
+}
+
+std::string Sha256::hex() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
-  EVP_DigestFinal_ex(context.get(), digest, &length);
+  EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_.get()), digest, &length);
   std::string text;
   for (unsigned i = 0; i < length; ++i) {
     text += "0123456789abcdef"[digest[i] >> 4];
     text += "0123456789abcdef"[digest[i] & 15];
   }
   return text;
+}
+
+std::string sha256_of(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.hex();
+}
+
+std::string sha256_of_file(const std::filesystem::path& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  check(file != nullptr, path.string(), ": cannot be read: ", std::strerror(errno));
+  Sha256 hash;
+  std::vector<char> buffer(1 << 16);
+  while (const auto count = std::fread(buffer.data(), 1, buffer.size(), file.get()))
+    hash.update({buffer.data(), count});
+  check(!std::ferror(file.get()), path.string(), ": cannot be read: ", std::strerror(errno));
+  return hash.hex();
 }
 
 }  // namespace longwave
