@@ -11,6 +11,7 @@
 
 #include "longwave/base/fields.h"
 #include "longwave/data/forecast_data.h"
+#include "longwave/data/sequence_files.h"
 
 namespace longwave {
 
@@ -102,11 +103,13 @@ struct SequenceDataInfo {
   std::string summary;     // one line
   std::string source;      // paper, and where the files are to be had
   bool generated = false;  // needs no files
+  /// How its files lie on disk, for `data list` and `data check`; the reader finds them with locate_files.
+  std::vector<FileLayout> layouts;
   std::vector<FieldInfo> fields;
   /// The full typed configuration that `settings` stand for, as JSON. UserError names the offending key.
   std::function<Json(const Settings& settings, const std::string& section)> resolve;
-  /// Reads or prepares it. UserError where data are missing (paths tried, tree expected, how to mend it) or damaged
-  /// (file, line or record, what was expected).
+  /// Reads or prepares it. DataNotFound where data are missing (paths tried, tree expected, how to mend it); UserError
+  /// where they are damaged (file, line or record, what was expected).
   std::function<std::shared_ptr<const SequenceData>(const Json& config, const SequenceSource& source)> make;
 };
 
@@ -128,10 +131,11 @@ struct RegisterSequenceData {
   struct About {
     std::string name, title, family, summary, source;
     bool generated = false;
+    std::vector<FileLayout> layouts = {};
   };
   explicit RegisterSequenceData(const About& about) {
-    SequenceDataInfo info{about.name, about.title, about.family, about.summary, about.source, about.generated, {},
-                          {},         {}};
+    SequenceDataInfo info{
+        about.name, about.title, about.family, about.summary, about.source, about.generated, about.layouts, {}, {}, {}};
     info.fields = Config::fields().describe();
     info.resolve = [](const Settings& settings, const std::string& section) {
       return Config::fields().dump(Config::fields().parse(settings, section));

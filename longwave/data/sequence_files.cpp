@@ -1,0 +1,136 @@
+#include "longwave/data/sequence_files.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "longwave/base/suggest.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kPacked[] = {"", ".gz", ".xz"};
+
+/// `text` with the keys replaced by their values; keys without a value stay.
+std::string fill(std::string text, const LayoutKeys& keys) {
+  for (const auto& [key, value] : keys) {
+    const auto mark = "{" + key + "}";
+    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + value.size()))
+      text.replace(at, mark.size(), value);
+  }
+  return text;
+}
+
+/// The folders of a layout below a root; "" is the root itself.
+std::vector<std::string> folders_of(const FileLayout& layout) {
+  std::vector<std::string> folders{""};
+  folders.insert(folders.end(), layout.folders.begin(), layout.folders.end());
+  return folders;
+}
+
+fs::path existing(const fs::path& plain) {
+  std::error_code ignored;
+  for (const char* packed : kPacked)
+    if (auto path = plain; fs::exists(path += packed, ignored)) return path;
+  return {};
+}
+
+std::optional<FoundFiles> files_in(const fs::path& folder, const std::vector<std::string>& files,
+                                   const LayoutKeys& keys) {
+  FoundFiles found{0, {}, keys};
+  for (const auto& file : files) {
+    found.files.push_back(existing(folder / fill(file, keys)));
+    if (found.files.back().empty()) return std::nullopt;
+  }
+  return found;
+}
+
+std::string without_packing(const std::string& name) {
+  for (const std::string packed : {".gz", ".xz"})
+    if (name.ends_with(packed)) return name.substr(0, name.size() - packed.size());
+  return name;
+}
+
+/// Names of `folder` that fit `pattern`, which has one key; value -> name of the entry.
+LayoutKeys matches(const fs::path& folder, const std::string& pattern, std::size_t open, std::size_t close) {
+  const auto before = pattern.substr(0, open), after = pattern.substr(close + 1);
+  LayoutKeys values;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const auto name = without_packing(entry.path().filename().string());
+    if (name.size() <= before.size() + after.size() || !name.starts_with(before) || !name.ends_with(after)) continue;
+    values[name.substr(before.size(), name.size() - before.size() - after.size())] = name;
+  }
+  return values;
+}
+
+/// All keys for which something lies at `parts[next ...]` below `folder`.
+void walk(const fs::path& folder, const std::vector<fs::path>& parts, std::size_t next, const LayoutKeys& keys,
+          std::vector<LayoutKeys>& out) {
+  if (next == parts.size()) return out.push_back(keys);
+  const auto pattern = fill(parts[next].string(), keys);
+  const auto open = pattern.find('{'), close = pattern.find('}');
+  if (open == std::string::npos || close == std::string::npos) {
+    const auto path = existing(folder / pattern);
+    if (!path.empty()) walk(path, parts, next + 1, keys, out);
+    return;
+  }
+  const auto key = pattern.substr(open + 1, close - open - 1);
+  for (const auto& [value, name] : matches(folder, pattern, open, close)) {
+    auto more = keys;
+    more[key] = value;
+    walk(folder / name, parts, next + 1, more, out);
+  }
+}
+
+}  // namespace
+
+FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
+                        const std::vector<fs::path>& roots, const LayoutKeys& keys) {
+  std::vector<std::string> tried, expected;
+  for (const auto& root : roots)
+    for (std::size_t i = 0; i < layouts.size(); ++i)
+      for (const auto& folder : folders_of(layouts[i])) {
+        const auto place = folder.empty() ? root : root / fill(folder, keys);
+        if (auto found = files_in(place, layouts[i].files, keys)) {
+          found->layout = i;
+          return *found;
+        }
+        if (std::find(tried.begin(), tried.end(), place.string()) == tried.end()) tried.push_back(place.string());
+      }
+  for (const auto& layout : layouts) expected.push_back(fill(join(layout.files, " + "), keys));
+  throw DataNotFound(title + " not found; tried the folders " + join(tried) +
+                     "; expected together in one of them: " + join(expected, ", or ") +
+                     "; put the files there or say where they are with --data DIR or "
+                     "LONGWAVE_DATA");
+}
+
+std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts, const std::vector<fs::path>& roots) {
+  std::vector<FoundFiles> all;
+  for (const auto& root : roots)
+    for (std::size_t i = 0; i < layouts.size(); ++i)
+      for (const auto& folder : folders_of(layouts[i])) {
+        const auto first = fs::path(folder) / layouts[i].files.front();
+        std::vector<LayoutKeys> found_keys;
+        walk(root, {first.begin(), first.end()}, 0, {}, found_keys);
+        for (const auto& keys : found_keys) {
+          auto found = files_in(folder.empty() ? root : root / fill(folder, keys), layouts[i].files, keys);
+          const auto same = [&](const FoundFiles& other) { return other.files == found->files; };
+          if (!found || std::any_of(all.begin(), all.end(), same)) continue;
+          found->layout = i;
+          all.push_back(*found);
+        }
+      }
+  return all;
+}
+
+std::string expected_tree(const std::vector<FileLayout>& layouts) {
+  std::string tree;
+  for (const auto& layout : layouts)
+    for (const auto& file : layout.files)
+      tree += "  " + (layout.folders.empty() ? file : layout.folders.front() + "/" + file) + "\n";
+  return tree;
+}
+
+}  // namespace longwave

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "longwave/base/check.h"
+
+namespace longwave {
+
+/// A set is in none of the places tried (as opposed to: there, but damaged).
+struct DataNotFound : UserError {
+  using UserError::UserError;
+};
+
+/// One way in which the files of a set lie on disk. `{key}` in a folder or file stands for the value of the text field
+/// `key` of the set's configuration, at most one in the name of a file or folder: "{name}_TRAIN.ts".
+struct FileLayout {
+  std::vector<std::string> folders;  // customary, below a data root; tried in order after the root itself
+  std::vector<std::string> files;    // below that folder, all of them needed, each also with .gz or .xz; or folders
+};
+
+/// Values of the keys of a layout.
+using LayoutKeys = std::map<std::string, std::string>;
+
+/// The files of a set, found together in one place.
+struct FoundFiles {
+  std::size_t layout = 0;                    // number of the layout in the list given
+  std::vector<std::filesystem::path> files;  // as they lie on disk, in the order of FileLayout::files
+  LayoutKeys keys;
+};
+
+/// The first place under the roots that has all files of a layout, with `keys` for its keys; layouts in the order
+/// given. DataNotFound with `title`, the places tried, the files expected and how to mend it.
+FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
+                        const std::vector<std::filesystem::path>& roots, const LayoutKeys& keys = {});
+
+/// Everything of these layouts that lies under the roots, for whatever values of the keys; each set of files once.
+std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts,
+                                       const std::vector<std::filesystem::path>& roots);
+
+/// The files of the layouts as a drawn tree, one line each: "  imdb/train.tsv".
+std::string expected_tree(const std::vector<FileLayout>& layouts);
+
+}  // namespace longwave

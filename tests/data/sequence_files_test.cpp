@@ -1,0 +1,69 @@
+#include "longwave/data/sequence_files.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "longwave/base/atomic_file.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SequenceFiles : public testing::Test {
+ protected:
+  void SetUp() override { make_folder(root_); }
+  void TearDown() override { fs::remove_all(root_); }
+  fs::path put(const std::string& file) {
+    make_folder((root_ / file).parent_path());
+    write_file(root_ / file, "x");
+    return root_ / file;
+  }
+
+  fs::path root_ = fs::temp_directory_path() / ("longwave_sequence_files_test" + std::to_string(::getpid()));
+};
+
+const std::vector<FileLayout> kLayouts{{{"pairs", "old/pairs"}, {"{stem}.train.tsv", "{stem}.test.tsv"}},
+                                       {{"archive/{stem}"}, {"train", "{stem}_TEST.ts"}}};
+
+TEST_F(SequenceFiles, FilesOfOneSetComeFromOnePlace) {
+  put("pairs/a.train.tsv");  // its test file is missing here
+  const auto train = put("old/pairs/a.train.tsv.xz"), test = put("old/pairs/a.test.tsv");
+  const auto found = locate_files("Pairs", kLayouts, {root_}, {{"stem", "a"}});
+  EXPECT_EQ(found.files, (std::vector<fs::path>{train, test}));
+  EXPECT_EQ(found.layout, 0u);
+}
+
+TEST_F(SequenceFiles, AbsenceSaysWhatWasTriedAndExpected) {
+  put("pairs/a.train.tsv");
+  try {
+    locate_files("Pairs", kLayouts, {root_}, {{"stem", "a"}});
+    FAIL();
+  } catch (const DataNotFound& error) {
+    const std::string text = error.what();
+    EXPECT_EQ(text.find('\n'), std::string::npos);
+    for (const std::string& part :
+         {std::string("Pairs not found"), (root_ / "old/pairs").string(), (root_ / "archive/a").string(),
+          std::string("a.train.tsv + a.test.tsv, or train + a_TEST.ts"), std::string("--data DIR")})
+      EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+  }
+}
+
+TEST_F(SequenceFiles, DiscoversEveryValueOfAKeyAndEverySetOnce) {
+  put("pairs/a.train.tsv.gz"), put("pairs/a.test.tsv.gz"), put("pairs/b.train.tsv"), put("pairs/b.test.tsv");
+  put("pairs/c.train.tsv");  // incomplete
+  make_folder(root_ / "archive/Gun/train");
+  put("archive/Gun/Gun_TEST.ts");
+  const auto found = discover_files(kLayouts, {root_, root_});
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].keys.at("stem"), "a");
+  EXPECT_EQ(found[1].keys.at("stem"), "b");
+  EXPECT_EQ(found[2].keys.at("stem"), "Gun");
+  EXPECT_EQ(found[2].layout, 1u);
+  EXPECT_EQ(found[2].files[1], root_ / "archive/Gun/Gun_TEST.ts");
+  EXPECT_EQ(discover_files(kLayouts, {root_ / "pairs"}).size(), 2u);  // the folder itself may be given
+  EXPECT_TRUE(discover_files(kLayouts, {root_ / "nowhere"}).empty());
+}
+
+}  // namespace
+}  // namespace longwave
