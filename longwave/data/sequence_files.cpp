@@ -22,6 +22,21 @@ std::string fill(std::string text, const LayoutKeys& keys) {
   return text;
 }
 
+/// Whether a configuration with `keys` is read by this layout.
+bool is_for(const FileLayout& layout, const LayoutKeys& keys) {
+  return std::all_of(layout.keys.begin(), layout.keys.end(), [&](const auto& needed) {
+    const auto given = keys.find(needed.first);
+    return given == keys.end() || given->second == needed.second;
+  });
+}
+
+/// Whether all of these files are among those of `other`.
+bool within(const FoundFiles& found, const FoundFiles& other) {
+  return std::all_of(found.files.begin(), found.files.end(), [&](const fs::path& file) {
+    return std::find(other.files.begin(), other.files.end(), file) != other.files.end();
+  });
+}
+
 /// The folders of a layout below a root; "" is the root itself.
 std::vector<std::string> folders_of(const FileLayout& layout) {
   std::vector<std::string> folders{""};
@@ -90,7 +105,8 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
                         const std::vector<fs::path>& roots, const LayoutKeys& keys) {
   std::vector<std::string> tried, expected;
   for (const auto& root : roots)
-    for (std::size_t i = 0; i < layouts.size(); ++i)
+    for (std::size_t i = 0; i < layouts.size(); ++i) {
+      if (!is_for(layouts[i], keys)) continue;
       for (const auto& folder : folders_of(layouts[i])) {
         const auto place = folder.empty() ? root : root / fill(folder, keys);
         if (auto found = files_in(place, layouts[i].files, keys)) {
@@ -99,7 +115,9 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
         }
         if (std::find(tried.begin(), tried.end(), place.string()) == tried.end()) tried.push_back(place.string());
       }
-  for (const auto& layout : layouts) expected.push_back(fill(join(layout.files, " + "), keys));
+    }
+  for (const auto& layout : layouts)
+    if (is_for(layout, keys)) expected.push_back(fill(join(layout.files, " + "), keys));
   throw DataNotFound(title + " not found; tried the folders " + join(tried) +
                      "; expected together in one of them: " + join(expected, ", or ") +
                      "; put the files there or say where they are with --data DIR or "
@@ -113,11 +131,11 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts, c
       for (const auto& folder : folders_of(layouts[i])) {
         const auto first = fs::path(folder) / layouts[i].files.front();
         std::vector<LayoutKeys> found_keys;
-        walk(root, {first.begin(), first.end()}, 0, {}, found_keys);
+        walk(root, {first.begin(), first.end()}, 0, layouts[i].keys, found_keys);
         for (const auto& keys : found_keys) {
           auto found = files_in(folder.empty() ? root : root / fill(folder, keys), layouts[i].files, keys);
-          const auto same = [&](const FoundFiles& other) { return other.files == found->files; };
-          if (!found || std::any_of(all.begin(), all.end(), same)) continue;
+          const auto known = [&](const FoundFiles& other) { return within(*found, other); };
+          if (!found || std::any_of(all.begin(), all.end(), known)) continue;
           found->layout = i;
           all.push_back(*found);
         }

@@ -14,15 +14,16 @@ struct DataNotFound : UserError {
   using UserError::UserError;
 };
 
+/// Values of text fields of a set's configuration.
+using LayoutKeys = std::map<std::string, std::string>;
+
 /// One way in which the files of a set lie on disk. `{key}` in a folder or file stands for the value of the text field
 /// `key` of the set's configuration, at most one in the name of a file or folder: "{name}_TRAIN.ts".
 struct FileLayout {
   std::vector<std::string> folders;  // customary, below a data root; tried in order after the root itself
   std::vector<std::string> files;    // below that folder, all of them needed, each also with .gz or .xz; or folders
+  LayoutKeys keys = {};              // the layout is for configurations with these values
 };
-
-/// Values of the keys of a layout.
-using LayoutKeys = std::map<std::string, std::string>;
 
 /// The files of a set, found together in one place.
 struct FoundFiles {
@@ -36,7 +37,8 @@ struct FoundFiles {
 FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
                         const std::vector<std::filesystem::path>& roots, const LayoutKeys& keys = {});
 
-/// Everything of these layouts that lies under the roots, for whatever values of the keys; each set of files once.
+/// Everything of these layouts that lies under the roots, for whatever values of the keys; files that are all in one
+/// found before are not told again.
 std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts,
                                        const std::vector<std::filesystem::path>& roots);
 

@@ -65,5 +65,18 @@ TEST_F(SequenceFiles, DiscoversEveryValueOfAKeyAndEverySetOnce) {
   EXPECT_TRUE(discover_files(kLayouts, {root_ / "nowhere"}).empty());
 }
 
+TEST_F(SequenceFiles, ALayoutMayBeForOneValueOfAField) {
+  const std::vector<FileLayout> layouts{{{}, {"train.txt", "test.txt"}, {{"form", "two"}}},
+                                        {{}, {"test.txt"}, {{"form", "one"}}}};
+  put("train.txt");
+  const auto test = put("test.txt");
+  EXPECT_EQ(locate_files("Set", layouts, {root_}, {{"form", "one"}}).files, (std::vector<fs::path>{test}));
+  EXPECT_EQ(locate_files("Set", layouts, {root_}).files.size(), 2u);
+  EXPECT_THROW(locate_files("Set", layouts, {root_}, {{"form", "none"}}), DataNotFound);
+  const auto found = discover_files(layouts, {root_});  // the second layout has nothing new
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].keys, (LayoutKeys{{"form", "two"}}));
+}
+
 }  // namespace
 }  // namespace longwave
