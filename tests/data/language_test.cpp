@@ -1,0 +1,137 @@
+// The sets `wikitext` and `characters`, vocabularies and n-gram perplexities.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "longwave/data/token_streams.h"
+#include "tests/data/data_folder.h"
+#include "tests/data/sequence_set_testing.h"
+
+namespace longwave {
+namespace {
+
+using Tokens = std::vector<std::int32_t>;
+
+TEST(Vocabulary, EveryLineEndsAndTheRestIsWords) {
+  Vocabulary vocabulary;
+  EXPECT_EQ(vocabulary.read(" b a\t b\n\n a \r\nc"), (Tokens{1, 2, 1, 0, 0, 2, 0, 3, 0}));
+  EXPECT_EQ(vocabulary.names(), (std::vector<std::string>{"<eos>", "b", "a", "c"}));
+}
+
+TEST(Vocabulary, OrderIsEosThenFrequencyThenFirstSeen) {
+  Vocabulary vocabulary;
+  vocabulary.read("c b a a b d d d");
+  EXPECT_EQ(vocabulary.sort_by_frequency(), (Tokens{0, 4, 2, 3, 1}));
+  EXPECT_EQ(vocabulary.names(), (std::vector<std::string>{"<eos>", "d", "b", "a", "c"}));
+  EXPECT_EQ(vocabulary.read("d c"), (Tokens{1, 4, 0}));
+}
+
+TEST(Vocabulary, UnknownWordsNeedAnUnk) {
+  Vocabulary with, without;
+  with.read("a <unk>"), without.read("a");
+  EXPECT_EQ(with.read_known("a b\n", "f"), (Tokens{1, 2, 0}));
+  try {
+    without.read_known("a\nb\n", "f");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "f:2: 'b' is not in the training text, which has no <unk>");
+  }
+}
+
+TEST(Perplexity, ByHand) {  // counts 3, 1, 0 of a vocabulary of 3: (3.1, 1.1, 0.1) / 4.3
+  const Tokens train{0, 0, 1, 0};
+  EXPECT_NEAR(unigram_perplexity(train, {0, 2}, 3), std::sqrt(4.3 / 3.1 * 4.3 / 0.1), 1e-12);
+  // after 0 come 0 and 1, of its three occurrences; 2 has no successor
+  const double zero_one = 0.5 * 1 / 3 + 0.5 * 1.1 / 4.3, two_zero = 3.1 / 4.3, one_two = 0.5 * 0.1 / 4.3;
+  EXPECT_NEAR(bigram_perplexity(train, {0, 1, 2, 0}, 3), std::pow(zero_one * one_two * two_zero, -1. / 3), 1e-12);
+}
+
+TEST(Perplexity, ProbabilitiesAddUpToOneAfterTokensWithSuccessors) {
+  const Tokens train{0, 1, 0, 0, 2, 1, 0};
+  double sum = 0;
+  for (std::int32_t token = 0; token < 4; ++token) sum += 1 / bigram_perplexity(train, {1, token}, 4);
+  EXPECT_NEAR(sum, 1, 1e-12);
+}
+
+TEST(WikiTextSet, EveryNameAndTheRulesOfBothVocabularies) {
+  const ScratchFolder folder("wikitext_test");
+  for (const std::string file : {"wikitext-2/wiki.", "wikitext-103-v1/wiki."}) {
+    folder.put(file + "train.tokens", " a <unk> a \n");
+    folder.put(file + "valid.tokens", " b \n");
+    folder.put(file + "test.tokens", " a \n");
+  }
+  const auto two = make_set("wikitext", {}, {folder.path()});
+  EXPECT_EQ(two->facts().vocabulary, 4);
+  EXPECT_EQ(two->stream(Split::train), (Tokens{1, 2, 1, 0}));
+  EXPECT_EQ(two->stream(Split::val), (Tokens{3, 0}));
+  const auto hundred = make_set("wikitext", {{"corpus", "wikitext-103"}}, {folder.path()});
+  EXPECT_EQ(hundred->facts().vocabulary, 3);
+  EXPECT_EQ(hundred->stream(Split::val), (Tokens{2, 0}));
+  EXPECT_EQ(hundred->facts().found.back().substr(0, 24), "not the published counts");
+  const auto mini = make_set("wikitext", {{"parts", "mini"}}, {folder.path()});
+  EXPECT_EQ(mini->samples(Split::val), 0);
+  EXPECT_EQ(mini->facts().token_names, (std::vector<std::string>{"<eos>", "b", "a"}));
+  SequenceExample example;
+  EXPECT_THROW(two->example(Split::train, 0, example), UserError);
+}
+
+TEST(WikiTextReal, PublishedCounts) {
+  const auto roots = test_data_roots();
+  try {
+    const auto data = make_set("wikitext", {}, roots);
+    EXPECT_EQ(data->samples(Split::train), 2088628);
+    EXPECT_EQ(data->samples(Split::val), 217646);
+    EXPECT_EQ(data->samples(Split::test), 245569);
+    EXPECT_EQ(data->facts().vocabulary, 33278);
+    EXPECT_EQ(data->facts().found.back(), "token counts and vocabulary are the published ones");
+  } catch (const DataNotFound&) {
+    GTEST_SKIP() << "no WikiText-2 under LONGWAVE_DATA";
+  }
+}
+
+TEST(WikiTextReal, FloorsOfTheMiniVariant) {
+  const auto roots = test_data_roots();
+  try {
+    const auto data = make_set("wikitext", {{"parts", "mini"}}, roots);
+    EXPECT_EQ(data->facts().vocabulary, 18328);
+    EXPECT_EQ(data->samples(Split::train), 217646);
+    const auto lines = data->baselines();
+    EXPECT_NEAR(lines.at(0).score, 984, 0.5);
+    EXPECT_NEAR(lines.at(1).score, 519, 0.5);
+  } catch (const DataNotFound&) {
+    GTEST_SKIP() << "no WikiText-2 under LONGWAVE_DATA";
+  }
+}
+
+TEST(CharactersSet, OneFileIsCutAndThreeAreTaken) {
+  const ScratchFolder folder("characters_test");
+  folder.put("own/input.txt", "ababababcé\n");
+  const auto one = make_set("characters", {{"name", "own"}, {"validation", 0.2}, {"test", 0.1}}, {folder.path()});
+  EXPECT_EQ(one->facts().token_names, (std::vector<std::string>{"\\n", "a", "b", "c", "é"}));
+  EXPECT_EQ(one->stream(Split::train), (Tokens{1, 2, 1, 2, 1, 2, 1}));
+  EXPECT_EQ(one->stream(Split::val), (Tokens{2, 3, 4}));
+  EXPECT_EQ(one->stream(Split::test), (Tokens{0}));
+  const auto bytes = make_set("characters", {{"name", "own"}, {"unit", "byte"}}, {folder.path()});
+  EXPECT_EQ(bytes->facts().token_names.back(), "\\xc3");
+  EXPECT_EQ(bytes->samples(Split::train) + bytes->samples(Split::val), 12);
+  for (const std::string part : {"train", "valid", "test"}) folder.put("three/" + part + ".txt", part);
+  const auto three = make_set("characters", {{"name", "three"}}, {folder.path()});
+  EXPECT_EQ(three->samples(Split::test), 4);
+  EXPECT_EQ(three->samples(Split::val), 5);
+}
+
+TEST(CharactersReal, TinyShakespeare) {
+  try {
+    const auto data = make_set("characters", {}, test_data_roots());
+    EXPECT_EQ(data->samples(Split::train), 1003854);
+    EXPECT_EQ(data->samples(Split::val), 111540);
+    EXPECT_EQ(data->facts().vocabulary, 65);
+    EXPECT_LT(data->baselines().at(1).score, data->baselines().at(0).score);
+  } catch (const DataNotFound&) {
+    GTEST_SKIP() << "no tiny_shakespeare under LONGWAVE_DATA";
+  }
+}
+
+}  // namespace
+}  // namespace longwave
