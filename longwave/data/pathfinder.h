@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "longwave/data/generated.h"
+#include "longwave/data/pathfinder_drawing.h"
+
+namespace longwave {
+
+/// Configuration of the set `pathfinder`.
+struct PathfinderConfig : GeneratedConfig {
+  std::string resolution = "32", difficulty = "hard", encoding = "real";
+  std::int64_t contour_length = -1, distractors = -1, distractor_length = -1, seed_distance = -1;
+  double continuity = -1;
+
+  PathfinderConfig();
+  static const FieldTable<PathfinderConfig>& fields();
+
+  /// The drawing rule that it stands for. UserError if nothing can be drawn by it.
+  PathfinderRule rule() const;
+};
+
+}  // namespace longwave
