@@ -58,17 +58,13 @@ std::vector<std::int32_t> draw_distinct(RandomStream& random, std::int64_t n, st
   return pool;
 }
 
-std::string visit_samples(const SequenceData& data, const std::function<void(const SequenceExample&)>& visit) {
+std::string visit_scored(const SequenceData& data, const std::function<void(Split, std::int64_t)>& visit) {
   constexpr std::int64_t kMost = 1000;
   const char* names[] = {"training", "validation", "test"};
   for (const auto split : {Split::test, Split::val, Split::train}) {
     const auto count = std::min(kMost, data.samples(split));
     if (count == 0) continue;
-    SequenceExample sample;
-    for (std::int64_t i = 0; i < count; ++i) {
-      data.example(split, i, sample);
-      visit(sample);
-    }
+    for (std::int64_t i = 0; i < count; ++i) visit(split, i);
     return fmt::format("measured on {} {} samples", count, names[static_cast<int>(split)]);
   }
   return "no samples to measure it on";
@@ -77,8 +73,21 @@ std::string visit_samples(const SequenceData& data, const std::function<void(con
 Baseline measured(const SequenceData& data, const std::string& name,
                   const std::function<void(const SequenceExample&, Tally&)>& score) {
   Tally tally;
-  auto comment = visit_samples(data, [&](const SequenceExample& sample) { score(sample, tally); });
+  SequenceExample sample;
+  auto comment = visit_scored(data, [&](Split split, std::int64_t index) {
+    data.example(split, index, sample);
+    score(sample, tally);
+  });
   return {name, tally.scored > 0 ? tally.right / tally.scored : 0, std::move(comment)};
+}
+
+void visit_training(const SequenceData& data, std::int64_t count,
+                    const std::function<void(const SequenceExample&)>& visit) {
+  SequenceExample sample;
+  for (std::int64_t i = 0; i < std::min(count, data.samples(Split::train)); ++i) {
+    data.example(Split::train, i, sample);
+    visit(sample);
+  }
 }
 
 Baseline most_frequent_token(const SequenceData& data, const std::string& name, std::int32_t first, std::int32_t last) {

@@ -75,13 +75,17 @@ struct Tally {
   double right = 0, scored = 0;
 };
 
-/// Calls visit(sample) for the first 1000 samples of the test split, else of the validation split, else of the training
-/// split; returns the words for them: "measured on 1000 test samples".
-std::string visit_samples(const SequenceData& data, const std::function<void(const SequenceExample&)>& visit);
+/// Calls visit(split, index) for the first 1000 samples of the test split, else of the validation split, else of the
+/// training split; returns the words for them: "measured on 1000 test samples".
+std::string visit_scored(const SequenceData& data, const std::function<void(Split, std::int64_t)>& visit);
 
 /// A line for `name`: the share right / scored over those samples. `score` adds to the tally, fractions for guesses.
 Baseline measured(const SequenceData& data, const std::string& name,
                   const std::function<void(const SequenceExample&, Tally&)>& score);
+
+/// The first `count` samples of the training split, if there are that many: what a predictor may be fitted to.
+void visit_training(const SequenceData& data, std::int64_t count,
+                    const std::function<void(const SequenceExample&)>& visit);
 
 /// "most frequent token": the token from `first` to `last` that is most frequent in the sample (ties shared) as the
 /// answer of every scored step.
