@@ -8,11 +8,10 @@ One JSON line a model goes to stdout after the table row.
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
-import subprocess
-import sys
+
+from best_settings import environment, run
 
 HERE = pathlib.Path(__file__).parent
 # name here, name there, lookback, horizon, channels, batch, steps, fields of ours
@@ -26,29 +25,6 @@ CASES = [
      ["d_model=128", "n_heads=8", "d_ff=2048", "e_layers=3", "dropout=0.1"]),
     ("dlinear", "dlinear", 512, 96, 7, 32, 40, []),
 ]
-
-
-def environment():
-    """The best settings known for both sides, whatever the shell has set."""
-    env = dict(os.environ)
-    env["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
-    flags = pathlib.Path("/proc/cpuinfo").read_text()
-    if "avx512bw" in flags:
-        env["OPENBLAS_CORETYPE"] = "SkylakeX"
-        env["ATEN_CPU_CAPABILITY"] = "avx512"
-    elif "avx2" in flags:
-        env["OPENBLAS_CORETYPE"] = "Haswell"
-        env["ATEN_CPU_CAPABILITY"] = "avx2"
-    env["MALLOC_MMAP_THRESHOLD_"] = str(1 << 32)  # no page faults on every large temporary
-    env["MALLOC_TRIM_THRESHOLD_"] = str(1 << 33)
-    return env
-
-
-def run(command, env):
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main():

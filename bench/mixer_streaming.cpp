@@ -1,0 +1,77 @@
+// One streaming step of a model of four layers of width 256 for every mixer that streams, with its defaults, one
+// sequence. Its limit: every weight and the state read once (the state also written) at the bandwidth of memory.
+//
+// usage: mixer_streaming [NAME ...]
+// Prints one JSON line for each mixer: seconds a step (median of runs of 50 steps), bytes of weights and of state.
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <set>
+
+#include "bench/measure.h"
+#include "longwave/models/backbone.h"
+
+namespace longwave::bench {
+namespace {
+
+constexpr std::int64_t kWidth = 256, kLayers = 4;
+constexpr int kSteps = 50;
+
+double bytes_of(const TensorMap& tensors) {
+  double bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += static_cast<double>(tensor.numel() * tensor.element_size());
+  return bytes;
+}
+
+void measure_mixer(const MixerInfo& info, double bandwidth) {
+  const at::NoGradGuard no_grad;
+  Backbone model({.mixer = info.name, .d_model = kWidth, .layers = kLayers, .l_max = 4096}, 1);
+  model.eval();
+  Json record{{"mixer", info.name}, {"d", kWidth}, {"layers", kLayers}};
+  if (!model.properties().streams) {
+    record["left_out"] = model.properties().reason;
+    return print(record);
+  }
+  const auto x = at::randn({1, 1, kWidth});
+  State state;
+  const double seconds = median_seconds(0.7,
+                                        [&] {
+                                          state = model.initial_state(1);
+                                          for (int i = 0; i < kSteps; ++i) model.forward(x, {}, &state);
+                                        }) /
+                         kSteps;
+  const double weights = bytes_of(model.state()), carried = bytes_of(state);
+  const double limit = (weights + 2 * carried) / bandwidth;
+  record["seconds"] = seconds;
+  record["weight_bytes"] = weights;
+  record["state_bytes"] = carried;
+  record["limit_seconds"] = limit;
+  record["times_limit"] = seconds / limit;
+  print(record);
+}
+
+int run(int count, char** words) {
+  std::set<std::string> names;
+  for (int i = 1; i < count; ++i) names.insert(find_mixer(words[i]).name);
+  const auto limits = measure_limits();
+  auto machine = machine_record();
+  machine["limits"] = limits.json();
+  print(machine);
+  for (const auto& [name, info] : mixers())
+    if (names.empty() || names.count(name)) measure_mixer(info, limits.bandwidth);
+  return 0;
+}
+
+}  // namespace
+}  // namespace longwave::bench
+
+int main(int count, char** words) {
+  longwave::bench::prepare_process(words);
+  try {
+    return longwave::bench::run(count, words);
+  } catch (const longwave::UserError& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 2;
+  }
+}
