@@ -9,6 +9,7 @@
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/activation.h"
+#include "longwave/nn/derived_cache.h"
 #include "longwave/nn/diagonal_ssm.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/krylov.h"
@@ -84,12 +85,17 @@ class Lssl final : public SequenceMixer {
     at::Tensor a, b, c;  // [h, n, n], [h, n], [h, m, n]; double: powers of A leave the range of float
   };
 
-  System discrete() const {
+  System discrete() {
+    const auto system = cache_.get(*this, {a_, b_, log_dt_, c_}, [this] { return compute_system(); });
+    return {system[0], system[1], system[2]};
+  }
+
+  std::vector<at::Tensor> compute_system() const {
     const auto dt = at::exp(log_dt_.to(at::kDouble)).view({-1, 1, 1}), a = a_.to(at::kDouble), b = b_.to(at::kDouble);
     const auto identity = at::eye(a.size(-1), a.options());
     const auto right = at::cat({identity + 0.5 * dt * a, (dt * b.unsqueeze(-1))}, -1);
     const auto solved = at::linalg_solve(identity - 0.5 * dt * a, right);
-    return {solved.slice(-1, 0, a.size(-1)), solved.select(-1, a.size(-1)), c_.to(at::kDouble)};
+    return {solved.slice(-1, 0, a.size(-1)).contiguous(), solved.select(-1, a.size(-1)), c_.to(at::kDouble)};
   }
 
   at::Tensor by_convolution(const System& system, const at::Tensor& u, const Lengths& lengths, State* state) {
@@ -131,6 +137,7 @@ class Lssl final : public SequenceMixer {
   Config config_;
   std::int64_t d_;
   at::Tensor a_, b_, log_dt_, c_, skip_;
+  DerivedCache cache_;
   torch::nn::Linear output_{nullptr};
 };
 

@@ -142,22 +142,36 @@ Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& leng
   return half_of((parts.select(2, 0) + start).permute({2, 0, 1})).to(x.scalar_type());
 }
 
-Tensor dplr_steps(const Dplr& ssm, const Tensor& c, const Tensor& u, const Tensor& lengths, Tensor& x) {
+// The bilinear rule solves (2 / dt - A) x' = (2 / dt + A) x + 2 b u. With d = 1 / (2 / dt - lambda) and
+// e = 2 / dt + lambda, Woodbury's identity gives, for the right-hand side s = e x - P <p, x> + 2 b u,
+// x' = d (s - P <g, s>) with g = (I + P* d P)^-1 P* d; collected by x and u:
+DplrStep dplr_step(const Dplr& ssm, const Tensor& c) {
   const auto d = 1 / (2 / ssm.dt - ssm.lambda), e = 2 / ssm.dt + ssm.lambda;  // [h, n / 2]
   const auto q = conjugate(ssm.p);
-  // M = I + P* d P, [h, r, r], and G = M^-1 (P* d), [r, h, n / 2].
-  const auto m = pair_sum((q * d).unsqueeze(1) * ssm.p.unsqueeze(0)).permute({2, 0, 1});
-  const auto identity = at::diag_embed(at::ones({1, m.size(-1)}, m.options()));
-  const auto g = at::matmul(at::linalg_inv(m + identity).to(x.scalar_type()), (q * d).transpose(0, 1)).transpose(0, 1);
-  const auto low_rank = [&](const Tensor& rows, const Tensor& s) {  // P <rows, s>
-    return (ssm.p * pair_sum(rows * s.unsqueeze(1)).unsqueeze(-1)).sum(1);
+  const auto sums = [](const Tensor& rows, const Tensor& columns) {  // 2 Re of all products: [h, rows, columns]
+    return pair_sum(rows.unsqueeze(1) * columns.unsqueeze(0)).permute({2, 0, 1});
   };
+  const auto combine = [](const Tensor& matrices, const Tensor& rows) {  // [h, r, r] with [r, h, n / 2]
+    return at::matmul(matrices.to(rows.scalar_type()), rows.transpose(0, 1)).transpose(0, 1);
+  };
+  const auto identity = at::diag_embed(at::ones({1, q.size(0)}, ssm.dt.options()));
+  const auto g = combine(at::linalg_inv(identity + sums(q * d, ssm.p)), q * d);
+  const auto scaled = d * ssm.p;
+  const auto driven = 2 * sums(g, ssm.b.unsqueeze(0)).squeeze(-1).t().unsqueeze(-1);  // <g, 2 b>: [r, h, 1]
+  return {.a = d * e,
+          .b = 2 * d * ssm.b - (scaled * driven).sum(0),
+          .p = scaled,
+          .q = combine(identity - sums(g, ssm.p), q) + g * e,
+          .c = c};
+}
+
+Tensor dplr_steps(const DplrStep& step, const Tensor& u, const Tensor& lengths, Tensor& x) {
   std::vector<Tensor> y;
   for (std::int64_t k = 0; k < u.size(1); ++k) {
-    const auto s = e * x - low_rank(q, x) + 2 * ssm.b * u.select(1, k).unsqueeze(-1);
-    const auto next = d * (s - low_rank(g, s));
+    auto next = step.a * x + step.b * u.select(1, k).unsqueeze(-1);
+    for (std::int64_t r = 0; r < step.p.size(0); ++r) next = next - step.p[r] * pair_sum(step.q[r] * x).unsqueeze(-1);
     x = lengths.defined() ? at::where((lengths > k).view({-1, 1, 1}), next, x) : next;
-    y.push_back(pair_sum(c * next.unsqueeze(1)).flatten(1));  // [b, c h]
+    y.push_back(pair_sum(step.c * next.unsqueeze(1)).flatten(1));  // [b, c h]
   }
   return at::stack(y, 1);
 }

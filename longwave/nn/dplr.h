@@ -38,9 +38,16 @@ at::Tensor dplr_kernels(const Dplr& ssm, std::int64_t t, const at::Tensor& state
 /// O(t n) work: inside blocks by the powers of dA on its input vector, between them by a reduction tree.
 at::Tensor dplr_state_after(const Dplr& ssm, const at::Tensor& u, const at::Tensor& lengths, const at::Tensor& x);
 
+/// One step of the recurrence with all that does not depend on the state worked out before:
+/// x' = a x + b u - sum over r of p 2 Re <q, x>,  y = 2 Re <c, x'>. Complex, over the stored half.
+struct DplrStep {
+  at::Tensor a, b;  // [h, n / 2]
+  at::Tensor p, q;  // [r, h, n / 2]
+  at::Tensor c;     // [c, h, n / 2]: the half of output_vector
+};
+DplrStep dplr_step(const Dplr& ssm, const at::Tensor& c);
+
 /// The recurrence in O(n) work a step: y [b, t, c h]; x [b, h, n / 2] is left behind each row's last step.
-/// `c`: the half of output_vector, [c, h, n / 2].
-at::Tensor dplr_steps(const Dplr& ssm, const at::Tensor& c, const at::Tensor& u, const at::Tensor& lengths,
-                      at::Tensor& x);
+at::Tensor dplr_steps(const DplrStep& step, const at::Tensor& u, const at::Tensor& lengths, at::Tensor& x);
 
 }  // namespace longwave

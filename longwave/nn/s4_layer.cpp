@@ -113,14 +113,15 @@ Tensor S4Kernel::kernel(std::int64_t t) const {
   return options_.mode == "dplr" ? dplr_kernels(dplr(), t)[0] : diagonal().kernel(t);
 }
 
-Tensor S4Kernel::step_outputs(const Dplr& ssm) const {
+DplrStep S4Kernel::recurrence() const {
   const auto compute = [&] {
+    const auto ssm = dplr();
     const auto full = output_vector(ssm, dense_system(ssm));
-    return full.slice(-1, 0, states()).to(ssm.c.scalar_type());
+    return dplr_step(ssm, full.slice(-1, 0, states()).to(ssm.c.scalar_type()));
   };
   if (at::GradMode::is_enabled()) return compute();
-  if (!unchanged()) step_c_ = compute();
-  return step_c_;
+  if (!unchanged()) step_dplr_ = compute();
+  return step_dplr_;
 }
 
 void S4Kernel::train(bool on) {
@@ -152,16 +153,16 @@ Tensor S4Kernel::forward(const Tensor& u, const Tensor& lengths, Tensor* state, 
     }
     return diagonal_ssm(step_diagonal_, u, lengths, state, parts, kernel);
   }
-  const auto ssm = dplr();
   const auto t = u.size(1);
-  if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : dplr_kernels(ssm, t)[0], parts);
+  if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : dplr_kernels(dplr(), t)[0], parts);
   auto x = at::view_as_complex(state->contiguous());
   Tensor y;
   constexpr std::int64_t kStepwise = 8;
   if (t <= kStepwise) {
-    y = dplr_steps(ssm, step_outputs(ssm), u, lengths, x);
+    y = dplr_steps(recurrence(), u, lengths, x);
     if (parts.skip.defined()) y = y + (parts.skip * u.unsqueeze(2)).flatten(2);
   } else {
+    const auto ssm = dplr();
     const auto kernels = dplr_kernels(ssm, t, x);  // [1 + b, c, h, t]
     y = ops::fft_convolution(u, kernels[0], parts) + kernels.slice(0, 1).flatten(1, 2).transpose(1, 2);
     x = dplr_state_after(ssm, u, lengths, x);

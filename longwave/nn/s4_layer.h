@@ -35,7 +35,7 @@ class S4Kernel final : public Module {
   at::Tensor poles() const;                                // [h, n / 2] complex
   DiagonalSsm diagonal() const;
   Dplr dplr() const;
-  at::Tensor step_outputs(const Dplr& ssm) const;
+  DplrStep recurrence() const;
   void start(const S4Options& options);
 
   S4Options options_;
@@ -43,8 +43,8 @@ class S4Kernel final : public Module {
   /// Whether nothing is to be differentiated and the parameters are what they were at the last such call.
   bool unchanged() const;
 
-  // What steps need, while the parameters do not change: the half of the output vector, the diagonal system.
-  mutable at::Tensor step_c_;
+  // What steps need, while the parameters do not change: of the low-rank and of the diagonal form.
+  mutable DplrStep step_dplr_;
   mutable DiagonalSsm step_diagonal_;
   mutable std::vector<std::uint64_t> step_versions_;
 };
