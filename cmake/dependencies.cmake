@@ -10,7 +10,6 @@ find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(GTest REQUIRED)
 find_library(HWY_LIBRARY hwy REQUIRED)
 
 set(LONGWAVE_CORE_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json ZLIB::ZLIB LibLZMA::LibLZMA SQLite::SQLite3
