@@ -1,4 +1,4 @@
-// `longwave data`: what sets are known and here, what is in them, how to get or make them.
+// `longwave data`: what sets are known and here, what is in them, how to get, make or look at them.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,9 +9,12 @@
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/field_words.h"
+#include "longwave/cli/sequence_sets.h"
 #include "longwave/data/catalog.h"
 #include "longwave/data/find_data.h"
 #include "longwave/data/forecast_data.h"
+#include "longwave/data/listops.h"
 #include "longwave/data/summary.h"
 #include "longwave/data/synthetic_var.h"
 #include "longwave/io/download.h"
@@ -26,17 +29,20 @@ struct Arguments {
   std::string data, path, name, url, sha256, out, kind;
   std::uint64_t seed = 0;
   std::int64_t train = 20000, val = 2000;
+  std::vector<std::string> words;  // field=value
+  ShowOptions show;
 };
 
 /// Two lines a set, so that only a long path is wider than a terminal.
 void list(const Arguments& arguments) {
   const auto roots = data_roots(arguments.data);
-  fmt::print("{:<17} {:>7} {:>7}  {}\n", "name", "rows", "columns", "found");
+  fmt::print("forecasting\n{:<17} {:>7} {:>7}  {}\n", "name", "rows", "columns", "found");
   for (const auto& set : catalog()) {
     const auto path = locate(set, roots);
     const auto found = !path.empty() ? path.string() : set.url.empty() ? "no" : "no; longwave data get " + set.name;
     fmt::print("{:<17} {:>7} {:>7}  {}\n    {}\n", set.name, set.rows, set.columns, found, set.about);
   }
+  list_sequence_sets(roots);
 }
 
 void show(const DataSummary& summary) {
@@ -49,36 +55,43 @@ void show(const DataSummary& summary) {
   fmt::print("  sha256 {}\n", summary.sha256);
 }
 
+CheckCounts check_forecast_sets(const fs::path& root) {
+  CheckCounts counts;
+  for (const auto& set : catalog()) {
+    const auto path = locate(set, {root});
+    if (path.empty()) continue;
+    ++counts.found;
+    try {
+      show(summarize({path, &set}));
+    } catch (const UserError& error) {
+      ++counts.bad;
+      fmt::print("{}: BAD: {}\n", set.name, error.what());
+    }
+  }
+  return counts;
+}
+
 void check_data(const Arguments& arguments) {
   std::error_code ignored;
   if (fs::is_regular_file(arguments.path, ignored)) return show(summarize(find_data(arguments.path, {})));
   const auto root = data_roots(arguments.path)[0];
   check(fs::is_directory(root, ignored), root.string(), ": no such folder; say which with `longwave data check DIR`");
-  int found = 0, bad = 0;
-  for (const auto& set : catalog()) {
-    const auto path = locate(set, {root});
-    if (path.empty()) continue;
-    ++found;
-    try {
-      show(summarize({path, &set}));
-    } catch (const UserError& error) {
-      ++bad;
-      fmt::print("{}: BAD: {}\n", set.name, error.what());
-    }
-  }
+  const auto series = check_forecast_sets(root), sequences = check_sequence_sets(root);
+  const int found = series.found + sequences.found, bad = series.bad + sequences.bad;
   if (found == 0) {
-    fmt::print("expected (also packed as .gz or .xz, directly in the folder, or under all_datasets/ or dataset/):\n{}",
-               expected_tree());
-    fail(root.string(), ": none of the ", catalog().size(), " known data sets is there");
+    fmt::print(
+        "expected (also packed as .gz or .xz, directly in the folder, or the sets of forecasting under "
+        "all_datasets/ or dataset/):\n{}{}",
+        expected_tree(), sequence_tree());
+    fail(root.string(), ": none of the known data sets is there");
   }
-  fmt::print("{} of {} known data sets found, {} bad\n", found, catalog().size(), bad);
+  fmt::print("{} data sets for forecasting and {} of sequences found, {} bad\n", series.found, sequences.found, bad);
   check(bad == 0, root.string(), ": ", bad, " of ", found, " data sets cannot be used");
 }
 
-void make(const Arguments& arguments) {
-  check(arguments.kind == "synthetic-var", "no generator is called '", arguments.kind, "'",
-        suggestion(arguments.kind, {"synthetic-var"}));
-  make_folder(arguments.out);
+void make_synthetic_var(const Arguments& arguments) {
+  if (!arguments.words.empty())
+    fail("synthetic-var takes no ", arguments.words.front(), "; expected --seed, --series, --val-series");
   const auto train = make_synthetic_var_train(arguments.seed, arguments.train);
   const auto val = make_synthetic_var_val(arguments.seed, arguments.val);
   const auto view = [](const SyntheticVarSet& set) {
@@ -91,6 +104,32 @@ void make(const Arguments& arguments) {
   write_safetensors(path, {{"generator", "synthetic-var"}, {"seed", std::to_string(arguments.seed)}},
                     {{"train", view(train)}, {"val", view(val)}});
   fmt::print("{}: tensors train [{}, 65, 2] and val [{}, 65, 2]\n", path.string(), train.count, val.count);
+}
+
+void make_listops(const Arguments& arguments) {
+  auto settings = settings_of_words(arguments.words);
+  if (arguments.seed > 0) settings["seed"] = {arguments.seed, "--seed"};
+  const auto config = ListOpsConfig::fields().parse(settings, "");
+  const auto splits = generate_listops(config);
+  for (const auto& path : write_listops(splits, arguments.out)) fmt::print("{}\n", path.string());
+  fmt::print("{} / {} / {} expressions from {} draws\n", splits.train.size(), splits.val.size(), splits.test.size(),
+             splits.trees.draws);
+}
+
+void make(const Arguments& arguments) {
+  const std::map<std::string, void (*)(const Arguments&)> kinds{{"listops", make_listops},
+                                                                {"synthetic-var", make_synthetic_var}};
+  const auto kind = kinds.find(arguments.kind);
+  check(kind != kinds.end(), "no generator is called '", arguments.kind, "'",
+        suggestion(arguments.kind, {"listops", "synthetic-var"}));
+  make_folder(arguments.out);
+  kind->second(arguments);
+}
+
+void show_set(const Arguments& arguments) {
+  auto options = arguments.show;
+  options.settings = settings_of_words(arguments.words);
+  show_sequence_set(options, data_roots(arguments.data));
 }
 
 bool show_progress(std::int64_t now, std::int64_t total) {
@@ -140,13 +179,35 @@ void define(CLI::App& app) {
   checking->add_option("path", a->path, "folder or file; default LONGWAVE_DATA, else ./data");
   checking->callback([a] { check_data(*a); });
 
-  auto* making = app.add_subcommand("make", "generate data: synthetic-var (random vector autoregressions)");
-  making->add_option("kind", a->kind, "synthetic-var")->required();
-  making->add_option("--out", a->out, "folder for synthetic_var.safetensors (tensors train and val, float32)")
+  auto* showing = app.add_subcommand("show", "print the first samples of a sequence set, tokens by name");
+  showing->add_option("name", a->show.name, "set, see `longwave data list`")->required();
+  showing->add_option("settings", a->words, "field=value, for example protocol=lra-s4");
+  showing->add_option("--split", a->show.split, "train, val or test")->capture_default_str();
+  showing->add_option("--samples", a->show.samples, "how many")->check(CLI::NonNegativeNumber)->capture_default_str();
+  showing->add_option("--steps", a->show.steps, "of each sample at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  showing->add_flag("--baselines", a->show.baselines, "scores that need no training; may take seconds");
+  showing->add_option("--data", a->data, folder);
+  showing->callback([a] { show_set(*a); });
+
+  auto* making = app.add_subcommand("make",
+                                    "generate data: listops (the files of Long Range Arena) or synthetic-var "
+                                    "(random vector autoregressions)");
+  making->add_option("kind", a->kind, "listops or synthetic-var")->required();
+  making->add_option("settings", a->words, "listops: field=value, see `longwave data show listops`");
+  making
+      ->add_option("--out", a->out,
+                   "folder for the files: basic_{train,val,test}.tsv, or synthetic_var.safetensors "
+                   "(tensors train and val, float32)")
       ->required();
   making->add_option("--seed", a->seed, "seed of the generator; default 0");
-  making->add_option("--series", a->train, "training series")->check(CLI::PositiveNumber)->capture_default_str();
-  making->add_option("--val-series", a->val, "validation series")->check(CLI::PositiveNumber)->capture_default_str();
+  making->add_option("--series", a->train, "synthetic-var: training series")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  making->add_option("--val-series", a->val, "synthetic-var: validation series")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   making->callback([a] { make(*a); });
 
   auto* getting = app.add_subcommand("get", "download a data set (the only command that uses the network)");
@@ -158,7 +219,7 @@ void define(CLI::App& app) {
   getting->callback([a] { get(*a); });
 }
 
-const RegisterCommand registered("data", "list, check, download or generate data sets", define);
+const RegisterCommand registered("data", "list, check, show, download or generate data sets", define);
 
 }  // namespace
 }  // namespace longwave

@@ -8,6 +8,7 @@
 #include "longwave/base/memory.h"
 #include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/field_words.h"
 #include "longwave/cli/terminal.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/flops.h"
@@ -83,26 +84,6 @@ void print_head(const std::string& title, const std::string& summary, const std:
   fmt::print("{}: {}\nSource: {}\n", title, summary, source);
 }
 
-void print_fields(const std::vector<FieldInfo>& fields, const Json& config) {
-  if (!fields.empty()) fmt::print("\nFields:\n");
-  for (const auto& field : fields)
-    fmt::print("  {:<20} {} = {}{}\n      {}\n", field.name, field.type, config.at(field.name).dump(),
-               field.range.empty() ? "" : " (" + field.range + ")", field.help);
-}
-
-/// "key=value" of the command line; a value that is no JSON is a word.
-Settings settings_of(const std::vector<std::string>& words) {
-  Settings settings;
-  for (const auto& word : words) {
-    const auto equals = word.find('=');
-    check(equals != std::string::npos && equals > 0, "command line: '", word, "'; expected field=value");
-    const auto text = word.substr(equals + 1);
-    auto value = Json::parse(text, nullptr, false);
-    settings[word.substr(0, equals)] = {value.is_discarded() ? Json(text) : value, "command line"};
-  }
-  return settings;
-}
-
 void print_cost(const char* what, const std::function<void()>& work) {
   reset_peak_memory();
   const auto before = peak_memory_bytes();
@@ -114,7 +95,7 @@ void print_cost(const char* what, const std::function<void()>& work) {
 }
 
 void show_mixer(const MixerInfo& info, const Options& options) {
-  const auto config = info.resolve(settings_of(options.settings), "", false);
+  const auto config = info.resolve(settings_of_words(options.settings), "", false);
   print_head(info.title, info.summary, info.source);
   const auto mixer = build(info, config, options);
   const auto properties = mixer->properties();
@@ -137,7 +118,7 @@ void show_mixer(const MixerInfo& info, const Options& options) {
 }
 
 void show_forecaster(const ForecasterInfo& info, const Options& options) {
-  const auto config = info.resolve(settings_of(options.settings), "", false);
+  const auto config = info.resolve(settings_of_words(options.settings), "", false);
   print_head(info.title, info.summary, info.source);
   print_fields(info.fields, config);
   ForecastSizes sizes;

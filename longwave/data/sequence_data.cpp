@@ -13,6 +13,14 @@ const std::vector<std::int32_t>& SequenceData::stream(Split) const {
   fail("this set holds separate samples, not one stream of tokens");
 }
 
+const char* name_of(Split split) { return split == Split::train ? "train" : split == Split::val ? "val" : "test"; }
+
+Split split_of(const std::string& name) {
+  for (const auto split : {Split::train, Split::val, Split::test})
+    if (name == name_of(split)) return split;
+  fail("no split is called '", name, "'; expected train, val or test");
+}
+
 const std::map<std::string, SequenceDataInfo>& sequence_data_sets() { return detail::sequence_data_registry(); }
 
 const SequenceDataInfo& find_sequence_data(const std::string& name) {

@@ -113,6 +113,11 @@ struct SequenceDataInfo {
   std::function<std::shared_ptr<const SequenceData>(const Json& config, const SequenceSource& source)> make;
 };
 
+/// "train", "val", "test"
+const char* name_of(Split split);
+/// The split of that name; UserError otherwise.
+Split split_of(const std::string& name);
+
 /// All of them, by name.
 const std::map<std::string, SequenceDataInfo>& sequence_data_sets();
 

@@ -143,6 +143,13 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts, c
   return all;
 }
 
+std::string text_of(const FoundFiles& found) {
+  std::vector<std::string> settings;
+  for (const auto& [key, value] : found.keys) settings.push_back(key + "=" + value);
+  const auto folder = found.files.front().parent_path().string();
+  return settings.empty() ? folder : folder + " (" + join(settings, " ") + ")";
+}
+
 std::string expected_tree(const std::vector<FileLayout>& layouts) {
   std::string tree;
   for (const auto& layout : layouts)

@@ -42,6 +42,9 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
 std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts,
                                        const std::vector<std::filesystem::path>& roots);
 
+/// Where found files lie and for which settings: "/data/tsv_data (stem=new_aan_pairs)".
+std::string text_of(const FoundFiles& found);
+
 /// The files of the layouts as a drawn tree, one line each: "  imdb/train.tsv".
 std::string expected_tree(const std::vector<FileLayout>& layouts);
 

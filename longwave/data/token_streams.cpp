@@ -14,7 +14,6 @@ namespace {
 
 constexpr double kSmoothing = 0.1;   // counts added to every token
 constexpr double kPairWeight = 0.5;  // of the pair frequency
-constexpr const char* kNames[] = {"train", "val", "test"};
 
 /// Smoothed frequencies of single tokens.
 struct Unigrams {
@@ -57,13 +56,13 @@ void TokenStreams::describe(std::vector<std::string> names) {
   facts_.token_names = std::move(names);
   for (const auto split : {Split::train, Split::val, Split::test}) {
     facts_.max_length = std::max(facts_.max_length, samples(split));
-    facts_.found.push_back(fmt::format("{}: {} tokens", kNames[static_cast<int>(split)], samples(split)));
+    facts_.found.push_back(fmt::format("{}: {} tokens", name_of(split), samples(split)));
   }
 }
 
 std::vector<Baseline> TokenStreams::baselines() const {
   const auto score = samples(Split::test) > 0 ? Split::test : Split::val;
-  const std::string comment = fmt::format("measured on the {} split", kNames[static_cast<int>(score)]);
+  const std::string comment = fmt::format("measured on the {} split", name_of(score));
   return {{"unigram", unigram_perplexity(stream(Split::train), stream(score), facts_.vocabulary), comment},
           {"interpolated bigram", bigram_perplexity(stream(Split::train), stream(score), facts_.vocabulary), comment}};
 }

@@ -15,7 +15,11 @@ struct Outcome {
 
 /// Runs the built program through the shell.
 inline Outcome run_program(const std::string& arguments) {
-  FILE* pipe = popen((std::string(LONGWAVE_PROGRAM) + " " + arguments + " 2>&1").c_str(), "r");
+  std::string command = LONGWAVE_PROGRAM;
+  command += ' ';
+  command += arguments;
+  command += " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
   Outcome outcome{-1, ""};
   std::array<char, 4096> buffer;
   while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.out.append(buffer.data(), n);

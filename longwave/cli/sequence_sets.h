@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "longwave/base/fields.h"
+#include "longwave/data/forecast_data.h"
+
+namespace longwave {
+
+/// Prints the registered sequence sets by family: generated, where their files are, or that there are none.
+void list_sequence_sets(const std::vector<std::filesystem::path>& roots);
+
+/// How many sets were found, and how many of them cannot be used.
+struct CheckCounts {
+  int found = 0, bad = 0;
+};
+
+/// Reads every sequence set below a folder and prints what is in it.
+CheckCounts check_sequence_sets(const std::filesystem::path& root);
+
+/// Files of all sequence sets, for a folder that has none.
+std::string sequence_tree();
+
+struct ShowOptions {
+  std::string name;
+  Settings settings;
+  std::string split = "train";
+  std::int64_t samples = 3, steps = 200;  // steps: printed of each sample
+  bool baselines = false;
+};
+
+/// Prints what a set is and its first samples.
+void show_sequence_set(const ShowOptions& options, const std::vector<std::filesystem::path>& roots);
+
+}  // namespace longwave

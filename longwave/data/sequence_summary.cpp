@@ -1,0 +1,69 @@
+#include "longwave/data/sequence_summary.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <unordered_set>
+
+namespace longwave {
+namespace {
+
+constexpr std::int64_t kBins = 16;
+
+template <class T>
+std::size_t hash_bytes(const std::vector<T>& list) {
+  return std::hash<std::string_view>{}({reinterpret_cast<const char*>(list.data()), list.size() * sizeof(T)});
+}
+
+std::size_t hash_steps(const SequenceExample& example) {
+  std::size_t hash = 0;
+  for (const auto part : {hash_bytes(example.first.tokens), hash_bytes(example.first.values),
+                          hash_bytes(example.second.tokens), hash_bytes(example.second.values)})
+    hash = hash * 0x9E3779B97F4A7C15ull + part;
+  return hash;
+}
+
+void summarize_lengths(std::vector<std::int64_t> lengths, SplitSummary& summary) {
+  std::sort(lengths.begin(), lengths.end());
+  summary.shortest = lengths.front();
+  summary.longest = lengths.back();
+  summary.median = lengths[lengths.size() / 2];
+  summary.mean_length = std::accumulate(lengths.begin(), lengths.end(), 0.) / static_cast<double>(lengths.size());
+  summary.histogram.resize(kBins);
+  const auto range = summary.longest - summary.shortest + 1;
+  for (const auto length : lengths) ++summary.histogram[(length - summary.shortest) * kBins / range];
+}
+
+}  // namespace
+
+SequenceSummary summarize(const SequenceData& data) {
+  const auto goal = data.facts().goal;
+  const bool labelled = goal == SequenceGoal::classify || goal == SequenceGoal::classify_pair;
+  SequenceSummary summary;
+  std::unordered_set<std::size_t> train;
+  SequenceExample example;
+  for (const auto split : {Split::train, Split::val, Split::test}) {
+    const auto samples = data.samples(split);
+    if (samples == 0) continue;
+    auto& part = summary.splits.emplace_back();
+    part.split = split;
+    part.samples = samples;
+    if (goal == SequenceGoal::language) continue;
+    if (labelled) part.classes.resize(static_cast<std::size_t>(data.facts().classes));
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t i = 0; i < samples; ++i) {
+      data.example(split, i, example);
+      lengths.push_back(data.length(split, i));
+      if (labelled) ++part.classes.at(static_cast<std::size_t>(example.label));
+      const auto hash = hash_steps(example);
+      if (split == Split::train)
+        summary.twice_in_train += !train.insert(hash).second;
+      else
+        (split == Split::val ? summary.val_in_train : summary.test_in_train) += train.count(hash);
+    }
+    summarize_lengths(std::move(lengths), part);
+  }
+  return summary;
+}
+
+}  // namespace longwave

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "longwave/data/sequence_data.h"
+
+namespace longwave {
+
+/// What is in one split.
+struct SplitSummary {
+  Split split;
+  std::int64_t samples = 0;
+  std::vector<std::int64_t> classes;  // samples of each class; empty where samples have no label
+  std::int64_t shortest = 0, median = 0, longest = 0;
+  double mean_length = 0;
+  std::vector<std::int64_t> histogram;  // of lengths, equal parts from the shortest to the longest
+};
+
+/// What is in a set.
+struct SequenceSummary {
+  std::vector<SplitSummary> splits;  // those that have samples
+  /// Samples whose steps are those of another one: within train beyond the first; of val and of test that are in train.
+  std::int64_t twice_in_train = 0, val_in_train = 0, test_in_train = 0;
+};
+
+/// Makes every sample once, hence takes its time for large sets. Language sets have sizes alone.
+SequenceSummary summarize(const SequenceData& data);
+
+}  // namespace longwave

@@ -1,0 +1,103 @@
+// `longwave data list | check | show | make` for sequence sets.
+
+#include <gtest/gtest.h>
+
+#include "longwave/data/listops.h"
+#include "tests/data/sequence_set_testing.h"
+#include "tests/support/program.h"
+
+namespace longwave {
+namespace {
+
+using testing::run_program;
+
+class SequenceDataProgram : public ::testing::Test {
+ protected:
+  void put_texts(const std::string& folder, const std::string& repeated = "") const {
+    for (const std::string part : {"train", "test"}) {
+      std::string table = "label\tid\trating\ttext\n";
+      for (int i = 0; i < 20; ++i)
+        table +=
+            std::to_string(i % 2) + "\t0\t5\t" + part + " text " + std::string(static_cast<std::size_t>(i), 'x') + "\n";
+      if (!repeated.empty()) table += "1\t0\t5\t" + repeated + "\n";
+      folder_.put(folder + "/" + part + ".tsv", table);
+    }
+  }
+  std::string at(const std::string& name) const { return (folder_.path() / name).string(); }
+  testing::Outcome data(const std::string& arguments) const { return run_program("data " + arguments); }
+
+  ScratchFolder folder_{"sequence_data_program_test"};
+};
+
+void expect_words(const testing::Outcome& outcome, int code, const std::vector<std::string>& words) {
+  EXPECT_EQ(outcome.code, code) << outcome.out;
+  for (const auto& each : words)
+    EXPECT_NE(outcome.out.find(each), std::string::npos) << each << "\nin\n" << outcome.out;
+}
+
+TEST_F(SequenceDataProgram, ListSaysGeneratedFoundOrNot) {
+  put_texts("imdb");
+  for (const std::string part : {"train", "eval", "test"}) folder_.put("tsv_data/my." + part + ".tsv", "x");
+  expect_words(data("list --data " + folder_.path().string()), 0,
+               {"forecasting", "long range arena", "language", "listops               generated\n",
+                "text                  " + at("imdb") + "\n",
+                "retrieval             " + at("tsv_data") + " (stem=my)\n", "wikitext              no\n"});
+}
+
+TEST_F(SequenceDataProgram, CheckCountsClassesLengthsAndDuplicates) {
+  put_texts("imdb", "the same");
+  expect_words(
+      data("check " + folder_.path().string()), 0,
+      {"text: " + at("imdb"), at("imdb/train.tsv") + ": 21 texts", "train: 19 samples; 9 negative, 10 positive",
+       "val: 2 samples; 1 negative, 1 positive", "test: 21 samples; 10 negative, 11 positive", "steps: ", "median ",
+       "duplicates: 1 samples of test are in train", "protocol lra-strict", "sha256 ",
+       "0 data sets for forecasting and 1 of sequences found, 0 bad"});
+}
+
+TEST_F(SequenceDataProgram, CheckTellsTheDamagedFromTheAbsent) {
+  put_texts("imdb");
+  folder_.put("imdb/test.tsv", "label\ttext\n2\tx\n");
+  folder_.put("wikitext-2/valid.txt", " a \n"), folder_.put("wikitext-2/test.txt", " a b \n");
+  expect_words(data("check " + folder_.path().string()), 2,
+               {"text: BAD: " + at("imdb/test.tsv") + ":2: label '2'; expected 0 or 1",
+                "wikitext: " + at("wikitext-2") + " (corpus=wikitext-2 parts=mini)", "train: 2 tokens",
+                "2 of sequences found, 1 bad"});
+  make_folder(folder_.path() / "empty");
+  expect_words(
+      data("check " + at("empty")), 2,
+      {"aclImdb/train/neg", "tsv_data/{stem}.train.tsv", "ETT/ETTh1.csv", "none of the known data sets is there"});
+}
+
+TEST_F(SequenceDataProgram, ShowPrintsTokensByName) {
+  expect_words(
+      data("show listops max_depth=3 max_args=3 min_length=5 max_length=12 train_samples=50 val_samples=5 "
+           "test_samples=5 --samples 1 --baselines"),
+      0, {"ListOps: ", "protocol", "train: 50 samples", "root operator only: ", "train 0, ", "label ", " X <eos>"});
+  expect_words(data("show text-synthetic length=12 letters=2 --samples 1 --split test --steps 5"), 0,
+               {"test 0, 12 steps, label chain ", " ... (12 in all)"});
+  folder_.put("own/input.txt", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nb");
+  expect_words(data("show characters name=own --split val --data " + folder_.path().string()), 0,
+               {"train: 37 tokens", "val: aaa\\nb\n"});
+}
+
+TEST_F(SequenceDataProgram, ShowRefusesWhatItCannotShow) {
+  expect_words(data("show listop"), 2, {"unknown data set 'listop'; did you mean 'listops'?"});
+  expect_words(data("show listops max_dept=4"), 2, {"unknown key data.max_dept; did you mean 'max_depth'?"});
+  expect_words(data("show text-synthetic --split dev"), 2, {"no split is called 'dev'; expected train, val or test"});
+  expect_words(data("show text-synthetic words"), 2, {"'words'; expected field=value"});
+  expect_words(data("show text --data " + folder_.path().string()), 2,
+               {"Text (IMDb reviews) not found; tried the folders " + folder_.path().string(), "train.tsv + test.tsv"});
+}
+
+TEST_F(SequenceDataProgram, MakeListOpsWritesTheFilesOfTheArchive) {
+  const std::string small =
+      " max_depth=4 max_args=5 min_length=15 max_length=100 train_samples=30 val_samples=4 test_samples=5";
+  expect_words(data("make listops --seed 3 --out " + at("made") + small), 0,
+               {at("made/basic_train.tsv"), "30 / 4 / 5 expressions from "});
+  EXPECT_EQ(read_file(folder_.path() / "made/basic_val.tsv").substr(0, 20), "Source\tTarget\n( ( ( ");
+  expect_words(data("check " + at("made")), 0, {"listops: " + at("made") + " (source=lra)", "train: 30 samples"});
+  expect_words(data("make synthetic-var max_depth=4 --out " + at("made")), 2, {"synthetic-var takes no max_depth=4"});
+}
+
+}  // namespace
+}  // namespace longwave
