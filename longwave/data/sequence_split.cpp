@@ -1,9 +1,11 @@
 #include "longwave/data/sequence_split.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <random>
 #include <utility>
 
 #include "longwave/base/random.h"
@@ -27,6 +29,27 @@ std::vector<std::int64_t> shuffled(std::int64_t n, std::uint64_t seed) {
   RandomStream random{seed};
   for (auto left = n; left > 1; --left)
     std::swap(order[left - 1], order[random.below(static_cast<std::uint64_t>(left))]);
+  return order;
+}
+
+std::vector<std::int64_t> torch_permutation(std::int64_t n, std::uint32_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937 random(seed);
+  for (std::int64_t i = 0; i + 1 < n; ++i) std::swap(order[i], order[i + random() % (n - i)]);
+  return order;
+}
+
+std::vector<std::int64_t> numpy_permutation(std::int64_t n, std::uint32_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937 random(seed);
+  for (auto i = n - 1; i > 0; --i) {
+    const auto mask = std::bit_ceil(static_cast<std::uint64_t>(i) + 1) - 1;
+    std::uint64_t j = random() & mask;
+    while (j > static_cast<std::uint64_t>(i)) j = random() & mask;
+    std::swap(order[i], order[j]);
+  }
   return order;
 }
 

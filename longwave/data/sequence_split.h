@@ -8,6 +8,12 @@ namespace longwave {
 /// 0 .. n-1 in an order that the seed decides, the same on every machine.
 std::vector<std::int64_t> shuffled(std::int64_t n, std::uint64_t seed);
 
+/// The permutation `torch.randperm(n)` of a CPU generator seeded with `seed`: the order that `random_split` cuts.
+std::vector<std::int64_t> torch_permutation(std::int64_t n, std::uint32_t seed);
+
+/// The permutation `numpy.random.RandomState(seed).permutation(n)`.
+std::vector<std::int64_t> numpy_permutation(std::int64_t n, std::uint32_t seed);
+
 /// Positions of a list in two parts, each ascending.
 struct Parts {
   std::vector<std::int64_t> kept, held_out;

@@ -22,6 +22,9 @@ class Sha256 {
 /// SHA-256 of bytes in memory, 64 lower-case hexadecimal digits.
 std::string sha256_of(std::string_view bytes);
 
+/// SHA-1 of bytes in memory, 40 digits: only where a data set defines itself by it.
+std::string sha1_of(std::string_view bytes);
+
 /// SHA-256 of a file's bytes as they lie on disk, 64 lower-case hexadecimal digits. UserError if it cannot be read.
 std::string sha256_of_file(const std::filesystem::path& path);
 

@@ -158,7 +158,22 @@ std::vector<double> transposed(const std::vector<double>& values, const std::vec
   return out;
 }
 
-NpyArray parse_array(std::string_view text, const std::string& name) {
+/// An array that is not converted yet.
+struct RawArray {
+  std::string type;  // "<f4"
+  bool fortran = false;
+  std::vector<std::int64_t> shape;
+  std::size_t count = 0;
+  std::string_view data;
+
+  /// `count` values of this width are there. UserError otherwise.
+  void expect(std::size_t width, const std::string& name) const {
+    check(count == 0 || width <= data.size() / count, name,
+          ": truncated array (it has fewer bytes than its shape asks for)");
+  }
+};
+
+RawArray parse_raw(std::string_view text, const std::string& name) {
   check(text.size() >= 12 && text.starts_with("\x93NUMPY"), name, ": no NumPy array (wrong first bytes)");
   const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(text[i])); };
   const bool short_header = text[6] == 1;
@@ -169,23 +184,40 @@ NpyArray parse_array(std::string_view text, const std::string& name) {
   const auto type = value_of(header, "descr"), order = value_of(header, "fortran_order"),
              shape = value_of(header, "shape");
   check(type && order && shape, name, ": damaged .npy header (expected descr, fortran_order and shape)");
-  const auto quoted = type->size() > 1 ? type->substr(1, type->find('\'', 1) - 1) : std::string_view();
-  const auto known = types().find(quoted);
-  check(known != types().end(), name, ": array of type ", std::string(type->substr(0, 12)),
-        "; expected little-endian float32, float64 or integers");
-  NpyArray array{parse_shape(*shape, name), {}};
-  const auto data = text.substr(start + length);
-  std::size_t count = 1;
+  RawArray array;
+  array.type = type->size() > 1 ? type->substr(1, type->find('\'', 1) - 1) : std::string_view();
+  array.fortran = order->starts_with("True");
+  array.shape = parse_shape(*shape, name);
+  array.data = text.substr(start + length);
+  array.count = 1;
   for (const auto extent : array.shape) {
-    check(extent == 0 || count <= data.size() / static_cast<std::size_t>(extent), name,
+    check(extent == 0 || array.count <= array.data.size() / static_cast<std::size_t>(extent), name,
           ": truncated array (it has fewer bytes than its shape asks for)");
-    count *= static_cast<std::size_t>(extent);
+    array.count *= static_cast<std::size_t>(extent);
   }
-  check(count <= data.size() / known->second.bytes, name,
-        ": truncated array (it has fewer bytes than its shape asks for)");
-  array.values = known->second.convert(data, count);
-  if (order->starts_with("True")) array.values = transposed(array.values, array.shape);
   return array;
+}
+
+NpyArray parse_array(std::string_view text, const std::string& name) {
+  const auto raw = parse_raw(text, name);
+  const auto known = types().find(raw.type);
+  check(known != types().end(), name, ": array of type ", raw.type.substr(0, 12),
+        "; expected little-endian float32, float64 or integers");
+  raw.expect(known->second.bytes, name);
+  NpyArray array{raw.shape, known->second.convert(raw.data, raw.count)};
+  if (raw.fortran) array.values = transposed(array.values, array.shape);
+  return array;
+}
+
+/// One text of fixed width, which zeros fill up; `step` bytes a character.
+std::string fixed_text(std::string_view data, std::size_t step) {
+  std::string text;
+  for (std::size_t i = 0; i + step <= data.size(); i += step) {
+    std::uint32_t code = 0;
+    for (std::size_t k = step; k-- > 0;) code = code << 8 | static_cast<unsigned char>(data[i + k]);
+    text += code < 128 ? static_cast<char>(code) : '?';
+  }
+  return text.substr(0, text.find_last_not_of('\0') + 1);
 }
 
 }  // namespace
@@ -199,6 +231,22 @@ NpyArray parse_npy(const std::string& bytes, const std::string& name, const std:
 
 NpyArray read_npy(const std::filesystem::path& path, const std::string& array) {
   return parse_npy(read_bytes(path), path.string(), array);
+}
+
+NpyText parse_npy_text(const std::string& bytes, const std::string& name) {
+  const auto raw = parse_raw(bytes, name);
+  const bool unicode = raw.type.starts_with("<U"), plain = raw.type.starts_with("|S");
+  std::size_t length = 0;
+  for (const char c : raw.type.substr(std::min<std::size_t>(2, raw.type.size())))
+    length = c >= '0' && c <= '9' && length < 1'000'000 ? 10 * length + static_cast<std::size_t>(c - '0') : 0;
+  check((unicode || plain) && length > 0 && !raw.fortran, name, ": array of type ", raw.type.substr(0, 12),
+        "; expected text (<U or |S) in C order");
+  const std::size_t step = unicode ? 4 : 1, width = length * step;
+  raw.expect(width, name);
+  NpyText text{raw.shape, {}};
+  for (std::size_t i = 0; i < raw.count; ++i)
+    text.values.push_back(fixed_text(raw.data.substr(i * width, width), step));
+  return text;
 }
 
 }  // namespace longwave

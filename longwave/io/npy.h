@@ -22,4 +22,13 @@ NpyArray read_npy(const std::filesystem::path& path, const std::string& array);
 /// The same from bytes in memory; `name` stands for the path in messages.
 NpyArray parse_npy(const std::string& bytes, const std::string& name, const std::string& array);
 
+/// An array of text from NumPy (fixed-width Unicode or bytes), row-major.
+struct NpyText {
+  std::vector<std::int64_t> shape;
+  std::vector<std::string> values;  // characters above 127 become '?'
+};
+
+/// The array of an .npy file whose bytes are in memory. UserError as for numbers.
+NpyText parse_npy_text(const std::string& bytes, const std::string& name);
+
 }  // namespace longwave

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "longwave/base/atomic_file.h"
 #include "longwave/data/sequence_data.h"
+#include "tests/support/scratch_folder.h"
 
 namespace longwave {
 
@@ -40,24 +40,24 @@ inline std::string names_of(const SequenceData& data, Split split, std::int64_t 
   return text;
 }
 
-/// A folder that is removed at the end.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() / ("longwave_" + name + std::to_string(::getpid()))) {
-    make_folder(path_);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path put(const std::string& file, const std::string& text) const {
-    make_folder((path_ / file).parent_path());
-    write_file(path_ / file, text);
-    return path_ / file;
-  }
+inline SequenceExample example_of(const SequenceData& data, Split split, std::int64_t index) {
+  SequenceExample example;
+  data.example(split, index, example);
+  return example;
+}
 
- private:
-  std::filesystem::path path_;
-};
+/// Number of samples of each class of a split.
+inline std::vector<std::int64_t> class_counts(const SequenceData& data, Split split) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(data.facts().classes));
+  for (std::int64_t i = 0; i < data.samples(split); ++i) ++counts.at(example_of(data, split, i).label);
+  return counts;
+}
+
+/// Whether a line of facts().found has this text.
+inline bool found_says(const SequenceData& data, const std::string& text) {
+  const auto& lines = data.facts().found;
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.find(text) != std::string::npos; });
+}
 
 }  // namespace longwave

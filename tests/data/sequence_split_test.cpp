@@ -28,6 +28,16 @@ TEST(SequenceSplit, ShuffleIsUniform) {  // where position 0 goes, over 6000 see
   for (const int count : counts) EXPECT_NEAR(count, 1000, 130);
 }
 
+TEST(SequenceSplit, PermutationsOfTorchAndNumpyAreTheirs) {  // as torch 1.13 and NumPy print them
+  EXPECT_EQ(torch_permutation(10, 42), (std::vector<std::int64_t>{2, 6, 1, 8, 4, 5, 0, 9, 3, 7}));
+  const auto large = torch_permutation(50000, 42);
+  EXPECT_EQ(std::vector<std::int64_t>(large.begin(), large.begin() + 6),
+            (std::vector<std::int64_t>{37542, 44491, 216, 43688, 41558, 32245}));
+  EXPECT_EQ(std::vector<std::int64_t>(large.end() - 4, large.end()),
+            (std::vector<std::int64_t>{22458, 40730, 25847, 33082}));
+  EXPECT_EQ(numpy_permutation(10, 42), (std::vector<std::int64_t>{8, 1, 5, 0, 7, 2, 9, 4, 3, 6}));
+}
+
 TEST(SequenceSplit, HoldOutTakesTheShareOfEveryClass) {
   std::vector<std::int32_t> labels;
   for (int i = 0; i < 137; ++i) labels.push_back(i % 10 == 3 ? 2 : i % 3 == 0);  // 14 of class 2

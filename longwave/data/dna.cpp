@@ -1,0 +1,170 @@
+// Classification of DNA, one base a step: Genomic Benchmarks, or FASTA files, one a class.
+
+#include <algorithm>
+
+#include "longwave/data/dna_files.h"
+#include "longwave/data/labelled_set.h"
+#include "longwave/data/naive_bayes.h"
+#include "longwave/data/sequence_split.h"
+#include "longwave/io/checksum.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kValidation = 0.1, kTest = 0.2;
+constexpr std::int32_t kWord = 4, kWords = 1 << 2 * kWord;  // of the baseline
+const std::string kBases = "ACGTN";                         // tokens 1 .. 5
+
+std::vector<FileLayout> dna_layouts() {
+  std::vector<FileLayout> layouts;
+  for (const std::string name : {"demo_coding_vs_intergenomic_seqs", "demo_human_or_worm", "drosophila_enhancers_stark",
+                                 "dummy_mouse_enhancers_ensembl", "human_enhancers_cohn", "human_enhancers_ensembl",
+                                 "human_ensembl_regulatory", "human_nontata_promoters", "human_ocr_ensembl"})
+    layouts.push_back({{"genomic_benchmarks", ".genomic_benchmarks", "genomic_benchmarks/datasets"},
+                       {name + "/train", name + "/test"},
+                       {{"name", name}}});
+  const auto promoters = [&](const std::string& name, const std::string& negative, const std::string& positive) {
+    layouts.push_back({{"dna_promoters"}, {negative + ".fa", positive + ".fa"}, {{"name", name}}});
+  };
+  promoters("arabidopsis_tata", "Arabidopsis_non_prom_big", "Arabidopsis_tata");
+  promoters("arabidopsis_non_tata", "Arabidopsis_non_prom_big", "Arabidopsis_non_tata");
+  promoters("ecoli", "Ecoli_non_prom", "Ecoli_prom");
+  return layouts;
+}
+
+class Dna final : public LabelledSet {
+ public:
+  struct Config : LabelledOptions {
+    std::string name = "human_nontata_promoters", genome;
+    std::vector<std::string> classes;
+    static const FieldTable<Config>& fields();
+  };
+
+  Dna(const Config& config, const SequenceSource& source) {
+    const auto files = find(config, source);
+    if (fs::is_directory(files[0]))
+      take_parts(files, config.genome);
+    else
+      take_classes(files, static_cast<std::uint64_t>(config.seed));
+    hold_out_validation(kValidation, static_cast<std::uint64_t>(config.seed));
+    facts_.vocabulary = 7;
+    facts_.mask = 6;
+    facts_.token_names = {"PAD", "A", "C", "G", "T", "N", "MASK"};
+    for (const auto& file : files) facts_.found.push_back(file.string());
+    limit(config);
+    describe(hash());
+  }
+
+  /// Besides the majority class: naive Bayes on the counts of four neighbouring bases.
+  std::vector<Baseline> baselines() const override {
+    auto list = LabelledSet::baselines();
+    list.push_back({"naive Bayes on 4-mer counts", naive_bayes(), "measured on the test split"});
+    return list;
+  }
+
+ private:
+  std::int64_t steps(std::int64_t item) const override { return static_cast<std::int64_t>(bases_[item].size()); }
+  void encode(std::int64_t item, Steps& out) const override {
+    out.values.clear();
+    out.tokens.resize(bases_[item].size());
+    for (std::size_t t = 0; t < out.tokens.size(); ++t)
+      out.tokens[t] = static_cast<std::int32_t>(kBases.find(bases_[item][t])) + 1;
+  }
+  std::uint64_t content(std::int64_t item) const override { return std::hash<std::string>()(bases_[item]); }
+
+  static std::vector<fs::path> find(const Config& config, const SequenceSource& source) {
+    check(config.classes.size() != 1, "one file of classes; expected one for each of at least two classes");
+    if (!config.classes.empty()) return {config.classes.begin(), config.classes.end()};
+    if (config.name.find('/') != std::string::npos)
+      return locate_files("DNA", {{{}, {"train", "test"}}}, {config.name}).files;
+    std::vector<FileLayout> known;
+    std::vector<std::string> names;
+    for (auto& layout : dna_layouts()) {
+      names.push_back(layout.keys.at("name"));
+      if (names.back() == config.name) known.push_back(std::move(layout));
+    }
+    check(!known.empty(), "unknown DNA set '", config.name,
+          "' (a path to a folder with train/ and test/ works as well)", suggestion(config.name, names));
+    return locate_files("DNA set " + config.name, known, source.roots).files;
+  }
+
+  void take(DnaRecords records, Split split) {
+    for (std::size_t i = 0; i < records.labels.size(); ++i) {
+      items(split).push_back(static_cast<std::int64_t>(labels_.size()));
+      labels_.push_back(records.labels[i]);
+      bases_.push_back(std::move(records.bases[i]));
+    }
+  }
+  void take_parts(const std::vector<fs::path>& folders, const fs::path& genome) {
+    facts_.class_names = benchmark_classes(folders[0]);
+    check(benchmark_classes(folders[1]) == facts_.class_names, folders[1].string(),
+          ": other classes than in the training part (", join(facts_.class_names), ")");
+    take(read_benchmark_part(folders[0], genome), Split::train);
+    take(read_benchmark_part(folders[1], genome), Split::test);
+  }
+  /// No published split: a random fifth of every class tests.
+  void take_classes(const std::vector<fs::path>& files, std::uint64_t seed) {
+    for (const auto& file : files) facts_.class_names.push_back(file.stem().string());
+    take(read_fasta_classes(files), Split::train);
+    auto parts = hold_out(labels_, kTest, seed + 1);
+    items(Split::train) = std::move(parts.kept);
+    items(Split::test) = std::move(parts.held_out);
+  }
+
+  std::string hash() const {
+    Sha256 sum;
+    for (std::size_t i = 0; i < bases_.size(); ++i) sum.update(std::to_string(labels_[i]) + bases_[i] + "\n");
+    return sum.hex();
+  }
+
+  /// Every word without an N as a number.
+  std::vector<std::int32_t> words(std::int64_t item) const {
+    std::vector<std::int32_t> numbers;
+    std::int32_t word = 0, known = 0;
+    for (const char base : bases_[item]) {
+      const auto digit = static_cast<std::int32_t>(kBases.find(base));
+      known = digit < 4 ? known + 1 : 0;
+      word = (word * 4 + digit % 4) % kWords;
+      if (known >= kWord) numbers.push_back(word);
+    }
+    return numbers;
+  }
+
+  double naive_bayes() const {
+    NaiveBayes bayes(facts_.classes, kWords);
+    for (const auto item : items(Split::train)) bayes.learn(words(item), labels_[item]);
+    const auto& test = items(Split::test);
+    const auto right =
+        std::count_if(test.begin(), test.end(), [&](auto item) { return bayes.guess(words(item)) == labels_[item]; });
+    return static_cast<double>(right) / static_cast<double>(test.size());
+  }
+
+  std::vector<std::string> bases_;
+};
+
+const FieldTable<Dna::Config>& Dna::Config::fields() {
+  static const auto table = [] {
+    FieldTable<Config> fields;
+    fields
+        .add(
+            "name", &Config::name,
+            "a set of the Genomic Benchmarks (human_nontata_promoters), arabidopsis_tata, arabidopsis_non_tata, ecoli, "
+            "or the path of a folder with train/ and test/")
+        .add("genome", &Config::genome, "FASTA file of the genome, for sets that are stored as intervals")
+        .add("classes", &Config::classes, "instead of name: FASTA files, one a class; 20 % of each tests");
+    return add_labelled_fields(fields);
+  }();
+  return table;
+}
+
+const RegisterSequenceData<Dna> registered({.name = "dna",
+                                            .title = "DNA",
+                                            .family = "dna",
+                                            .summary = "promoters, enhancers and others, one base a step",
+                                            .source = "Gresova et al. 2023; files: genomic_benchmarks package",
+                                            .layouts = dna_layouts()});
+
+}  // namespace
+}  // namespace longwave

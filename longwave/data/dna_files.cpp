@@ -1,0 +1,165 @@
+#include "longwave/data/dna_files.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <string_view>
+
+#include "longwave/base/check.h"
+#include "longwave/data/text_lines.h"
+#include "longwave/io/fasta.h"
+#include "longwave/io/text_source.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kTable = ".csv.gz", kPlainTable = ".csv";
+
+/// The entry's class: the name of a folder or of a table of intervals; "" for anything else.
+std::string class_of(const fs::directory_entry& entry) {
+  const auto name = entry.path().filename().string();
+  if (entry.is_directory()) return name;
+  for (const auto& end : {kTable, kPlainTable})
+    if (name.ends_with(end)) return name.substr(0, name.size() - end.size());
+  return "";
+}
+
+/// Class -> its folder or table.
+std::map<std::string, fs::path> class_entries(const fs::path& folder) {
+  std::map<std::string, fs::path> entries;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (const auto name = class_of(entry); !name.empty()) entries[name] = entry.path();
+  check(!error && entries.size() >= 2, folder.string(), ": ", entries.size(),
+        " classes; expected a folder of .txt files or a table .csv.gz for each of at least two classes");
+  return entries;
+}
+
+void read_sequences(const fs::path& folder, std::int32_t label, DnaRecords& out) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".txt") files.push_back(entry.path());
+  check(!files.empty(), folder.string(), ": no .txt files there");
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) {
+    const auto text = read_text(file);
+    const std::string_view line(text.data(), text.find_last_not_of(" \r\n") + 1);
+    check(!line.empty(), file.string(), ": empty; expected one sequence");
+    append_bases(line, file.string(), 1, out.bases.emplace_back());
+    out.labels.push_back(label);
+  }
+}
+
+/// Bases [start, end) of a chromosome, and where their sequence goes.
+struct Interval {
+  std::int64_t start, end;
+  bool reverse;
+  std::size_t item;
+  std::string where;
+};
+using Intervals = std::multimap<std::string, Interval>;
+
+/// "chr1" and "1" are the same, as are "chrM" and "MT".
+std::string chromosome(std::string_view name) {
+  name = name.substr(0, name.find_first_of(" \t"));
+  if (name.starts_with("chr")) name.remove_prefix(3);
+  return name == "M" ? "MT" : std::string(name);
+}
+
+std::int64_t whole_number(const std::string& text, const std::string& where) {
+  std::int64_t number = -1;
+  const auto* end = text.data() + text.size();
+  check(std::from_chars(text.data(), end, number).ptr == end && number >= 0, where, ": '", text,
+        "'; expected a position, a whole number >= 0");
+  return number;
+}
+
+std::vector<std::string> cells_of(std::string_view line) {
+  std::vector<std::string> cells(1);
+  for (const char c : line) {
+    if (c == ',')
+      cells.emplace_back();
+    else if (c != '"')
+      cells.back() += c;
+  }
+  return cells;
+}
+
+void read_intervals(const fs::path& table, std::int32_t label, DnaRecords& out, Intervals& intervals) {
+  const auto text = read_text(table);
+  for_each_line(text, [&](std::string_view line, std::int64_t number) {
+    const auto cells = cells_of(line);
+    const auto where = table.string() + ":" + std::to_string(number);
+    if (number == 1) {
+      check(cells == std::vector<std::string>{"id", "region", "start", "end", "strand"}, where,
+            ": expected the header id,region,start,end,strand");
+      return;
+    }
+    if (line.empty()) return;
+    check(cells.size() == 5 && (cells[4] == "+" || cells[4] == "-"), where,
+          ": expected five cells, the last one + or -");
+    const Interval interval{whole_number(cells[2], where), whole_number(cells[3], where), cells[4] == "-",
+                            out.bases.size(), where};
+    check(interval.start < interval.end, where, ": start ", interval.start, " is not before end ", interval.end);
+    intervals.emplace(chromosome(cells[1]), interval);
+    out.bases.emplace_back();
+    out.labels.push_back(label);
+  });
+}
+
+void cut(const Intervals& intervals, const fs::path& genome, DnaRecords& out) {
+  const auto text = read_text(genome);
+  for_each_fasta(text, genome.string(), [&](std::string_view title, std::string& bases) {
+    const auto [first, last] = intervals.equal_range(chromosome(title));
+    for (auto i = first; i != last; ++i) {
+      const auto& interval = i->second;
+      check(interval.end <= static_cast<std::int64_t>(bases.size()), interval.where, ": ends at ", interval.end,
+            "; chromosome ", i->first, " of ", genome.string(), " has ", bases.size(), " bases");
+      const auto piece = bases.substr(static_cast<std::size_t>(interval.start),
+                                      static_cast<std::size_t>(interval.end - interval.start));
+      out.bases[interval.item] = interval.reverse ? reverse_complement(piece) : piece;
+    }
+  });
+  for (const auto& [name, interval] : intervals)
+    check(!out.bases[interval.item].empty(), interval.where, ": ", genome.string(), " has no chromosome ", name);
+}
+
+}  // namespace
+
+std::vector<std::string> benchmark_classes(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& [name, path] : class_entries(folder)) names.push_back(name);
+  return names;
+}
+
+DnaRecords read_benchmark_part(const fs::path& folder, const fs::path& genome) {
+  DnaRecords records;
+  Intervals intervals;
+  std::int32_t label = 0;
+  for (const auto& [name, path] : class_entries(folder)) {
+    if (fs::is_directory(path))
+      read_sequences(path, label, records);
+    else
+      read_intervals(path, label, records, intervals);
+    ++label;
+  }
+  if (intervals.empty()) return records;
+  check(!genome.empty(), folder.string(),
+        ": intervals, not sequences; say with the key genome which FASTA file they are of (metadata.yaml names it)");
+  cut(intervals, genome, records);
+  return records;
+}
+
+DnaRecords read_fasta_classes(const std::vector<fs::path>& files) {
+  DnaRecords records;
+  for (std::size_t label = 0; label < files.size(); ++label)
+    for_each_fasta(read_text(files[label]), files[label].string(), [&](std::string_view, std::string& bases) {
+      records.bases.push_back(bases);
+      records.labels.push_back(static_cast<std::int32_t>(label));
+    });
+  return records;
+}
+
+}  // namespace longwave

@@ -1,0 +1,177 @@
+// Pathfinder and Path-X from image files (Linsley et al. 2018; Tay et al. 2021): do both marks lie on one contour?
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "longwave/data/labelled_set.h"
+#include "longwave/data/sequence_split.h"
+#include "longwave/data/text_lines.h"
+#include "longwave/io/checksum.h"
+#include "longwave/io/npy.h"
+#include "longwave/io/png.h"
+#include "longwave/io/text_source.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kHeldOut = 0.1;                           // validates, and as much tests
+constexpr std::size_t kFolder = 0, kFile = 1, kLabel = 3;  // columns of the metadata
+
+std::vector<FileLayout> pathfinder_layouts() {
+  const std::vector<std::string> folders{"pathfinder{resolution}", "lra_release/pathfinder{resolution}",
+                                         "pathfinder/pathfinder{resolution}"};
+  const auto archive = [&](const std::string& contour, const std::string& difficulty) {
+    return FileLayout{folders, {contour + "/metadata", contour + "/imgs"}, {{"difficulty", difficulty}}};
+  };
+  return {archive("curv_baseline", "easy"),
+          archive("curv_contour_length_9", "intermediate"),
+          archive("curv_contour_length_14", "hard"),
+          {{}, {"metadata", "imgs"}}};
+}
+
+/// The files 0.npy, 1.npy, ... by number.
+std::vector<fs::path> batches_of(const fs::path& folder) {
+  std::vector<std::pair<long, fs::path>> numbered;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto stem = entry.path().stem().string();
+    long number = 0;
+    const auto end = std::from_chars(stem.data(), stem.data() + stem.size(), number).ptr;
+    if (entry.path().extension() == ".npy" && end == stem.data() + stem.size()) numbered.push_back({number, entry});
+  }
+  check(!numbered.empty(), folder.string(), ": no metadata files (0.npy, 1.npy, ...) there");
+  std::sort(numbered.begin(), numbered.end());
+  std::vector<fs::path> files;
+  for (auto& [number, path] : numbered) files.push_back(std::move(path));
+  return files;
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+/// Records of words: a NumPy array of text, or, as in the public archive, plain text in spite of the name.
+Rows read_rows(const std::string& bytes, const std::string& name) {
+  Rows rows;
+  if (bytes.starts_with("\x93NUMPY")) {
+    const auto array = parse_npy_text(bytes, name);
+    check(array.shape.size() == 2, name, ": an array of ", array.shape.size(), " dimensions; expected [images, words]");
+    for (auto word = array.values.begin(); word != array.values.end(); word += array.shape[1])
+      rows.emplace_back(word, word + array.shape[1]);
+    return rows;
+  }
+  for_each_line(bytes, [&](std::string_view line, std::int64_t) {
+    std::istringstream words{std::string(line)};
+    rows.emplace_back();
+    for (std::string word; words >> word;) rows.back().push_back(word);
+  });
+  return rows;
+}
+
+class PathfinderFiles final : public LabelledSet {
+ public:
+  struct Config : LabelledOptions {
+    std::string resolution = "32", difficulty = "hard", protocol = "lra-strict", encoding = "protocol";
+    static const FieldTable<Config>& fields();
+  };
+
+  PathfinderFiles(const Config& config, const SequenceSource& source)
+      : side_(std::stoll(config.resolution)),
+        tokens_(config.encoding == "tokens" || (config.encoding == "protocol" && config.protocol == "lra-2020")) {
+    const auto found =
+        locate_files("Pathfinder " + config.resolution + " (" + config.difficulty + ")", pathfinder_layouts(),
+                     source.roots, {{"resolution", config.resolution}, {"difficulty", config.difficulty}});
+    Sha256 hash;
+    for (const auto& path : batches_of(found.files[0])) take(path, found.files[1].parent_path(), hash);
+    facts_.found.push_back(found.files[0].parent_path().string() + ", " + std::to_string(skipped_) +
+                           " empty images left out");
+    facts_.class_names = {"two contours", "one contour"};
+    facts_.protocol = config.protocol;
+    facts_.channels = tokens_ ? 0 : 1;
+    facts_.vocabulary = tokens_ ? 257 : 0;
+    facts_.mask = tokens_ ? 256 : -1;
+    split(config);
+    limit(config);
+    describe(hash.hex(), false);
+    facts_.found.push_back("the hash is of the metadata; images are read when they are used");
+  }
+
+ private:
+  std::int64_t steps(std::int64_t) const override { return side_ * side_; }
+
+  void encode(std::int64_t item, Steps& out) const override {
+    const auto image = read_png(paths_[item]);
+    check(image.height == side_ && image.width == side_, paths_[item].string(), ": ", image.height, " x ", image.width,
+          " pixels; expected ", side_, " x ", side_);
+    const auto* levels = reinterpret_cast<const unsigned char*>(image.pixels.data());
+    out.tokens.assign(levels, levels + (tokens_ ? image.pixels.size() : 0));
+    out.values.resize(tokens_ ? 0 : image.pixels.size());
+    for (std::size_t i = 0; i < out.values.size(); ++i) out.values[i] = static_cast<float>(levels[i]) / 255;
+  }
+
+  void take(const fs::path& batch, const fs::path& root, Sha256& hash) {
+    const auto bytes = read_text(batch);
+    hash.update(bytes);
+    std::size_t line = 0;
+    for (const auto& row : read_rows(bytes, batch.string())) {
+      ++line;
+      if (row.empty()) continue;
+      check(row.size() > kLabel, batch.string(), ":", line, ": ", row.size(), " words; expected folder, file, number, ",
+            "label, ...");
+      check(row[kLabel] == "0" || row[kLabel] == "1", batch.string(), ":", line, ": label '", row[kLabel],
+            "'; expected 0 or 1");
+      const auto path = root / row[kFolder] / row[kFile];
+      std::error_code error;
+      const auto size = fs::file_size(path, error);
+      check(!error, path.string(), ": missing; ", batch.string(), ":", line, " names it");
+      skipped_ += size == 0;
+      if (size == 0) continue;
+      paths_.push_back(path);
+      labels_.push_back(row[kLabel] == "1");
+    }
+  }
+
+  /// By the stored order in lra-2020, else as torch's random_split with that seed has it.
+  void split(const Config& config) {
+    const auto n = static_cast<std::int64_t>(paths_.size());
+    const auto held_out = static_cast<std::int64_t>(kHeldOut * static_cast<double>(n)), train = n - 2 * held_out;
+    const auto order = config.protocol == "lra-2020" ? std::vector<std::int64_t>()
+                                                     : torch_permutation(n, static_cast<std::uint32_t>(config.seed));
+    for (std::int64_t i = 0; i < n; ++i)
+      items(i < train              ? Split::train
+            : i < train + held_out ? Split::val
+                                   : Split::test)
+          .push_back(order.empty() ? i : order[i]);
+  }
+
+  std::int64_t side_, skipped_ = 0;
+  bool tokens_;
+  std::vector<fs::path> paths_;
+};
+
+const FieldTable<PathfinderFiles::Config>& PathfinderFiles::Config::fields() {
+  static const auto table = [] {
+    FieldTable<Config> fields;
+    fields
+        .add("resolution", &Config::resolution, "pixels a side, as text; 128 is Path-X",
+             one_of({"32", "64", "128", "256"}))
+        .add("difficulty", &Config::difficulty, "length of the contours", one_of({"easy", "intermediate", "hard"}))
+        .add("protocol", &Config::protocol,
+             "lra-strict and lra-s4: numbers, split 80/10/10 % at random; lra-2020: tokens, split by the stored order",
+             one_of({"lra-strict", "lra-s4", "lra-2020"}))
+        .add("encoding", &Config::encoding, "real: grey in [0, 1]; tokens: one of 256 grey levels",
+             one_of({"protocol", "real", "tokens"}));
+    return add_labelled_fields(fields);
+  }();
+  return table;
+}
+
+const RegisterSequenceData<PathfinderFiles> registered({.name = "pathfinder-files",
+                                                        .title = "Pathfinder",
+                                                        .family = "long range arena",
+                                                        .summary = "images of contours from files, one pixel a step",
+                                                        .source = "Tay et al. 2021; files: lra_release.gz",
+                                                        .layouts = pathfinder_layouts()});
+
+}  // namespace
+}  // namespace longwave

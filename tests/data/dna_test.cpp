@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include "tests/data/sequence_set_testing.h"
+
+namespace longwave {
+namespace {
+
+using Tokens = std::vector<std::int32_t>;
+
+const std::string kSet = "genomic_benchmarks/human_nontata_promoters/";
+
+void put_sequences(const ScratchFolder& folder) {
+  for (const std::string part : {"train", "test"})
+    for (int i = 0; i < 20; ++i) {
+      folder.put(kSet + part + "/negative/" + std::to_string(i) + ".txt",
+                 "AAAAAAAA" + std::string(1 + i % 3, 'c') + "\n");
+      if (i < 10) folder.put(kSet + part + "/positive/" + std::to_string(i) + ".txt", "GGGGGGGGNT");
+    }
+}
+
+TEST(Dna, SequencesOfTheBenchmarksAreReadByFolder) {
+  ScratchFolder folder;
+  put_sequences(folder);
+  const auto data = make_set("dna", Json::object(), {folder.path()});
+  EXPECT_EQ(data->facts().class_names, (std::vector<std::string>{"negative", "positive"}));
+  EXPECT_EQ(class_counts(*data, Split::train), (std::vector<std::int64_t>{18, 9}));
+  EXPECT_EQ(class_counts(*data, Split::val), (std::vector<std::int64_t>{2, 1}));
+  EXPECT_EQ(class_counts(*data, Split::test), (std::vector<std::int64_t>{20, 10}));
+  EXPECT_EQ(example_of(*data, Split::test, 0).first.tokens, (Tokens{1, 1, 1, 1, 1, 1, 1, 1, 2}));
+  EXPECT_EQ(example_of(*data, Split::test, 29).first.tokens, (Tokens{3, 3, 3, 3, 3, 3, 3, 3, 5, 4}));
+  EXPECT_EQ(data->facts().max_length, 11);
+  EXPECT_EQ(data->facts().vocabulary, 7);
+  EXPECT_EQ(data->facts().mask, 6);
+  EXPECT_TRUE(found_says(*data, "30 of the test samples are in the training part too"));
+  const auto baselines = data->baselines();
+  ASSERT_EQ(baselines.size(), 2u);
+  EXPECT_DOUBLE_EQ(baselines[0].score, 2. / 3);
+  EXPECT_DOUBLE_EQ(baselines[1].score, 1);
+  const auto path = make_set("dna", {{"name", (folder.path() / kSet).string()}}, {});
+  EXPECT_EQ(path->facts().content_hash, data->facts().content_hash);
+}
+
+TEST(Dna, IntervalsAreCutFromTheGenome) {
+  ScratchFolder folder;
+  const auto genome = folder.put("genome.fa", ">1 dna:chromosome\nACGTT\nACGTA\n>chr2\nTTTTCCCC\n").string();
+  const std::string header = "id,region,start,end,strand\n";
+  for (const std::string part : {"train", "test"}) {
+    folder.put(kSet + part + "/negative.csv", header + "0,chr1,2,6,+\n1,chr2,0,3,+\n");
+    folder.put(kSet + part + "/positive.csv", header + "0,chr1,2,6,-\n1,2,3,8,-\n");
+  }
+  const auto data = make_set("dna", {{"genome", genome}}, {folder.path()});
+  EXPECT_EQ(example_of(*data, Split::test, 0).first.tokens, (Tokens{3, 4, 4, 1}));     // GTTA
+  EXPECT_EQ(example_of(*data, Split::test, 1).first.tokens, (Tokens{4, 4, 4}));        // TTT
+  EXPECT_EQ(example_of(*data, Split::test, 2).first.tokens, (Tokens{4, 1, 1, 2}));     // the other strand: TAAC
+  EXPECT_EQ(example_of(*data, Split::test, 3).first.tokens, (Tokens{3, 3, 3, 3, 1}));  // GGGGA
+  const auto error = [&](const std::string& rows, const Json& settings) {
+    folder.put(kSet + "test/positive.csv", header + rows);
+    return message_of([&] { make_set("dna", settings, {folder.path()}); });
+  };
+  EXPECT_NE(error("0,chr1,2,60,-\n", {{"genome", genome}}).find("positive.csv:2: ends at 60; chromosome 1 of"),
+            std::string::npos);
+  EXPECT_NE(error("0,chr7,2,6,-\n", {{"genome", genome}}).find("has no chromosome 7"), std::string::npos);
+  EXPECT_NE(error("0,chr1,6,6,-\n", {{"genome", genome}}).find("start 6 is not before end 6"), std::string::npos);
+  EXPECT_NE(error("0,chr1,x,6,-\n", {{"genome", genome}}).find("'x'; expected a position"), std::string::npos);
+  EXPECT_NE(error("0,chr1,2,6,-\n", Json::object()).find("say with the key genome"), std::string::npos);
+}
+
+TEST(Dna, FastaFilesAreOneClassEach) {
+  ScratchFolder folder;
+  std::string a, b;
+  for (int i = 0; i < 20; ++i) {
+    a += ">a\n" + std::string(4 + i, 'A') + "\n";
+    b += ">b\nGT\nGT\n";
+  }
+  const Json settings{{"classes", {folder.put("a.fa", a).string(), folder.put("b.fa.txt", b).string()}}};
+  const auto data = make_set("dna", settings, {});
+  EXPECT_EQ(class_counts(*data, Split::test), (std::vector<std::int64_t>{4, 4}));
+  EXPECT_EQ(class_counts(*data, Split::val), (std::vector<std::int64_t>{2, 2}));
+  EXPECT_EQ(class_counts(*data, Split::train), (std::vector<std::int64_t>{14, 14}));
+}
+
+TEST(Dna, MistakesAreOneClearLine) {
+  ScratchFolder folder;
+  put_sequences(folder);
+  const auto error = [&](const Json& settings) {
+    return message_of([&] { make_set("dna", settings, {folder.path()}); });
+  };
+  EXPECT_NE(error({{"name", "human_nontata_promotors"}}).find("did you mean 'human_nontata_promoters'"),
+            std::string::npos);
+  EXPECT_NE(error({{"name", "ecoli"}}).find("DNA set ecoli not found"), std::string::npos);
+  folder.put(kSet + "test/positive/3.txt", "ACG-T");
+  EXPECT_NE(error(Json::object()).find("3.txt:1:4: '-' is no base"), std::string::npos);
+  folder.put(kSet + "test/positive/3.txt", "\n");
+  EXPECT_NE(error(Json::object()).find("3.txt: empty; expected one sequence"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace longwave

@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+#include <png.h>
+
+#include "longwave/data/sequence_split.h"
+#include "tests/data/sequence_set_testing.h"
+
+namespace longwave {
+namespace {
+
+using namespace std::string_literals;
+
+const std::string kHard = "pathfinder32/curv_contour_length_14/";
+
+std::string png_of(int level, unsigned side = 32) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = image.height = side;
+  image.format = PNG_FORMAT_GRAY;
+  const std::string pixels(side * side, static_cast<char>(level));
+  png_alloc_size_t size = 10000;
+  std::string bytes(size, '\0');
+  png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels.data(), 0, nullptr);
+  return bytes.substr(0, size);
+}
+
+std::string row(int batch, int i, int label) {
+  return "imgs/" + std::to_string(batch) + " sample_" + std::to_string(i) + ".png " + std::to_string(i) + " " +
+         std::to_string(label) + " 1.0 14 4 2 0.5 1 1";
+}
+
+/// 10 images of each of the batches 2 and 10, levels 0 .. 19, odd ones positive; batch 10 sorts after 2 by number only.
+void put_archive(const ScratchFolder& folder, const std::string& root) {
+  for (const int batch : {10, 2}) {
+    std::string lines;
+    for (int i = 0; i < 10; ++i) {
+      const auto level = i + (batch == 10 ? 10 : 0);
+      lines += row(batch, i, level % 2) + "\n";
+      folder.put(root + "imgs/" + std::to_string(batch) + "/sample_" + std::to_string(i) + ".png", png_of(level));
+    }
+    folder.put(root + "metadata/" + std::to_string(batch) + ".npy", lines);
+  }
+}
+
+TEST(PathfinderFiles, TheOriginalProtocolFollowsTheStoredOrder) {
+  ScratchFolder folder;
+  put_archive(folder, kHard);
+  const auto data = make_set("pathfinder-files", {{"protocol", "lra-2020"}}, {folder.path()});
+  EXPECT_EQ(data->samples(Split::train), 16);
+  for (std::int64_t i = 0; i < 16; ++i) {
+    const auto sample = example_of(*data, Split::train, i);
+    EXPECT_EQ(sample.first.tokens, std::vector<std::int32_t>(1024, static_cast<std::int32_t>(i)));
+    EXPECT_EQ(sample.label, i % 2);
+  }
+  EXPECT_EQ(example_of(*data, Split::val, 1).first.tokens[0], 17);
+  EXPECT_EQ(example_of(*data, Split::test, 0).first.tokens[0], 18);
+}
+
+TEST(PathfinderFiles, OtherProtocolsSplitAtRandomAndReadNumbers) {
+  ScratchFolder folder;
+  put_archive(folder, "");  // as a generator leaves them
+  const auto data = make_set("pathfinder-files", Json::object(), {folder.path()});
+  const auto order = torch_permutation(20, 42);
+  ASSERT_EQ(data->samples(Split::train), 16);
+  for (std::int64_t i = 0; i < 16; ++i) {
+    const auto sample = example_of(*data, Split::train, i);
+    EXPECT_EQ(sample.first.values, std::vector<float>(1024, static_cast<float>(order[i]) / 255));
+    EXPECT_EQ(sample.label, order[i] % 2);
+  }
+  EXPECT_EQ(data->facts().channels, 1);
+}
+
+TEST(PathfinderFiles, NumpyMetadataIsReadAndEmptyImagesAreLeftOut) {
+  ScratchFolder folder;
+  std::string words;
+  int count = 0;
+  for (int i = 0; i < 12; ++i) {
+    folder.put(kHard + "imgs/0/sample_" + std::to_string(i) + ".png", i == 3 ? "" : png_of(i));
+    for (const auto& word :
+         {"imgs/0"s, "sample_" + std::to_string(i) + ".png", std::to_string(i), std::to_string(i % 2)}) {
+      auto padded = word;
+      padded.resize(16, '\0');
+      words += padded;
+    }
+    ++count;
+  }
+  const auto header = "{'descr': '|S16', 'fortran_order': False, 'shape': (" + std::to_string(count) + ", 4), }\n";
+  folder.put(kHard + "metadata/0.npy", "\x93NUMPY\1\0"s + static_cast<char>(header.size()) + "\0"s + header + words);
+  const auto data = make_set("pathfinder-files", {{"protocol", "lra-2020"}}, {folder.path()});
+  EXPECT_TRUE(found_says(*data, "1 empty images left out"));
+  EXPECT_EQ(data->samples(Split::train) + data->samples(Split::val) + data->samples(Split::test), 11);
+  EXPECT_EQ(example_of(*data, Split::train, 3).first.tokens[0], 4);
+}
+
+TEST(PathfinderFiles, MistakesAreOneClearLine) {
+  ScratchFolder folder;
+  put_archive(folder, kHard);
+  const auto error = [&](const Json& settings) {
+    return message_of([&] {
+      const auto data = make_set("pathfinder-files", settings, {folder.path()});
+      example_of(*data, Split::train, 0);
+    });
+  };
+  EXPECT_NE(error({{"resolution", "128"}}).find("Pathfinder 128 (hard) not found"), std::string::npos);
+  folder.put(kHard + "metadata/2.npy", row(2, 0, 1) + "\n" + row(2, 1, 7) + "\n");
+  EXPECT_NE(error(Json::object()).find("2.npy:2: label '7'; expected 0 or 1"), std::string::npos);
+  folder.put(kHard + "metadata/2.npy", row(2, 77, 1) + "\n");
+  EXPECT_NE(error(Json::object()).find("sample_77.png: missing"), std::string::npos);
+  put_archive(folder, kHard);
+  for (int i = 0; i < 10; ++i) folder.put(kHard + "imgs/2/sample_" + std::to_string(i) + ".png", png_of(1, 16));
+  EXPECT_NE(error({{"protocol", "lra-2020"}}).find("16 x 16 pixels; expected 32 x 32"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace longwave

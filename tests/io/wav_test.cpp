@@ -1,0 +1,35 @@
+#include "longwave/io/wav.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/scratch_folder.h"
+#include "tests/support/wav.h"
+
+namespace longwave {
+namespace {
+
+const std::vector<std::int16_t> kSamples{0, 1, -1, 32767, -32768, 250, 7};
+
+TEST(Wav, ReadsSamplesExactly) {
+  EXPECT_EQ(parse_wav(wav_of(kSamples, 8000), "f", 8000), kSamples);
+  auto listed = wav_of(kSamples, 8000);  // a chunk that players ignore
+  listed.insert(36, "LIST" + little_endian(4, 4) + "INFO");
+  listed.replace(4, 4, little_endian(listed.size() - 8, 4));
+  EXPECT_EQ(parse_wav(listed, "f", 8000), kSamples);
+}
+
+TEST(Wav, DamageAndOtherFormsAreOneClearLine) {
+  const auto error = [](const std::string& bytes) { return message_of([&] { parse_wav(bytes, "f", 16000); }); };
+  const auto whole = wav_of(kSamples, 16000);
+  EXPECT_EQ(error(""), "f: no WAV file (wrong first bytes)");
+  EXPECT_EQ(error(whole.substr(0, 50)), "f: truncated WAV file (50 bytes; its header says 58); get it again");
+  EXPECT_EQ(error(wav_of(kSamples, 8000)), "f: 8000 samples a second; expected 16000");
+  EXPECT_EQ(error(wav_of({1, 2, 3, 4}, 16000, 2)), "f: 2 channels; expected mono, 16-bit PCM");
+  auto eight = whole;
+  eight.replace(34, 2, little_endian(8, 2));
+  EXPECT_NE(error(eight), "");
+  EXPECT_NE(error(wav_of({}, 16000)).find("0 samples"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace longwave
