@@ -64,11 +64,11 @@ std::int64_t run_transforms(const FftPlan& plan, float* x, int repeats) {
 namespace longwave::bench {
 namespace {
 
-/// Seconds of the fastest of five runs of `body` on all threads at once.
+/// Seconds of the fastest of 20 runs of `body` on all threads at once.
 template <class Body>
 double best_seconds(const Body& body) {
   double best = 1e30;
-  for (int trial = 0; trial < 5; ++trial) {
+  for (int trial = 0; trial < 20; ++trial) {
     const auto start = std::chrono::steady_clock::now();
 #pragma omp parallel
     body();

@@ -26,6 +26,23 @@ std::string short_number(std::int64_t t) {
   return t % 1024 == 0 ? fmt::format("{} Ki", t >> 10) : fmt::format("{}", t);
 }
 
+/// An axis of bytes: ticks at powers of two, or of four where there would be many.
+Axis bytes_axis(const std::vector<Line>& lines) {
+  double low = 1e30, high = 0;
+  for (const auto& line : lines)
+    for (const double y : line.y) low = std::min(low, y), high = std::max(high, y);
+  Axis axis{.logarithmic = true};
+  if (high == 0) return axis;
+  const int factor = high / low > 16 ? 2 : 1;
+  const int first = static_cast<int>(std::floor(std::log2(low)));
+  int last = first;
+  while (std::exp2(last) < high) last += factor;
+  for (int e = first; e <= std::max(last, first + 2); e += factor)
+    axis.ticks.emplace_back(std::exp2(e), tick_labels({std::exp2(e)}, NumberStyle::bytes)[0]);
+  axis.low = axis.ticks.front().first, axis.high = axis.ticks.back().first;
+  return axis;
+}
+
 /// Field `what` of both passes per step. Lengths that a pass was not run at are not drawn.
 std::string picture(const std::string& mixer, const Series& series, const std::string& what) {
   const bool time = what == "seconds";
@@ -36,7 +53,7 @@ std::string picture(const std::string& mixer, const Series& series, const std::s
   chart.description =
       fmt::format("{} per step over the length of the sequence, both axes logarithmic", time ? "Time" : "Peak memory");
   chart.x = {.label = "steps of the sequence", .logarithmic = true};
-  chart.y = {.logarithmic = true, .style = time ? NumberStyle::seconds : NumberStyle::bytes};
+  chart.y = {.logarithmic = true, .style = NumberStyle::seconds};
   for (const auto& [t, record] : series) chart.x.ticks.emplace_back(t, short_number(t));
   for (const auto* pass : {"forward", "both"}) {
     Line line{.name = std::string(pass) == "both" ? "forward and backward" : "forward", .color = chart.lines.size()};
@@ -47,6 +64,7 @@ std::string picture(const std::string& mixer, const Series& series, const std::s
       }
     chart.lines.push_back(line);
   }
+  if (!time) chart.y = bytes_axis(chart.lines);
   return draw(chart, SvgUse::page);
 }
 
