@@ -1,5 +1,6 @@
 // How the cost of every registered mixer grows with the length: one block of a backbone (norm, mixer, residual) of
-// width 256 with the mixer's defaults, one sequence, forward and forward + backward, from 256 to 1048576 steps.
+// width 256 with the mixer's defaults, one sequence, evaluation (forward) and training (forward + backward), from 256
+// to 1048576 steps.
 //
 // usage: mixer_scaling [--longest-run SECONDS] [--longest STEPS] [NAME ...]
 // Prints one JSON line for each mixer and length: seconds and peak memory (beyond weights and input) of both passes. A
@@ -60,13 +61,14 @@ void measure_mixer(const MixerInfo& info, const Options& options) {
   Pass forward(options.longest_run), both(options.longest_run);
   for (std::int64_t t = kShortest; t <= options.longest; t *= kFactor) {
     Backbone model({.mixer = info.name, .d_model = kWidth, .layers = 1, .l_max = t}, 1);
-    model.train();
     auto x = at::randn({1, t, kWidth});
     Json record{{"mixer", info.name}, {"cost", name_of(model.properties().cost)}, {"d", kWidth}, {"t", t}};
+    model.eval();
     record["forward"] = forward.measure([&] {
       const at::NoGradGuard no_grad;
       model.forward(x);
     });
+    model.train();
     x.requires_grad_();
     record["both"] = both.measure([&] {
       model.zero_grad();

@@ -56,7 +56,8 @@ std::string picture(const std::string& mixer, const Series& series, const std::s
   chart.y = {.logarithmic = true, .style = NumberStyle::seconds};
   for (const auto& [t, record] : series) chart.x.ticks.emplace_back(t, short_number(t));
   for (const auto* pass : {"forward", "both"}) {
-    Line line{.name = std::string(pass) == "both" ? "forward and backward" : "forward", .color = chart.lines.size()};
+    Line line{.name = std::string(pass) == "both" ? "training: forward and backward" : "evaluation",
+              .color = chart.lines.size()};
     for (const auto& [t, record] : series)
       if (record[pass].contains(what)) {
         line.x.push_back(static_cast<double>(t));

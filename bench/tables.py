@@ -28,7 +28,7 @@ def scaling_cells(series, kind):
 
 def scaling_table(rows):
     head = f"{'longest':>9}{'us/step':>9}{'KiB/step':>9}{'/ 1k':>7}"
-    print(f"{'':<18}{'':<10}{'forward':>34}{'forward and backward':>34}\n{'mixer':<18}{'cost':<10}{head}{head}")
+    print(f"{'':<18}{'':<10}{'evaluation':>34}{'training (forward and backward)':>34}\n{'mixer':<18}{'cost':<10}{head}{head}")
     by_mixer = {}
     for r in rows:
         by_mixer.setdefault(r["mixer"], {})[r["t"]] = r

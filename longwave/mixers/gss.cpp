@@ -7,7 +7,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/activation.h"
-#include "longwave/nn/diagonal_ssm.h"
+#include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/discretize.h"
 
 namespace longwave {
@@ -63,7 +63,9 @@ class Gss final : public SequenceMixer {
     const auto x = zero_padding(x_any, valid), normed = norm_->forward(x);
     const auto u = exact_gelu(to_u_->forward(normed));
     auto v = zero_padding(dss_norm_->forward(exact_gelu(to_v_->forward(normed))), valid);
-    v = diagonal_ssm(model(), v, lengths, state ? &state->at("h") : nullptr, {.skip = skip_.unsqueeze(0)});
+    const auto ssm =
+        derived_diagonal(cache_, *this, {log_decay_, frequency_, c_real_, c_imag_}, 1, [this] { return model(); });
+    v = diagonal_ssm(ssm, v, lengths, state ? &state->at("h") : nullptr, {.skip = skip_.unsqueeze(0)});
     return zero_padding(x + to_out_->forward(to_gate_->forward(v) * u), valid);
   }
 
@@ -84,6 +86,7 @@ class Gss final : public SequenceMixer {
   torch::nn::LayerNorm norm_{nullptr}, dss_norm_{nullptr};
   torch::nn::Linear to_u_{nullptr}, to_v_{nullptr}, to_gate_{nullptr}, to_out_{nullptr};
   at::Tensor log_decay_, frequency_, c_real_, c_imag_, skip_;
+  DerivedCache cache_;
 };
 
 const RegisterMixer<Gss> registered({

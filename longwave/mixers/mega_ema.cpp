@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/derived_cache.h"
 #include "longwave/ops/diagonal_ssm.h"
 #include "longwave/ops/short_convolution.h"
 
@@ -51,8 +52,8 @@ class MegaEma final : public SequenceMixer {
     check_input("mega_ema", x_any, d_, lengths, state);
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
-    const auto p = at::sigmoid(delta_.squeeze(-1)), q = 1 - p * at::sigmoid(alpha_.squeeze(-1));
-    const ops::DiagonalSsmCoefficients all{q, p * beta_.squeeze(-1), gamma_ / std::sqrt(double(config_.ndim))};
+    const auto kept = cache_.get(*this, {delta_, alpha_, beta_, gamma_}, [this] { return coefficients(); });
+    const ops::DiagonalSsmCoefficients all{kept[0], kept[1], kept[2]};
     if (trace) note_kernel(all, x.size(1));
     auto o = average(x, slice(all, 0), false, lengths, state);
     if (config_.bidirectional) o = o + average(x, slice(all, d_), true, lengths, nullptr);
@@ -71,6 +72,12 @@ class MegaEma final : public SequenceMixer {
   }
 
  private:
+  /// Of both directions: what stays of an average, what a step adds to it, what it counts in the output.
+  std::vector<Tensor> coefficients() const {
+    const auto p = at::sigmoid(delta_.squeeze(-1)), q = 1 - p * at::sigmoid(alpha_.squeeze(-1));
+    return {q, p * beta_.squeeze(-1), gamma_ / std::sqrt(double(config_.ndim))};
+  }
+
   /// Coefficients of one direction, with the plane that the operator wants.
   ops::DiagonalSsmCoefficients slice(const ops::DiagonalSsmCoefficients& all, std::int64_t first) const {
     const auto part = [&](const Tensor& v) { return v.narrow(0, first, d_).unsqueeze(0); };
@@ -111,6 +118,7 @@ class MegaEma final : public SequenceMixer {
   Config config_;
   std::int64_t d_;
   Tensor delta_, alpha_, beta_, gamma_, omega_;
+  DerivedCache cache_;
 };
 
 const RegisterMixer<MegaEma> registered(

@@ -7,7 +7,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/activation.h"
-#include "longwave/nn/diagonal_ssm.h"
+#include "longwave/nn/derived_diagonal.h"
 
 namespace longwave {
 namespace {
@@ -50,7 +50,8 @@ class S4dMinimal final : public SequenceMixer {
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state) override {
     check_input("s4d_minimal", x, d_, lengths, state);
     const auto valid = valid_steps(lengths, x);
-    const auto ssm = model();
+    const auto ssm =
+        derived_diagonal(cache_, *this, {log_dt_, c_, log_a_real_, a_imag_}, 2, [this] { return model(); });
     if (trace) note("K", ssm.kernel(x.size(1))[0]);
     const auto y = diagonal_ssm(ssm, zero_padding(x, valid), lengths, state ? &state->at("h") : nullptr,
                                 {.skip = skip_.unsqueeze(0)});
@@ -70,6 +71,7 @@ class S4dMinimal final : public SequenceMixer {
 
   std::int64_t d_, half_;
   at::Tensor log_dt_, c_, log_a_real_, a_imag_, skip_, weight_, bias_;
+  DerivedCache cache_;
 };
 
 const RegisterMixer<S4dMinimal> registered({

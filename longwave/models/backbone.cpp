@@ -1,8 +1,30 @@
 #include "longwave/models/backbone.h"
 
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
 #include "longwave/base/check.h"
 
 namespace longwave {
+namespace {
+
+// What layers compute for a piece of so many steps stays in the caches, and memory does not grow with the sequence.
+constexpr std::int64_t kPiece = 2048;
+
+at::Tensor in_pieces(Backbone& model, const at::Tensor& x, const Lengths& lengths, State* state) {
+  State own;
+  if (!state) own = model.initial_state(x.size(0)), state = &own;
+  auto y = at::empty_like(x);
+  for (std::int64_t first = 0; first < x.size(1); first += kPiece) {
+    const auto steps = std::min(kPiece, x.size(1) - first);
+    const auto own_lengths = lengths.defined() ? (lengths - first).clamp(0, steps) : lengths;
+    y.narrow(1, first, steps).copy_(model.forward(x.narrow(1, first, steps), own_lengths, state));
+  }
+  return y;
+}
+
+}  // namespace
 
 Block::Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dropout_stream)
     : config_(config), dropout_{config.dropout, dropout_stream} {
@@ -48,6 +70,10 @@ Backbone::Backbone(const BackboneConfig& config, std::uint64_t seed)
 }
 
 at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
+  const bool evaluates = !is_training() && !at::GradMode::is_enabled();
+  if (evaluates && x.dim() == 3 && x.size(1) > 2 * kPiece)
+    if (const auto promised = properties(); promised.streams && promised.cost == Cost::linear)
+      return in_pieces(*this, x, lengths, state);
   const auto valid = valid_steps(lengths, x);
   auto y = zero_padding(x, valid);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
