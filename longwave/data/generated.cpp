@@ -19,8 +19,8 @@ std::int64_t GeneratedData::length(Split split, std::int64_t index) const {
                                                        : steps.tokens.size());
 }
 
-RandomStream GeneratedData::stream(Split split, std::int64_t index) const {
-  return RandomStream{static_cast<std::uint64_t>(sizes_.seed)}
+RandomStream sample_stream(std::int64_t seed, Split split, std::int64_t index) {
+  return RandomStream{static_cast<std::uint64_t>(seed)}
       .split(static_cast<std::uint64_t>(split))
       .split(static_cast<std::uint64_t>(index));
 }

@@ -28,6 +28,9 @@ FieldTable<C>& add_generated_fields(FieldTable<C>& table) {
       .template add<std::int64_t>("seed", &C::seed, "of the generator");
 }
 
+/// The random numbers of one sample of a generated set.
+RandomStream sample_stream(std::int64_t seed, Split split, std::int64_t index);
+
 /// Base of the generated sets. Sample `index` of a split depends on (seed, split, index) alone: nothing is kept in
 /// memory, a smaller set is the beginning of a larger one, and any thread makes any sample with the same bits.
 class GeneratedData : public SequenceData {
@@ -40,8 +43,7 @@ class GeneratedData : public SequenceData {
  protected:
   explicit GeneratedData(const GeneratedConfig& sizes) : sizes_(sizes) {}
 
-  /// The random numbers of one sample.
-  RandomStream stream(Split split, std::int64_t index) const;
+  RandomStream stream(Split split, std::int64_t index) const { return sample_stream(sizes_.seed, split, index); }
 
   /// Every step a class of its own: goal classify_steps over the vocabulary `names`.
   void predict_tokens(std::vector<std::string> names, std::int64_t max_length);

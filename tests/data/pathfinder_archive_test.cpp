@@ -1,0 +1,60 @@
+#include "longwave/data/pathfinder_archive.h"
+
+#include <gtest/gtest.h>
+#include <png.h>
+
+#include "longwave/base/atomic_file.h"
+
+namespace longwave {
+namespace {
+
+/// Pixels of a PNG file of 8-bit grey, by libpng.
+std::vector<std::uint8_t> read_grey(const std::string& bytes, int side) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  EXPECT_NE(png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()), 0) << image.message;
+  EXPECT_EQ(image.format, static_cast<png_uint_32>(PNG_FORMAT_GRAY));
+  EXPECT_TRUE(image.height == static_cast<png_uint_32>(side) && image.width == static_cast<png_uint_32>(side));
+  std::vector<std::uint8_t> pixels(PNG_IMAGE_SIZE(image));
+  EXPECT_NE(png_image_finish_read(&image, nullptr, pixels.data(), 0, nullptr), 0) << image.message;
+  return pixels;
+}
+
+TEST(PathfinderArchive, HoldsTheSamplesOfAllSplitsInOrder) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "longwave_pathfinder_archive";
+  std::filesystem::remove_all(folder);
+  PathfinderConfig config;
+  config.encoding = "tokens";
+  config.difficulty = "easy";
+  config.train_samples = 5;
+  config.val_samples = 2;
+  config.test_samples = 1;
+  config.seed = 9;
+  std::int64_t told = 0;
+  const auto root = write_pathfinder(config, folder, [&](std::int64_t count) { told = count; });
+  EXPECT_EQ(told, 8);
+  EXPECT_EQ(root, folder / "pathfinder32" / "curv_baseline");
+
+  const auto& info = find_sequence_data("pathfinder");
+  const auto data = info.make(PathfinderConfig::fields().dump(config), {});
+  std::istringstream metadata(read_file(root / "metadata" / "0.npy"));
+  const std::pair<Split, std::int64_t> samples[] = {{Split::train, 0}, {Split::train, 1}, {Split::train, 2},
+                                                    {Split::train, 3}, {Split::train, 4}, {Split::val, 0},
+                                                    {Split::val, 1},   {Split::test, 0}};
+  SequenceExample sample;
+  for (int i = 0; i < 8; ++i) {
+    data->example(samples[i].first, samples[i].second, sample);
+    const auto name = "sample_" + std::to_string(i) + ".png";
+    const auto pixels = read_grey(read_file(root / "imgs" / "0" / name), 32);
+    EXPECT_EQ(std::vector<std::int32_t>(pixels.begin(), pixels.end()), sample.first.tokens) << i;
+    std::string line;
+    ASSERT_TRUE(std::getline(metadata, line));
+    EXPECT_EQ(line,
+              "imgs/0 " + name + " " + std::to_string(i) + " " + std::to_string(sample.label) + " 1.0 6 2 2 0.5 1 1");
+  }
+  EXPECT_EQ(metadata.peek(), EOF);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace longwave
