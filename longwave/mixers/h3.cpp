@@ -8,7 +8,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
-#include "longwave/nn/diagonal_ssm.h"
+#include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/hippo.h"
 
 namespace longwave {
@@ -68,7 +68,8 @@ class H3 final : public SequenceMixer {
     const auto pairs = config_.head_dim * config_.head_dim;
     if (valid.defined()) u = zero_padding(u, valid.repeat_interleave(pairs, 0));
     const auto each_length = lengths.defined() ? lengths.repeat_interleave(pairs, 0) : lengths;
-    const auto ssm = model();
+    const auto ssm =
+        derived_diagonal(cache_, *this, {log_dt_, b_, c_, inv_a_real_, a_imag_}, 2, [this] { return model(); });
     if (trace) note("kernel_diag", ssm.kernel(x.size(1)));
     auto h = state ? state->at("diagonal").flatten(0, 2) : at::Tensor();
     const auto y = diagonal_ssm(ssm, u, each_length, state ? &h : nullptr, {.skip = skip_.unsqueeze(0)});
@@ -168,6 +169,7 @@ class H3 final : public SequenceMixer {
   std::int64_t d_, heads_, copies_ = 0;
   torch::nn::Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, output_{nullptr};
   at::Tensor shift_b_, shift_c_, shift_skip_, log_dt_, b_, c_, inv_a_real_, a_imag_, skip_;
+  DerivedCache cache_;
 };
 
 const RegisterMixer<H3> registered({
