@@ -37,7 +37,7 @@ class Pass {
     if (reason_.empty()) reason_ = too_much();
     if (!reason_.empty()) return {{"left_out", reason_}};
     const auto peak = peak_of(body);  // also warms up: malloc keeps the memory that this takes
-    const double seconds = peak.seconds > 1 ? peak.seconds : median_seconds(0.3, body);
+    const double seconds = median_seconds(0.3, body);
     growth_ = seconds_ > 0 ? std::max<double>(kFactor, seconds / seconds_) : kFactor;
     seconds_ = seconds;
     bytes_ = peak.bytes;

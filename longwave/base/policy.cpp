@@ -11,15 +11,16 @@ namespace {
 /// Names set here, so that the loaded library can tell the policy's values from the user's.
 constexpr const char* kSetByPolicy = "LONGWAVE_POLICY";
 
-constexpr int kKeepBytes = 1 << 30;  // the largest powers of two that mallopt's int takes
+constexpr int kMapBytes = 1 << 30;  // the largest power of two that mallopt's int takes
+constexpr int kNeverTrim = -1;      // a training step frees more than any limit, and would have to touch it all anew
 constexpr int kTopPad = 64 << 20;
 
 void keep_memory() {
   const auto set = [](const char* variable, int parameter, int value) {
     if (!std::getenv(variable)) mallopt(parameter, value);
   };
-  set("MALLOC_MMAP_THRESHOLD_", M_MMAP_THRESHOLD, kKeepBytes);
-  set("MALLOC_TRIM_THRESHOLD_", M_TRIM_THRESHOLD, kKeepBytes);
+  set("MALLOC_MMAP_THRESHOLD_", M_MMAP_THRESHOLD, kMapBytes);
+  set("MALLOC_TRIM_THRESHOLD_", M_TRIM_THRESHOLD, kNeverTrim);
   set("MALLOC_TOP_PAD_", M_TOP_PAD, kTopPad);
 }
 
