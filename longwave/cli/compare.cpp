@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "longwave/base/atomic_file.h"
@@ -15,10 +16,11 @@
 #include "longwave/cli/command.h"
 #include "longwave/cli/terminal.h"
 #include "longwave/data/find_data.h"
-#include "longwave/data/forecast_data.h"
+#include "longwave/data/sequence_data.h"
 #include "longwave/io/toml.h"
 #include "longwave/report/ticks.h"
 #include "longwave/train/comparison_report.h"
+#include "longwave/train/sequence_report.h"
 
 namespace longwave {
 namespace {
@@ -101,8 +103,9 @@ class Runner {
 
   void run_cell(const ComparisonCell& cell) {
     tried_.insert(cell.key);
+    const auto part = comparison_.sequences ? cell.recipe.train.protocol : std::to_string(cell.id.horizon);
     const auto name = fmt::format("[{}/{}] {} {} {} seed {}", 1 + (&cell - comparison_.cells.data()),
-                                  comparison_.cells.size(), cell.id.data, cell.id.horizon, cell.id.model, cell.id.seed);
+                                  comparison_.cells.size(), cell.id.data, part, cell.id.model, cell.id.seed);
     const auto start = std::chrono::steady_clock::now();
     const auto outcome = guarded(cell);
     const bool stored = settle(cell, outcome);
@@ -145,8 +148,10 @@ class Runner {
 
   static std::string words(const CellResult& r) {
     const auto score = [&](const char* name) { return r.scores.count(name) ? r.scores.at(name) : std::nan(""); };
-    return fmt::format("MSE {:.5f}  MAE {:.5f}  {}{}", score("mse"), score("mae"),
-                       format_number(r.total_seconds, NumberStyle::seconds), r.capped ? "  time limit" : "");
+    const auto scores = r.metric == "mse" ? fmt::format("MSE {:.5f}  MAE {:.5f}", score("mse"), score("mae"))
+                                          : fmt::format("{} {:.5f}", r.metric, score(r.metric.c_str()));
+    return fmt::format("{}  {}{}", scores, format_number(r.total_seconds, NumberStyle::seconds),
+                       r.capped ? "  time limit" : "");
   }
 
   static void pause() {
@@ -166,20 +171,32 @@ class Runner {
   double spent_ = 0;
 };
 
+/// The tables of a comparison, each with its heading ("": none).
+std::vector<std::pair<std::string, Table>> tables_of(const Comparison& comparison, const CellRecords& records) {
+  if (comparison.sequences) return sequence_tables(comparison, records);
+  std::vector<std::pair<std::string, Table>> tables{{"", layout(score_table(comparison, records))}};
+  if (auto costs = cost_table(comparison, records); !costs.rows.empty()) tables.emplace_back("", std::move(costs));
+  return tables;
+}
+
 void show(const Comparison& comparison, const fs::path& store_path, const Options& options) {
   std::vector<std::string> keys;
   for (const auto& cell : comparison.cells) keys.push_back(cell.key);
   const auto records = Store(store_path).read(keys);
-  const auto scores = layout(score_table(comparison, records));
-  const auto costs = cost_table(comparison, records);
-  fmt::print("\n{}\n\n{}", comparison.config.title, for_terminal(scores));
-  if (!costs.rows.empty()) fmt::print("\n{}", for_terminal(costs));
+  fmt::print("\n{}\n", comparison.config.title);
+  std::string markdown;
+  for (const auto& [heading, table] : tables_of(comparison, records)) {
+    fmt::print("\n{}{}", heading.empty() ? "" : heading + "\n", for_terminal(table));
+    markdown +=
+        (markdown.empty() ? "" : "\n") + (heading.empty() ? "" : "## " + heading + "\n\n") + markdown_table(table);
+  }
   const auto folder = options.report.empty() ? default_folder(options.recipe) : fs::path(options.report);
   make_folder(folder);
   std::string command = "longwave compare " + options.recipe;
   for (const auto& text : options.overrides) command += " " + text;
-  write_file(folder / "report.html", comparison_page(comparison, records, command));
-  write_file(folder / "table.md", markdown_table(scores) + (costs.rows.empty() ? "" : "\n" + markdown_table(costs)));
+  write_file(folder / "report.html", comparison.sequences ? sequence_page(comparison, records, command)
+                                                          : comparison_page(comparison, records, command));
+  write_file(folder / "table.md", markdown);
   fmt::print("\nreport: {}\n", (folder / "report.html").string());
 }
 
@@ -187,6 +204,11 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
 void check_data(const Comparison& comparison, const std::string& folder) {
   for (const auto& cell : comparison.cells)
     if (cell.recipe.task.type == "forecast") find_data(cell.recipe.task.data, data_roots(folder));
+  std::set<std::string> opened;
+  for (const auto& cell : comparison.cells)
+    if (const auto& set = cell.id.data; cell.recipe.is_sequence() && !find_sequence_data(set).generated)
+      if (opened.insert(set + cell.recipe.data.dump()).second)
+        find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
 }
 
 void check_is_comparison(const Sections& sections, const std::string& path) {

@@ -9,6 +9,7 @@
 #include "longwave/base/atomic_file.h"
 #include "longwave/cli/command.h"
 #include "longwave/cli/forecast_output.h"
+#include "longwave/models/forecaster.h"
 
 namespace longwave {
 namespace {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "longwave/models/forecaster.h"
 #include "longwave/report/chart.h"
 #include "longwave/report/stack.h"
 

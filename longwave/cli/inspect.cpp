@@ -50,12 +50,13 @@ VarInspection inspect_run(const Arguments& a) {
   RunOptions options;
   if (run.recipe.task.type == "forecast") options.forecast_data = data_of(run.recipe, a.data);
   const auto task = make_task(run, options);
+  const auto sizes = forecast_sizes(run.sizes);
   std::vector<std::string> names;
   if (run.recipe.task.type == "forecast") {
     const auto& columns = options.forecast_data->columns;
-    names.assign(columns.end() - run.sizes.targets, columns.end());
+    names.assign(columns.end() - sizes.targets, columns.end());
   } else {
-    for (std::int64_t i = 0; i < run.sizes.targets; ++i) names.push_back(std::to_string(i));
+    for (std::int64_t i = 0; i < sizes.targets; ++i) names.push_back(std::to_string(i));
   }
   const auto split = split_of(a.split);
   const auto count = task->samples(split);
@@ -67,7 +68,7 @@ VarInspection inspect_run(const Arguments& a) {
   Batch batch;
   batch.size = 1;
   task->gather(split, {window}, batch);
-  auto result = inspect_window(*run.model, forecast_input(batch), target, run.sizes.horizon, a.paths);
+  auto result = inspect_window(as_forecaster(*run.model), forecast_input(batch), target, sizes.horizon, a.paths);
   result.truth = batch.tensors.at("y")[0].select(1, target);
   result.run = a.run;
   result.model = find_forecaster(run.recipe.model).title;

@@ -52,16 +52,18 @@ void train(const Arguments& arguments) {
                                               .keep_last = false,
                                               .progress = true,
                                               .forecast_data = {},
+                                              .sequence_data = {},
                                               .log = {},
                                               .should_stop = {}});
   auto summary = result_json(result);
   summary.erase("history");
   fmt::print("{}\n", summary.dump(2));
+  if (result.verdict == "fail") throw CLI::RuntimeError(1);
 }
 
 void define(CLI::App& app) {
   const auto a = std::make_shared<Arguments>();
-  app.add_option("recipe", a->recipe, "TOML file with sections [task], [model] and [train]");
+  app.add_option("recipe", a->recipe, "TOML file with sections [task], [model], [train] and what the task asks for");
   app.add_option("overrides", a->overrides, "section.key=value, for example train.seed=2");
   app.add_option("--run", a->run, "run directory; default runs/<task>-<model>-<seed>");
   app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");

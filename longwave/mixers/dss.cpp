@@ -10,6 +10,7 @@
 #include "longwave/nn/activation.h"
 #include "longwave/nn/diagonal_ssm.h"
 #include "longwave/nn/hippo.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/vandermonde.h"
 
 namespace longwave {
@@ -37,7 +38,7 @@ struct DssConfig {
   }
 };
 
-class Dss final : public SequenceMixer {
+class Dss final : public SequenceMixer, public HasStateParameters {
  public:
   using Config = DssConfig;
 
@@ -61,6 +62,11 @@ class Dss final : public SequenceMixer {
     const double bound = 1 / std::sqrt(static_cast<double>(width));
     weight_ = output->register_parameter("weight", at::empty({rows, width}).uniform_(-bound, bound));
     bias_ = output->register_parameter("bias", at::zeros({rows, 1}));
+  }
+
+  std::vector<std::string> state_parameters() const override {
+    if (lambda_.defined()) return {"kernel.log_dt", "kernel.Lambda"};
+    return {"kernel.log_dt", "kernel.Lambda_log_neg_re", "kernel.Lambda_im"};
   }
 
   MixerProperties properties() const override {

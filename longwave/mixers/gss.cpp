@@ -9,6 +9,7 @@
 #include "longwave/nn/activation.h"
 #include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/discretize.h"
+#include "longwave/nn/state_parameters.h"
 
 namespace longwave {
 namespace {
@@ -29,7 +30,7 @@ struct GssConfig {
   }
 };
 
-class Gss final : public SequenceMixer {
+class Gss final : public SequenceMixer, public HasStateParameters {
  public:
   using Config = GssConfig;
 
@@ -54,6 +55,8 @@ class Gss final : public SequenceMixer {
     to_gate_ = register_module("to_gate", linear(h_, wide));
     to_out_ = register_module("to_out", torch::nn::Linear(wide, d_));
   }
+
+  std::vector<std::string> state_parameters() const override { return {"dss.Lambda_real", "dss.Lambda_imag"}; }
 
   MixerProperties properties() const override { return {.cost = Cost::linearithmic, .reason = ""}; }
 

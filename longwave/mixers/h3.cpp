@@ -10,6 +10,7 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/hippo.h"
+#include "longwave/nn/state_parameters.h"
 
 namespace longwave {
 namespace {
@@ -35,7 +36,7 @@ struct H3Config {
   }
 };
 
-class H3 final : public SequenceMixer {
+class H3 final : public SequenceMixer, public HasStateParameters {
  public:
   using Config = H3Config;
 
@@ -51,6 +52,10 @@ class H3 final : public SequenceMixer {
     shift_skip_ = register_parameter("ssm_k_D", at::randn({d_}));
     skip_ = register_parameter("D", at::randn({heads_}));
     output_ = register_module("output_linear", torch::nn::Linear(d_, d_));
+  }
+
+  std::vector<std::string> state_parameters() const override {
+    return {"kernel.kernel.log_dt", "kernel.kernel.B", "kernel.kernel.inv_A_real", "kernel.kernel.A_imag"};
   }
 
   MixerProperties properties() const override { return {.cost = Cost::linearithmic, .reason = ""}; }

@@ -11,6 +11,7 @@
 #include "longwave/nn/derived_cache.h"
 #include "longwave/nn/discretize.h"
 #include "longwave/nn/hippo.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/diagonal_ssm.h"
 
 namespace longwave {
@@ -29,7 +30,7 @@ std::pair<Tensor, Tensor> starting_system(const std::string& measure, std::int64
   return {at::complex(at::full_like(k, -0.5), -frequency), at::ones({n / 2}, at::kComplexDouble)};
 }
 
-class LiquidS4 final : public SequenceMixer {
+class LiquidS4 final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
     std::int64_t d_state = 64;
@@ -62,6 +63,8 @@ class LiquidS4 final : public SequenceMixer {
     c_ = add("C", at::randn({d_, n_, 2}) * std::sqrt(0.5));
     skip_ = add("D", at::randn({d_}));
   }
+
+  std::vector<std::string> state_parameters() const override { return {"log_dt", "log_A_real", "A_imag", "B"}; }
 
   MixerProperties properties() const override { return {}; }
 

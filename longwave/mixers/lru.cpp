@@ -8,6 +8,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/derived_cache.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/diagonal_scan.h"
 
 namespace longwave {
@@ -15,7 +16,7 @@ namespace {
 
 using at::Tensor;
 
-class Lru final : public SequenceMixer {
+class Lru final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
     std::int64_t d_hidden = 0;
@@ -52,6 +53,10 @@ class Lru final : public SequenceMixer {
     c_re_ = add("C_re", at::randn({d_, states_}) / c_scale);
     c_im_ = add("C_im", at::randn({d_, states_}) / c_scale);
     skip_ = add("D", at::randn({d_}));
+  }
+
+  std::vector<std::string> state_parameters() const override {
+    return {"nu_log", "theta_log", "gamma_log", "B_re", "B_im"};
   }
 
   MixerProperties properties() const override { return {}; }

@@ -13,6 +13,7 @@
 #include "longwave/nn/diagonal_ssm.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/krylov.h"
+#include "longwave/nn/state_parameters.h"
 
 namespace longwave {
 namespace {
@@ -39,7 +40,7 @@ struct LsslConfig {
   }
 };
 
-class Lssl final : public SequenceMixer {
+class Lssl final : public SequenceMixer, public HasStateParameters {
  public:
   using Config = LsslConfig;
 
@@ -57,6 +58,13 @@ class Lssl final : public SequenceMixer {
     c_ = register_parameter("C", at::randn({d_, config.channels, n}));
     skip_ = register_parameter("D", at::randn({d_, config.channels}));
     output_ = register_module("output_linear", torch::nn::Linear(d_ * config.channels, d_));
+  }
+
+  std::vector<std::string> state_parameters() const override {
+    std::vector<std::string> names;
+    if (config_.learn & 1) names = {"transition.a", "transition.b"};
+    if (config_.learn & 2) names.emplace_back("log_dt");
+    return names;
   }
 
   MixerProperties properties() const override { return {.cost = Cost::linearithmic, .reason = ""}; }

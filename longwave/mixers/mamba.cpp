@@ -9,6 +9,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/short_convolution.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/selective_scan.h"
 
 namespace longwave {
@@ -18,7 +19,7 @@ using at::Tensor;
 using torch::nn::Linear;
 using torch::nn::LinearOptions;
 
-class Mamba final : public SequenceMixer {
+class Mamba final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
     std::int64_t d_state = 16, d_conv = 4, expand = 2, dt_rank = 0;
@@ -61,6 +62,8 @@ class Mamba final : public SequenceMixer {
     out_proj_ = register_module("out_proj", Linear(LinearOptions(inner_, d_).bias(config.bias)));
     start_step_sizes(config);
   }
+
+  std::vector<std::string> state_parameters() const override { return {"A_log", "dt_proj.bias"}; }
 
   MixerProperties properties() const override { return {}; }
 

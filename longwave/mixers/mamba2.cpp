@@ -8,6 +8,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/sequence_parts.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
 
@@ -17,7 +18,7 @@ namespace {
 using at::Tensor;
 using torch::nn::Linear;
 
-class Mamba2 final : public SequenceMixer {
+class Mamba2 final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
     std::int64_t d_state = 128, d_conv = 4, expand = 2, headdim = 0, ngroups = 1;
@@ -64,6 +65,8 @@ class Mamba2 final : public SequenceMixer {
     norm_ = register_module("norm", std::make_shared<Weights>(at::ones({inner_})));
     out_ = register_module("out_proj", with_bias(inner_, d_));
   }
+
+  std::vector<std::string> state_parameters() const override { return {"A_log", "dt_bias"}; }
 
   MixerProperties properties() const override { return {}; }
 

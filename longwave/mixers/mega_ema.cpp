@@ -10,6 +10,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/derived_cache.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/diagonal_ssm.h"
 #include "longwave/ops/short_convolution.h"
 
@@ -18,7 +19,7 @@ namespace {
 
 using at::Tensor;
 
-class MegaEma final : public SequenceMixer {
+class MegaEma final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
     std::int64_t ndim = 16, truncation = 0;
@@ -42,6 +43,8 @@ class MegaEma final : public SequenceMixer {
     gamma_ = register_parameter("gamma", at::randn({kernels, n}));
     omega_ = register_parameter("omega", at::randn({d_}));
   }
+
+  std::vector<std::string> state_parameters() const override { return {"delta", "alpha", "beta"}; }
 
   MixerProperties properties() const override {
     if (!config_.bidirectional) return {};

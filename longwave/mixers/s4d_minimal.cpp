@@ -8,6 +8,7 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/activation.h"
 #include "longwave/nn/derived_diagonal.h"
+#include "longwave/nn/state_parameters.h"
 
 namespace longwave {
 namespace {
@@ -26,7 +27,7 @@ struct S4dMinimalConfig {
   }
 };
 
-class S4dMinimal final : public SequenceMixer {
+class S4dMinimal final : public SequenceMixer, public HasStateParameters {
  public:
   using Config = S4dMinimalConfig;
 
@@ -43,6 +44,10 @@ class S4dMinimal final : public SequenceMixer {
     const double bound = 1 / std::sqrt(static_cast<double>(d_));
     weight_ = output->register_parameter("weight", at::empty({2 * d_, d_, 1}).uniform_(-bound, bound));
     bias_ = output->register_parameter("bias", at::empty({2 * d_}).uniform_(-bound, bound));
+  }
+
+  std::vector<std::string> state_parameters() const override {
+    return {"kernel.log_dt", "kernel.log_A_real", "kernel.A_imag"};
   }
 
   MixerProperties properties() const override { return {.cost = Cost::linearithmic, .reason = ""}; }

@@ -12,6 +12,7 @@
 #include "longwave/nn/derived_cache.h"
 #include "longwave/nn/discretize.h"
 #include "longwave/nn/hippo.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/diagonal_scan.h"
 
 namespace longwave {
@@ -27,7 +28,7 @@ Tensor truncated_normal(at::IntArrayRef shape) {
 
 Tensor conjugate_transpose(const Tensor& v) { return v.conj().t().resolve_conj(); }
 
-class S5 final : public SequenceMixer {
+class S5 final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
     std::int64_t d_state = 0, blocks = 1;
@@ -82,6 +83,8 @@ class S5 final : public SequenceMixer {
     const double low = std::log(config.dt_min), high = std::log(config.dt_max);
     log_step_ = add("log_step", at::empty({states_, 1}).uniform_(low, high));
   }
+
+  std::vector<std::string> state_parameters() const override { return {"Lambda_re", "Lambda_im", "B", "log_step"}; }
 
   MixerProperties properties() const override {
     if (!config_.bidirectional) return {};

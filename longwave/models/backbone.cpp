@@ -32,6 +32,9 @@ Block::Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dro
   const auto settings = settings_from_json(config.mixer_settings, "mixer " + config.mixer);
   mixer_ =
       register_module("mixer", info.make({config.d_model, config.l_max}, info.resolve(settings, "mixer", false), seed));
+  if (config.bidirectional)
+    mixer_back_ = register_module(
+        "mixer_back", info.make({config.d_model, config.l_max}, info.resolve(settings, "mixer", false), ~seed));
   mixer_norm_ = register_module("mixer_norm", make_sequence_norm(config.norm, config.d_model));
   if (config.channel == "none") return;
   const auto& channel = find_channel_mixer(config.channel);
@@ -46,13 +49,20 @@ at::Tensor Block::drop(const at::Tensor& y) const {
   return y * dropout_(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
 }
 
+at::Tensor Block::mix(const at::Tensor& x, const Lengths& lengths, State* state) {
+  if (!mixer_back_) return mixer_->forward(x, lengths, state);
+  check(state == nullptr, "backbone: bidirectional blocks see all steps and carry no state");
+  const auto back = mixer_back_->forward(reverse_steps(x, lengths), lengths);
+  return mixer_->forward(x, lengths) + reverse_steps(back, lengths);
+}
+
 at::Tensor Block::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
   const auto valid = valid_steps(lengths, x);
   const auto around = [&](SequenceNorm& norm, const at::Tensor& in, auto&& part) {
     if (config_.prenorm) return in + drop(part(norm.forward(in, valid)));
     return norm.forward(in + drop(part(in)), valid);
   };
-  auto y = around(*mixer_norm_, x, [&](const at::Tensor& in) { return mixer_->forward(in, lengths, state); });
+  auto y = around(*mixer_norm_, x, [&](const at::Tensor& in) { return mix(in, lengths, state); });
   if (channel_) y = around(*channel_norm_, y, [&](const at::Tensor& in) { return channel_->forward(in); });
   return zero_padding(y, valid);
 }
@@ -91,12 +101,38 @@ at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State*
   return norm_ ? zero_padding(norm_->forward(y, valid), valid) : y;
 }
 
+MixerProperties Backbone::properties() const {
+  auto p = blocks_.front()->mixer().properties();
+  if (config_.bidirectional) p.causal = p.streams = false, p.reason = "both directions see all steps";
+  return p;
+}
+
 State Backbone::initial_state(std::int64_t b) {
+  check(!config_.bidirectional, "backbone: bidirectional blocks see all steps and carry no state");
   State all;
   for (std::size_t i = 0; i < blocks_.size(); ++i)
     for (const auto& [name, tensor] : blocks_[i]->mixer().initial_state(b))
       all[std::to_string(i) + "." + name] = tensor;
   return all;
+}
+
+at::Tensor reverse_steps(const at::Tensor& x, const Lengths& lengths) {
+  if (!lengths.defined()) return x.flip(1);
+  const auto steps = at::arange(x.size(1), lengths.options()).unsqueeze(0), ends = lengths.unsqueeze(1);
+  const auto from = at::where(steps < ends, ends - 1 - steps, steps);
+  return x.gather(1, from.unsqueeze(-1).expand_as(x));
+}
+
+ParameterParts parameter_parts(const SequenceModel& model) {
+  ParameterParts parts;
+  for (const auto& item : model.named_parameters()) {
+    if (!item.value().requires_grad()) continue;
+    const auto& name = item.key();
+    const bool before =
+        name.starts_with("encoder.") || name.starts_with("embedding.") || name.starts_with("vocabulary.");
+    (name.starts_with("backbone.") ? parts.body : before ? parts.embedding : parts.head) += item.value().numel();
+  }
+  return parts;
 }
 
 }  // namespace longwave

@@ -22,10 +22,12 @@ struct BackboneConfig {
   bool prenorm = true;        // x + f(norm(x)) and a norm behind the last block; else norm(x + f(x))
   double dropout = 0;         // on f's output
   bool tied_dropout = false;  // one mask per row and channel, the same at all steps
+  /// A second mixer per block runs from the last real step to the first; both outputs are added.
+  bool bidirectional = false;
 };
 
 /// norm -> mixer -> dropout -> residual, and the same with the channel mixer if there is one.
-/// Weights: mixer.*, mixer_norm.*, channel.*, channel_norm.*.
+/// Weights: mixer.*, mixer_back.* (the other direction), mixer_norm.*, channel.*, channel_norm.*.
 class Block final : public Module {
  public:
   Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dropout_stream);
@@ -35,10 +37,11 @@ class Block final : public Module {
 
  private:
   at::Tensor drop(const at::Tensor& y) const;
+  at::Tensor mix(const at::Tensor& x, const Lengths& lengths, State* state);
 
   BackboneConfig config_;
   Dropout dropout_;
-  std::shared_ptr<SequenceMixer> mixer_;
+  std::shared_ptr<SequenceMixer> mixer_, mixer_back_;
   std::shared_ptr<ChannelMixer> channel_;
   std::shared_ptr<SequenceNorm> mixer_norm_, channel_norm_;
 };
@@ -56,7 +59,7 @@ class Backbone final : public Module {
   /// States of all layers, by "N.name". UserError if the mixer does not stream.
   State initial_state(std::int64_t b);
 
-  MixerProperties properties() { return (*blocks_.front()).mixer().properties(); }
+  MixerProperties properties() const;
   const BackboneConfig& config() const { return config_; }
   Block& block(std::size_t layer) { return *blocks_[layer]; }
 
@@ -68,5 +71,20 @@ class Backbone final : public Module {
   std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<SequenceNorm> norm_;
 };
+
+/// x [b, t, d] with every row's real steps in reverse order; padding stays behind them.
+at::Tensor reverse_steps(const at::Tensor& x, const Lengths& lengths);
+
+/// A model around a backbone: what comes before it is the embedding, what comes after it the head.
+class SequenceModel : public Module {
+ public:
+  virtual Backbone& backbone() = 0;
+};
+
+/// Trainable numbers by place. Tied output maps count as embedding.
+struct ParameterParts {
+  std::int64_t body = 0, embedding = 0, head = 0;
+};
+ParameterParts parameter_parts(const SequenceModel& model);
 
 }  // namespace longwave

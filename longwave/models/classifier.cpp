@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "longwave/base/check.h"
+#include "longwave/ops/linear_cross_entropy.h"
 
 namespace longwave {
 
@@ -28,25 +29,51 @@ at::Tensor pool_sequence(const std::string& kind, const at::Tensor& y, const Len
 }
 
 Classifier::Classifier(const ClassifierConfig& config, std::uint64_t seed) : config_(config) {
+  using torch::nn::Linear;
   const auto d = config.backbone.d_model;
   const SeededInit seeded(seed);
-  if (config.tokens > 0)
-    embedding_ = register_module("encoder", torch::nn::Embedding(config.tokens, d));
-  else
-    encoder_ = register_module("encoder", torch::nn::Linear(config.inputs, d));
-  backbone_ = register_module("backbone", std::make_shared<Backbone>(config.backbone, seed));
-  decoder_ = register_module("decoder", torch::nn::Linear(d, config.classes));
+  backbone_ = std::make_shared<Backbone>(config.backbone, seed);
+  encoder_ = register_module(
+      "encoder", std::make_shared<SequenceEncoder>(EncoderConfig{.tokens = config.tokens,
+                                                                 .inputs = config.tokens > 0 ? 0 : config.inputs,
+                                                                 .d = d,
+                                                                 .l_max = config.backbone.l_max,
+                                                                 .positions = config.positions,
+                                                                 .dropout = config.embedding_dropout},
+                                                   &backbone_->random));
+  register_module("backbone", backbone_);
+  auto width = d;
+  if (config.head == "pair") {
+    hidden_ = register_module("hidden", Linear((config.pair_head == "concat" ? 2 : 4) * d, d));
+    if (config.pair_head != "s4") {
+      width = std::max<std::int64_t>(1, d / 2);
+      hidden2_ = register_module("hidden2", Linear(d, width));
+    }
+  }
+  decoder_ = register_module("decoder", Linear(width, config.classes));
+}
+
+at::Tensor Classifier::features(const at::Tensor& x, const Lengths& lengths) {
+  return backbone_->forward(encoder_->forward(x, lengths), lengths);
 }
 
 at::Tensor Classifier::forward(const at::Tensor& x, const Lengths& lengths) {
-  if (config_.tokens > 0)
-    check(x.dim() == 2 && x.scalar_type() == at::kLong, "classifier: x is ", x.scalar_type(), " ", x.sizes(),
-          "; expected int64 [b, t]");
-  else
-    check(x.dim() == 3 && x.size(2) == config_.inputs, "classifier: x is ", x.sizes(), "; expected [b, t, ",
-          config_.inputs, "]");
-  const auto encoded = config_.tokens > 0 ? embedding_->forward(x) : encoder_->forward(x);
-  return decoder_->forward(pool_sequence(config_.pool, backbone_->forward(encoded, lengths), lengths));
+  const auto y = features(x, lengths);
+  if (config_.head == "steps") return decode(y);
+  const auto pooled = pool_sequence(config_.pool, y, lengths);
+  return decode(config_.head == "pair" ? pair(pooled) : pooled);
+}
+
+at::Tensor Classifier::pair(const at::Tensor& pooled) {
+  const auto both = pooled.view({-1, 2, pooled.size(1)});
+  const auto u = both.select(1, 0), v = both.select(1, 1);
+  if (config_.pair_head == "concat") return at::relu(hidden2_->forward(at::relu(hidden_->forward(both.flatten(1)))));
+  const auto all = hidden_->forward(at::cat({u, v, u - v, u * v}, 1));
+  return config_.pair_head == "s4" ? at::gelu(all) : at::relu(hidden2_->forward(at::relu(all)));
+}
+
+at::Tensor Classifier::losses(const at::Tensor& vectors, const at::Tensor& targets) {
+  return ops::linear_cross_entropies(vectors, decoder_->weight, decoder_->bias, targets);
 }
 
 }  // namespace longwave

@@ -1,35 +1,56 @@
 #pragma once
 
-#include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
 
 #include "longwave/models/backbone.h"
+#include "longwave/models/sequence_encoder.h"
 
 namespace longwave {
 
-/// Sequences into classes: encoder -> backbone -> one vector a row -> linear map.
+/// Sequences into classes or numbers: encoder -> backbone -> head.
 struct ClassifierConfig {
   BackboneConfig backbone;
   std::int64_t inputs = 1;  // numbers a step; with `tokens`, 0
   std::int64_t tokens = 0;  // size of the vocabulary; 0: the inputs are numbers
   std::int64_t classes = 2;
   std::string pool = "mean";  // over the true length: mean, max, sum, last (real step) or first (a class token)
+  /// sequence: one output a row; pair: one for two rows; steps: one a step
+  std::string head = "sequence";
+  /// How a pair's vectors u, v become one. s4: [u, v, u-v, u v] -> d, GELU. nli: the same -> d -> d / 2, ReLU (Tay et
+  /// al. 2021). concat: [u, v] -> d -> d / 2, ReLU.
+  std::string pair_head = "s4";
+  std::string positions = "none";  // see EncoderConfig
+  double embedding_dropout = 0;
 };
 
-/// Weights: encoder.* (Linear, or an embedding table), backbone's layers.* and norm.*, decoder.*.
-class Classifier final : public Module {
+/// Weights: encoder.* (a linear map, or an embedding table), backbone's layers.* and norm.*, decoder.*; of pairs also
+/// hidden.* and, where there are two, hidden2.*.
+class Classifier final : public SequenceModel {
  public:
   Classifier(const ClassifierConfig& config, std::uint64_t seed);
 
-  /// x: [b, t, inputs] numbers or [b, t] int64 tokens -> logits [b, classes].
+  /// x: [b, t, inputs] numbers or [b, t] int64 tokens -> logits [b, classes]; head "steps": [b, t, classes]; head
+  /// "pair": rows 2 i and 2 i + 1 belong together, logits [b / 2, classes].
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths = {});
 
-  Backbone& backbone() { return *backbone_; }
+  /// The vectors that the backbone makes, [b, t, d].
+  at::Tensor features(const at::Tensor& x, const Lengths& lengths = {});
+
+  /// Logits [n, classes] of vectors [n, d].
+  at::Tensor decode(const at::Tensor& vectors) { return decoder_->forward(vectors); }
+
+  /// Cross-entropies [n] of decode(vectors) with the classes targets [n], without the logits in memory.
+  at::Tensor losses(const at::Tensor& vectors, const at::Tensor& targets);
+
+  Backbone& backbone() override { return *backbone_; }
+  const ClassifierConfig& config() const { return config_; }
 
  private:
+  at::Tensor pair(const at::Tensor& pooled);
+
   ClassifierConfig config_;
-  torch::nn::Embedding embedding_{nullptr};
-  torch::nn::Linear encoder_{nullptr}, decoder_{nullptr};
+  std::shared_ptr<SequenceEncoder> encoder_;
+  torch::nn::Linear hidden_{nullptr}, hidden2_{nullptr}, decoder_{nullptr};
   std::shared_ptr<Backbone> backbone_;
 };
 

@@ -6,13 +6,19 @@
 #include "longwave/nn/dplr.h"
 #include "longwave/nn/module.h"
 #include "longwave/nn/s4_options.h"
+#include "longwave/nn/state_parameters.h"
 
 namespace longwave {
 
 /// Parameters of the state-space model under the reference's names; see docs/mixers/s4.md.
-class S4Kernel final : public Module {
+class S4Kernel final : public Module, public HasStateParameters {
  public:
   explicit S4Kernel(const S4Options& options);
+
+  std::vector<std::string> state_parameters() const override {
+    if (p_.defined()) return {"inv_dt", "A_real", "A_imag", "B", "P"};
+    return {"inv_dt", "A_real", "A_imag", "B"};
+  }
 
   /// Convolution kernels [c, h, t] of c outputs: `channels`, forward ones first if bidirectional.
   at::Tensor kernel(std::int64_t t) const;

@@ -67,6 +67,8 @@ Json to_json(const CellResult& r) {
                                  {"history", numbers(f.history)},
                                  {"truth", numbers(f.truth)},
                                  {"forecast", numbers(f.forecast)}});
+  json["metric"] = r.metric;
+  json["about"] = r.about;
   json["environment"] = r.environment;
   return json;
 }
@@ -90,6 +92,8 @@ CellResult cell_result_from_json(const Json& json) {
   for (const auto& f : json.at("forecasts"))
     r.forecasts.push_back({f.at("channel").get<std::string>(), numbers_from(f.at("history")),
                            numbers_from(f.at("truth")), numbers_from(f.at("forecast"))});
+  r.metric = json.value("metric", r.metric);
+  r.about = json.value("about", Json::object());
   r.environment = json.value("environment", Json::object());
   return r;
 }

@@ -52,6 +52,8 @@ struct CellResult {
   bool capped = false;  // stopped by the time limit
   std::vector<CurvePoint> curve;
   std::vector<SampleForecast> forecasts;
+  std::string metric = "mse";         // the score that counts
+  Json about = Json::object();        // of sequences: see Task::about, with parameters, FLOPs, state, references
   Json environment = Json::object();  // processor, threads, library versions
 };
 Json to_json(const CellResult& result);

@@ -10,12 +10,6 @@
 namespace longwave {
 namespace {
 
-Forecaster& as_forecaster(Module& module) {
-  auto* model = dynamic_cast<Forecaster*>(&module);
-  check(model != nullptr, "this model makes no forecasts");
-  return *model;
-}
-
 /// 1 where a column is kept, with probability r.
 at::Tensor keep_mask(std::int64_t columns, double r, RandomStream& random) {
   auto mask = at::empty({columns}, at::kFloat);
@@ -52,6 +46,12 @@ class SeriesForecastTask final : public ForecastTask {
 };
 
 }  // namespace
+
+Forecaster& as_forecaster(Module& module) {
+  auto* model = dynamic_cast<Forecaster*>(&module);
+  check(model != nullptr, "this model makes no forecasts");
+  return *model;
+}
 
 void ForecastTask::gather(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const {
   const auto& s = sizes_;
@@ -147,6 +147,21 @@ ForecastSizes forecast_sizes(const ForecastData& data, std::int64_t label) {
           .targets = data.targets,
           .label = label < 0 ? data.lookback : label,
           .time_features = data.time_features};
+}
+
+Json sizes_json(const ForecastSizes& s) {
+  return {{"lookback", s.lookback}, {"horizon", s.horizon}, {"channels", s.channels},
+          {"targets", s.targets},   {"label", s.label},     {"time_features", s.time_features}};
+}
+
+ForecastSizes forecast_sizes(const Json& json) {
+  const auto size = [&](const char* name) { return json.at(name).get<std::int64_t>(); };
+  return {.lookback = size("lookback"),
+          .horizon = size("horizon"),
+          .channels = size("channels"),
+          .targets = size("targets"),
+          .label = size("label"),
+          .time_features = size("time_features")};
 }
 
 std::shared_ptr<const ForecastTask> make_forecast_task(std::shared_ptr<const ForecastData> data,

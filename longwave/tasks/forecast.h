@@ -30,7 +30,7 @@ class ForecastTask : public Task {
 
   Loss loss(Module& model, const Batch& batch) const override;
   Scores evaluate(Module& model, Split split, const EvaluateOptions& options) const override;
-  std::string selection_score() const override { return "mse"; }
+  Selection selection() const override { return {.score = "mse"}; }
 
  protected:
   /// Where one window goes, row-major: x [l, c], y [p, ct], x_mark [l, f], y_mark [label + p, f]; the last two are null
@@ -45,11 +45,18 @@ class ForecastTask : public Task {
   ForecastTaskOptions options_;
 };
 
+/// The forecaster that `module` is; UserError if it is none.
+Forecaster& as_forecaster(Module& module);
+
 /// The input that a batch of a ForecastTask stands for.
 ForecastInput forecast_input(const Batch& batch);
 
 /// The sizes of a data set for a model. `label` < 0: the whole lookback.
 ForecastSizes forecast_sizes(const ForecastData& data, std::int64_t label);
+
+Json sizes_json(const ForecastSizes& sizes);
+/// Throws Json::exception where a size is missing.
+ForecastSizes forecast_sizes(const Json& json);
 
 /// Windows of a data set.
 std::shared_ptr<const ForecastTask> make_forecast_task(std::shared_ptr<const ForecastData> data,

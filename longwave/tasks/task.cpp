@@ -4,13 +4,22 @@
 
 namespace longwave {
 
-float* Batch::prepare(const std::string& name, std::vector<std::int64_t> rest) {
-  rest.insert(rest.begin(), size);
+at::Tensor& Batch::view(const std::string& name, const std::vector<std::int64_t>& rest, at::ScalarType type) {
+  std::vector<std::int64_t> shape{size};
+  shape.insert(shape.end(), rest.begin(), rest.end());
+  std::int64_t count = 1;
+  for (const auto n : shape) count *= n;
   auto& kept = storage_[name];
-  if (!kept.defined() || kept.size(0) < size || kept.sizes().slice(1) != at::IntArrayRef(rest).slice(1))
-    kept = at::empty(rest, at::kFloat);
-  auto& view = tensors[name] = kept.narrow(0, 0, size);
-  return view.data_ptr<float>();
+  if (!kept.defined() || kept.numel() < count || kept.scalar_type() != type) kept = at::empty({count}, type);
+  return tensors[name] = kept.narrow(0, 0, count).view(shape);
+}
+
+float* Batch::prepare(const std::string& name, const std::vector<std::int64_t>& rest) {
+  return view(name, rest, at::kFloat).data_ptr<float>();
+}
+
+std::int64_t* Batch::prepare_integers(const std::string& name, const std::vector<std::int64_t>& rest) {
+  return view(name, rest, at::kLong).data_ptr<std::int64_t>();
 }
 
 }  // namespace longwave

@@ -137,13 +137,14 @@ Recipe make_recipe(const std::string& model, const Plan& plan, const AutoForecas
 /// Forecasts of these test windows, standardised, [windows, horizon, channels].
 std::vector<float> predict(const RunResult& run, const std::vector<std::int64_t>& windows) {
   const at::NoGradGuard no_grad;
-  run.model->eval();
+  auto& model = as_forecaster(*run.model);
+  model.eval();
   std::vector<float> all;
   Batch batch;
   for (std::size_t i = 0; i < windows.size(); i += kBatch) {
     const std::vector<std::int64_t> some(windows.begin() + i, windows.begin() + std::min(windows.size(), i + kBatch));
     run.task->gather(Split::test, some, batch);
-    const auto out = run.model->forward(forecast_input(batch)).forecast.contiguous();
+    const auto out = model.forward(forecast_input(batch)).forecast.contiguous();
     all.insert(all.end(), out.data_ptr<float>(), out.data_ptr<float>() + out.numel());
   }
   return all;

@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "longwave/models/flops.h"
 #include "longwave/nn/environment.h"
 #include "longwave/tasks/forecast.h"
@@ -47,6 +50,29 @@ double or_nan(const Scores& scores, const std::string& name) {
   return found == scores.end() ? std::nan("") : found->second;
 }
 
+/// What every kind of run leaves.
+CellResult cell_result(const Recipe& recipe, const RunResult& run) {
+  CellResult result;
+  const auto score = run.task->selection().score;
+  result.metric = score;
+  result.scores = run.test.empty() ? run.val : run.test;
+  for (const auto& [name, value] : run.val) result.scores["val_" + name] = value;
+  result.selected_by = run.parameters > 0 ? "val_" + score : "";
+  result.parameters = run.parameters;
+  result.seconds_per_step = run.seconds_per_step;
+  result.batch_size = recipe.train.batch;
+  result.peak_memory = run.peak_memory_bytes;
+  result.epochs = run.epochs;
+  result.best_epoch = run.best_epoch;
+  result.total_seconds = run.total_seconds();
+  result.capped = run.capped;
+  for (const auto& epoch : run.history)
+    result.curve.push_back(
+        {epoch.epoch, or_nan(epoch.train, recipe.is_sequence() ? "loss" : score), or_nan(epoch.val, score)});
+  result.environment = environment_report();
+  return result;
+}
+
 }  // namespace
 
 CellResult run_cell(const Recipe& recipe, const std::filesystem::path& data) {
@@ -61,24 +87,15 @@ CellResult run_cell(const Recipe& recipe, const std::filesystem::path& data) {
     channel = options.forecast_data->columns.back();
   }
   const auto run = run_experiment(recipe, options);
-  CellResult result;
-  result.scores = run.test.empty() ? run.val : run.test;
-  for (const auto& [name, value] : run.val) result.scores["val_" + name] = value;
-  result.selected_by = run.parameters > 0 ? "val_" + run.task->selection_score() : "";
-  result.parameters = run.parameters;
-  result.seconds_per_step = run.seconds_per_step;
-  result.batch_size = recipe.train.batch;
-  result.peak_memory = run.peak_memory_bytes;
-  result.epochs = run.epochs;
-  result.best_epoch = run.best_epoch;
-  result.total_seconds = run.train_seconds;
-  result.capped = run.capped;
-  const auto score = run.task->selection_score();
-  for (const auto& epoch : run.history)
-    result.curve.push_back({epoch.epoch, or_nan(epoch.train, score), or_nan(epoch.val, score)});
-  result.flops = flops_of_one_window(*run.model, *run.task);
-  result.forecasts = sample_forecasts(*run.model, *run.task, channel);
-  result.environment = environment_report();
+  auto result = cell_result(recipe, run);
+  if (recipe.is_sequence()) {
+    result.about = run.about;
+    result.flops = run.about.at("cost").at("flops").get<double>();
+  } else {
+    auto& model = as_forecaster(*run.model);
+    result.flops = flops_of_one_window(model, *run.task);
+    result.forecasts = sample_forecasts(model, *run.task, channel);
+  }
   return result;
 }
 

@@ -4,6 +4,9 @@
 #include <filesystem>
 
 #include "longwave/base/atomic_file.h"
+#include "longwave/data/sequence_data.h"
+#include "longwave/io/number.h"
+#include "longwave/mixers/mixer.h"
 #include "longwave/models/forecaster.h"
 
 namespace longwave {
@@ -47,22 +50,43 @@ std::vector<std::string> split_names(std::string rest, const std::vector<std::st
   return names;
 }
 
+bool is_sequence_set(const std::string& data) { return sequence_data_sets().contains(data); }
+
+const std::vector<std::string>& section_bases(bool sequences) {
+  static const std::vector<std::string> forecast{"compare", "task", "train", "model"};
+  static const std::vector<std::string> sequence{"compare", "task", "train", "model", "data", "pretrain"};
+  return sequences ? sequence : forecast;
+}
+
+/// "model.mamba.mixer" is a section "model.mixer" for some cells: takes the ending off and says what is left.
+std::string take_ending(std::string& rest, bool sequences) {
+  if (!sequences) return {};
+  for (const std::string ending : {"mixer", "channel_mixer"})
+    if (rest == ending || rest.ends_with("." + ending)) {
+      rest.erase(rest.size() - std::min(rest.size(), ending.size() + 1));
+      return "." + ending;
+    }
+  return {};
+}
+
 std::vector<Scoped> scoped_sections(const Sections& sections, const ComparisonConfig& config,
-                                    const std::vector<std::string>& known) {
+                                    const std::vector<std::string>& known, bool sequences) {
   std::vector<Scoped> list;
   for (const auto& [section, settings] : sections) {
     if (section == "compare" || section.starts_with("compare.")) continue;
     const auto where = settings.empty() ? "[" + section + "]" : settings.begin()->second.where;
     const auto dot = section.find('.');
-    const auto base = section.substr(0, dot);
-    if (base != "task" && base != "train" && base != "model")
-      check_sections({{section, settings}}, {"compare", "task", "train", "model"});
-    const auto names =
-        dot == std::string::npos ? std::vector<std::string>() : split_names(section.substr(dot + 1), known, where);
+    auto base = section.substr(0, dot);
+    const auto& bases = section_bases(sequences);
+    if (std::find(bases.begin(), bases.end(), base) == bases.end()) check_sections({{section, settings}}, bases);
+    auto rest = dot == std::string::npos ? std::string() : section.substr(dot + 1);
+    if (base == "model") base += take_ending(rest, sequences);
+    const auto names = split_names(rest, known, where);
     const bool of_model = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
       return std::find(config.models.begin(), config.models.end(), name) != config.models.end();
     });
-    check(base != "model" || of_model || settings.empty(), where, ": [", section,
+    const bool common = sequences ? !base.starts_with("model.") : base != "model";
+    check(common || of_model || settings.empty(), where, ": [", section,
           "] does not say which model it is of; expected [model.NAME] with one of ", join(config.models));
     list.push_back({base, names, &settings});
   }
@@ -85,8 +109,9 @@ Sections sections_of_cell(const std::vector<Scoped>& all, const Names& cell) {
 /// Everything that can change the result, but nothing that says where things lie or how progress is saved and shown.
 Json comparable(const Recipe& recipe) {
   auto json = recipe_json(recipe);
-  for (const auto* key : {"checkpoint_steps", "checkpoint_seconds", "log_steps", "test_every_epoch"})
-    json["train"].erase(key);
+  for (const auto* section : {"train", "pretrain"})
+    for (const auto* key : {"checkpoint_steps", "checkpoint_seconds", "log_steps", "test_every_epoch"})
+      if (json.contains(section)) json[section].erase(key);
   if (recipe.task.type == "forecast" && std::filesystem::is_regular_file(recipe.task.data)) {
     json["task"]["data"] = std::filesystem::path(recipe.task.data).filename().string();
     json["task"]["content"] = content_hash(read_file(recipe.task.data));
@@ -94,32 +119,45 @@ Json comparable(const Recipe& recipe) {
   return json;
 }
 
-ComparisonCell make_cell(Sections sections, const Names& names, std::int64_t horizon, std::int64_t seed) {
+/// What one cell is of.
+struct CellNames {
+  Names names;
+  std::int64_t horizon, seed;
+  std::string protocol;
+};
+
+void set_cell(Sections& sections, const CellNames& cell, bool sequences) {
   const auto set = [&](const char* section, const char* key, const Json& value) {
     auto& setting = sections[section][key];
     check(setting.where.empty(), setting.where, ": ", section, ".", key,
-          " belongs into [compare], which has the lists of models, data, horizons and seeds");
+          " belongs into [compare], which has the lists of models, data, horizons, protocols and seeds");
     setting = {value, "[compare]"};
   };
-  const bool synthetic = names.data == kSynthetic;
-  set("task", "type", synthetic ? kSynthetic : "forecast");
-  if (!synthetic) set("task", "data", names.data);
-  set("task", "horizon", horizon);
-  set("train", "seed", seed);
-  set("model", "name", names.model);
+  const bool synthetic = cell.names.data == kSynthetic;
+  set("task", "type", sequences ? "sequence" : synthetic ? kSynthetic : "forecast");
+  if (!synthetic) set("task", "data", cell.names.data);
+  if (!sequences) set("task", "horizon", cell.horizon);
+  if (sequences) set("train", "protocol", cell.protocol);
+  set("train", "seed", cell.seed);
+  set("model", "name", cell.names.model);
+}
+
+ComparisonCell make_cell(Sections sections, const CellNames& of, bool sequences) {
+  set_cell(sections, of, sequences);
+  const auto& names = of.names;
   ComparisonCell cell;
   try {
     cell.recipe = resolve_recipe(sections);
   } catch (const UserError& error) {
-    fail(error.what(), " (cell ", names.model, ", ", names.data, ", ", names.horizon, ")");
+    fail(error.what(), " (cell ", names.model, ", ", names.data, sequences ? "" : ", " + names.horizon, ")");
   }
   const auto json = comparable(cell.recipe);
   cell.id = {cell.recipe.task.type,
-             synthetic ? names.data : json["task"]["data"].get<std::string>(),
+             names.data == kSynthetic ? names.data : json["task"]["data"].get<std::string>(),
              names.model,
-             horizon,
-             cell.recipe.task.lookback,
-             seed,
+             of.horizon,
+             sequences ? 0 : cell.recipe.task.lookback,
+             of.seed,
              json};
   cell.key = cell.id.key();
   return cell;
@@ -165,20 +203,71 @@ void check_file_names(const ComparisonConfig& config, const Settings& settings) 
   }
 }
 
-void check_lists(const ComparisonConfig& config, const Settings& settings) {
+void check_lists(const ComparisonConfig& config, const Settings& settings, bool sequences) {
   const auto where = settings.empty() ? std::string("the recipe") : settings.begin()->second.where;
   check(!config.models.empty(), where,
         ": compare.models is missing; expected a list such as [\"samovar\", \"dlinear\"]");
   check(!config.data.empty(), where, ": compare.data is missing; expected a list such as [\"ETTh1\", \"weather\"]");
-  check(!config.horizons.empty(), where, ": compare.horizons is missing; expected a list such as [96, 336]");
+  check(sequences || !config.horizons.empty(), where,
+        ": compare.horizons is missing; expected a list such as [96, 336]");
+  check(!sequences || config.horizons.empty(), where, ": compare.horizons: sequence sets have no horizon");
+  check(!config.protocols.empty(), where, ": compare.protocols is empty; expected scratch, masked or causal");
+  check(sequences || config.protocols == ComparisonConfig().protocols, where,
+        ": compare.protocols is of sequence sets; forecasting is trained from scratch");
   check(!config.seeds.empty(), where, ": compare.seeds is empty; expected at least one number");
   for (const auto& model : config.models) {
     try {
-      find_forecaster(model);
+      sequences ? (void)find_mixer(model) : (void)find_forecaster(model);
     } catch (const UserError& error) {
       fail(settings.at("models").where, ": compare.models: ", error.what());
     }
   }
+}
+
+/// All data sets are of one kind.
+bool are_sequences(const ComparisonConfig& config, const Settings& settings) {
+  const auto count = std::count_if(config.data.begin(), config.data.end(), is_sequence_set);
+  check(count == 0 || count == std::ssize(config.data), settings.contains("data") ? settings.at("data").where : "",
+        ": compare.data mixes sequence sets with series to forecast; expected one kind");
+  return count > 0;
+}
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(' '), last = text.find_last_not_of(' ');
+  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
+}
+
+std::vector<PublishedScore> published_scores(const ComparisonConfig& config, const Settings& settings) {
+  std::vector<PublishedScore> list;
+  for (const auto& line : config.published) {
+    std::vector<std::string> parts(1);
+    for (const char c : line)
+      if (c == '|')
+        parts.emplace_back();
+      else
+        parts.back() += c;
+    for (auto& part : parts) part = trimmed(part);
+    double score = 0;
+    const char* at = parts.size() == 4 ? parts[2].c_str() : "";
+    const bool good = scan_number(at, '.', score) && *at == '\0';
+    check(good, settings.at("published").where, ": compare.published: '", line,
+          "'; expected \"DATA | NAME | SCORE | SOURCE\"");
+    check(std::find(config.data.begin(), config.data.end(), parts[0]) != config.data.end(),
+          settings.at("published").where, ": compare.published: no data set of this comparison is called '", parts[0],
+          "'", suggestion(parts[0], config.data));
+    list.push_back({parts[0], parts[1], score, parts[3]});
+  }
+  return list;
+}
+
+std::vector<Contender> contenders_of(const ComparisonConfig& config, bool sequences) {
+  std::vector<Contender> list;
+  for (const auto& model : config.models)
+    for (const auto& protocol : config.protocols) {
+      const auto title = sequences ? find_mixer(model).title : find_forecaster(model).title;
+      list.push_back({model, protocol, protocol == "scratch" ? title : title + ", " + protocol + " pretraining"});
+    }
+  return list;
 }
 
 }  // namespace
@@ -190,8 +279,10 @@ const FieldTable<ComparisonConfig>& ComparisonConfig::fields() {
           .add("title", &C::title, "heading of the report")
           .add("about", &C::about, "paragraphs for the reader of the report: protocol, what was cut")
           .add("models", &C::models, "registered names, in the order of the table's columns")
-          .add("data", &C::data, "data sets: names, paths of CSV files, or synthetic-var")
+          .add("data", &C::data, "data sets: names, paths of CSV files, synthetic-var, or sequence sets")
           .add("horizons", &C::horizons, "steps to forecast")
+          .add("protocols", &C::protocols, "sequences: scratch, masked, causal (see train.protocol)")
+          .add("published", &C::published, "sequences: lines \"DATA | NAME | SCORE | SOURCE\" beside measured scores")
           .add("seeds", &C::seeds, "one run each")
           .add("noise_floor", &C::noise_floor, "known smallest possible MSE, drawn as a line; 0: none",
                at_least<double>(0));
@@ -203,26 +294,31 @@ Comparison plan_comparison(const Sections& sections) {
   const auto found = sections.find("compare");
   const auto settings = found == sections.end() ? Settings() : found->second;
   plan.config = ComparisonConfig::fields().parse(settings, "compare");
-  check_lists(plan.config, settings);
+  plan.sequences = are_sequences(plan.config, settings);
+  check_lists(plan.config, settings, plan.sequences);
   check_file_names(plan.config, settings);
   check_data_sections(sections, plan.config);
+  plan.contenders = contenders_of(plan.config, plan.sequences);
+  plan.published = published_scores(plan.config, settings);
+  if (plan.sequences) plan.config.horizons = {0};
   auto known = known_names(plan.config);
   for (const auto& data : plan.config.data)
     for (const auto h : config_of_data(sections, plan.config, data).horizons) known.push_back(std::to_string(h));
-  const auto scoped = scoped_sections(sections, plan.config, known);
+  const auto scoped = scoped_sections(sections, plan.config, known, plan.sequences);
+  const auto add = [&](const CellNames& of) {
+    auto cell = make_cell(sections_of_cell(scoped, of.names), of, plan.sequences);
+    const bool twice = std::any_of(plan.cells.begin(), plan.cells.end(),
+                                   [&](const ComparisonCell& other) { return other.key == cell.key; });
+    check(!twice, settings.begin()->second.where, ": the cell ", of.names.model, ", ", of.names.data, ", ",
+          plan.sequences ? of.protocol : of.names.horizon, ", seed ", of.seed, " is listed twice");
+    plan.cells.push_back(std::move(cell));
+  };
   for (const auto& data : plan.config.data) {
     const auto config = config_of_data(sections, plan.config, data);
     for (const auto horizon : config.horizons)
       for (const auto seed : config.seeds)
-        for (const auto& model : config.models) {
-          const Names names{model, data, std::to_string(horizon)};
-          auto cell = make_cell(sections_of_cell(scoped, names), names, horizon, seed);
-          const bool twice = std::any_of(plan.cells.begin(), plan.cells.end(),
-                                         [&](const ComparisonCell& other) { return other.key == cell.key; });
-          check(!twice, settings.begin()->second.where, ": the cell ", model, ", ", data, ", ", horizon, ", seed ",
-                seed, " is listed twice");
-          plan.cells.push_back(std::move(cell));
-        }
+        for (const auto& contender : contenders_of(config, plan.sequences))
+          add({{contender.model, data, std::to_string(horizon)}, horizon, seed, contender.protocol});
   }
   return plan;
 }

@@ -15,20 +15,37 @@ struct ComparisonConfig {
   std::vector<std::string> about;  // paragraphs for the reader: protocol, what was cut
   std::vector<std::string> models, data;
   std::vector<std::int64_t> horizons, seeds = {2024};
-  double noise_floor = 0;  // known smallest possible MSE; 0: none
+  std::vector<std::string> protocols = {"scratch"};  // of sequences
+  std::vector<std::string> published;                // "DATA | NAME | SCORE | SOURCE": lines beside measured scores
+  double noise_floor = 0;                            // known smallest possible MSE; 0: none
   static const FieldTable<ComparisonConfig>& fields();
 };
 
-/// One model on one data set and horizon with one seed.
+/// A score from elsewhere, shown as a line with its source and never ranked.
+struct PublishedScore {
+  std::string data, name;
+  double score = 0;
+  std::string source;
+};
+
+/// One model on one data set and horizon (sequences: with one protocol) with one seed.
 struct ComparisonCell {
   CellId id;
   std::string key;  // of id
   Recipe recipe;
 };
 
+/// What a table compares: a model, of sequences with the protocol that it is trained by.
+struct Contender {
+  std::string model, protocol, title;
+};
+
 struct Comparison {
   ComparisonConfig config;
-  std::vector<ComparisonCell> cells;  // by data set, horizon, seed, model
+  bool sequences = false;  // sequence sets and mixers; else forecasting
+  std::vector<Contender> contenders;
+  std::vector<PublishedScore> published;
+  std::vector<ComparisonCell> cells;  // by data set, horizon, seed, contender
 };
 
 /// Expands a comparison into its cells.
@@ -37,8 +54,10 @@ struct Comparison {
 /// model. Each may be narrowed by names of models, data sets and horizons of the comparison: [task.samovar.336],
 /// [train.weather], [model.patchtst.weather]. A narrower section wins over a wider one, the command line over all.
 /// [compare.DATA] gives one data set lists of its own (models, horizons, seeds).
-/// A data set named "synthetic-var" is the generated one. UserError names the place, the key and the nearest name;
-/// every cell's recipe is checked before any runs.
+/// A data set named "synthetic-var" is the generated one. Where the data are registered sequence sets, models are
+/// mixers, horizons do not apply, [data.DATA] has the fields of a set, [model] those of all stacks, [model.NAME.mixer]
+/// and [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining. UserError names the
+/// place, the key and the nearest name; every cell's recipe is checked before any runs.
 Comparison plan_comparison(const Sections& sections);
 
 }  // namespace longwave

@@ -5,88 +5,20 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <set>
+#include <limits>
 
-#include "longwave/models/forecaster.h"
 #include "longwave/report/chart.h"
-#include "longwave/report/html.h"
+#include "longwave/train/comparison_groups.h"
 
 namespace longwave {
 namespace {
-
-/// Cells of one row of the table.
-struct Setting {
-  std::string data;
-  std::int64_t horizon;
-  std::string name() const { return fmt::format("{}, horizon {}", data, horizon); }
-};
-
-std::vector<Setting> settings_of(const Comparison& comparison) {
-  std::vector<Setting> list;
-  for (const auto& cell : comparison.cells)
-    if (list.empty() || list.back().data != cell.id.data || list.back().horizon != cell.id.horizon)
-      list.push_back({cell.id.data, cell.id.horizon});
-  return list;
-}
-
-/// Records of one model on one setting, by seed.
-struct Group {
-  std::string model, title;
-  std::size_t color = 0;
-  std::vector<const ComparisonCell*> cells;
-  std::vector<const CellRecord*> done, failed;
-
-  double mean(const std::function<double(const CellResult&)>& of) const {
-    std::vector<double> values;
-    for (const auto* r : done) values.push_back(of(r->result));
-    return estimate(values).mean;
-  }
-  double score(const std::string& name) const {
-    return mean([&](const CellResult& r) { return r.scores.count(name) ? r.scores.at(name) : std::nan(""); });
-  }
-};
-
-std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& records, const Setting& setting) {
-  std::vector<Group> groups;
-  for (const auto& model : comparison.config.models) {
-    Group group{model, find_forecaster(model).title, groups.size(), {}, {}, {}};
-    for (const auto& cell : comparison.cells) {
-      if (cell.id.model != model || cell.id.data != setting.data || cell.id.horizon != setting.horizon) continue;
-      group.cells.push_back(&cell);
-      const auto found = records.find(cell.key);
-      if (found == records.end()) continue;
-      if (found->second.state == CellState::done) group.done.push_back(&found->second);
-      if (found->second.state == CellState::failed) group.failed.push_back(&found->second);
-    }
-    groups.push_back(std::move(group));
-  }
-  return groups;
-}
-
-std::vector<std::string> remarks_of(const Group& group) {
-  std::vector<std::string> remarks;
-  const auto capped =
-      std::count_if(group.done.begin(), group.done.end(), [](const CellRecord* r) { return r->result.capped; });
-  if (capped > 0)
-    remarks.push_back(fmt::format("stopped by the time limit of {:g} min before the end of training",
-                                  group.cells.front()->recipe.train.max_minutes));
-  std::map<std::string, std::vector<std::string>> seeds;  // by what went wrong
-  for (const auto* r : group.failed) seeds[r->error].push_back(std::to_string(r->id.seed));
-  for (const auto& [error, list] : seeds) {
-    const auto which = (list.size() > 1 ? "seeds " : "seed ") + join(list) + " ";
-    remarks.push_back((list.size() == group.cells.size() ? "" : which) + "failed: " + error);
-  }
-  const auto missing = group.cells.size() - group.done.size() - group.failed.size();
-  if (missing > 0) remarks.push_back(missing == group.cells.size() ? "not run yet" : "not all seeds were run yet");
-  return remarks;
-}
 
 // --- charts ---------------------------------------------------------------------------------------------------------
 
 using Cost = std::function<double(const CellResult&)>;
 
 /// One point a model. What costs nothing has no place on a logarithmic axis and becomes a line across.
-std::string cost_chart(const Comparison& comparison, const std::vector<Group>& groups, const Setting& setting,
+std::string cost_chart(const Comparison& comparison, const std::vector<Group>& groups, const RowSetting& setting,
                        const std::string& label, NumberStyle style, const Cost& cost) {
   Chart chart{
       .title = setting.name(), .x = {.label = label, .logarithmic = true, .style = style}, .y = {.label = "MSE"}};
@@ -117,7 +49,7 @@ std::string cost_chart(const Comparison& comparison, const std::vector<Group>& g
   return beyond.empty() ? svg : svg + "<figcaption>" + escape_xml(beyond) + "</figcaption>\n";
 }
 
-std::string curve_chart(const Comparison& comparison, const std::vector<Group>& groups, const Setting& setting) {
+std::string curve_chart(const Comparison& comparison, const std::vector<Group>& groups, const RowSetting& setting) {
   Chart chart{.title = setting.name(),
               .description = "Validation MSE after each epoch, first seed of each model.",
               .x = {.label = "epoch"},
@@ -150,7 +82,7 @@ std::vector<double> steps_from(std::size_t first, std::size_t count) {
 }
 
 /// Window `index` of the stored ones. Forecasts start at the last observation, so that they hang together with it.
-std::string forecast_chart(const std::vector<Group>& groups, const Setting& setting, std::size_t index) {
+std::string forecast_chart(const std::vector<Group>& groups, const RowSetting& setting, std::size_t index) {
   Chart chart{.description = "Observed values, what came, and what each model forecast.", .x = {.label = "step"}};
   constexpr std::size_t kObserved = kColors - 1;  // the grey
   for (const auto& group : groups) {
@@ -175,45 +107,13 @@ std::string forecast_chart(const std::vector<Group>& groups, const Setting& sett
   return chart.lines.empty() ? std::string() : draw(chart, SvgUse::page);
 }
 
-void add_figures(Page& page, const std::string& heading, const std::string& words,
-                 const std::vector<std::string>& svgs) {
-  if (std::all_of(svgs.begin(), svgs.end(), [](const auto& svg) { return svg.empty(); })) return;
-  page.heading(heading);
-  page.paragraph(words);
-  page.open_figures();
-  for (const auto& svg : svgs)
-    if (!svg.empty()) page.figure(svg);
-  page.close_figures();
-}
-
-void add_table(Page& page, const Table& table) {
-  page.table(html_table(table));
-  for (const auto& note : table.notes) page.note(note);
-}
-
-std::string seeds_text(const ComparisonConfig& config) {
-  std::vector<std::string> seeds;
-  for (const auto s : config.seeds) seeds.push_back(std::to_string(s));
-  return fmt::format("{} {}", seeds.size() == 1 ? "Seed" : "Seeds", join(seeds));
-}
-
-void add_environment(Page& page, const CellRecords& records) {
-  std::set<std::string> machines;
-  for (const auto& [key, record] : records)
-    if (record.state == CellState::done && !record.result.environment.empty())
-      machines.insert(record.result.environment.dump(1));
-  page.open_details("Machine and libraries");
-  for (const auto& machine : machines) page.preformatted(machine);
-  page.close_details();
-}
-
 }  // namespace
 
 ScoreTable score_table(const Comparison& comparison, const CellRecords& records) {
   ScoreTable table;
   table.label_names = {"data", "horizon"};
   table.metrics = {{"mse", "MSE"}, {"mae", "MAE"}};
-  for (const auto& model : comparison.config.models) table.models.emplace_back(model, find_forecaster(model).title);
+  for (const auto& contender : comparison.contenders) table.models.emplace_back(contender.model, contender.title);
   for (const auto& setting : settings_of(comparison)) {
     ScoreRow row{{setting.data, std::to_string(setting.horizon)}, {}};
     for (const auto& group : groups_of(comparison, records, setting)) {

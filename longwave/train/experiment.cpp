@@ -6,96 +6,51 @@
 #include <algorithm>
 #include <optional>
 
+#include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
 #include "longwave/base/memory.h"
 #include "longwave/base/progress.h"
-#include "longwave/tasks/forecast.h"
-#include "longwave/tasks/synthetic_var.h"
+#include "longwave/models/language_model.h"
+#include "longwave/tasks/pretrain.h"
+#include "longwave/train/model_cost.h"
 #include "longwave/train/run_directory.h"
+#include "longwave/train/subject.h"
 #include "longwave/train/trainer.h"
 
 namespace longwave {
 namespace {
 
-/// What a recipe's task section and the options give: sizes for the model, then the task.
-struct Source {
-  std::string data;  // where they come from
-  ForecastSizes sizes;
-  std::function<std::shared_ptr<const Task>(bool with_calendar)> make_task;
-};
-
-Source forecast_source(const Recipe& recipe, const RunOptions& options) {
-  auto data = options.forecast_data;
-  if (!data) {
-    const auto& t = recipe.task;
-    data = std::make_shared<const ForecastData>(load_forecast_data({.data = t.data,
-                                                                    .features = t.features,
-                                                                    .target = t.target,
-                                                                    .freq = t.freq,
-                                                                    .lookback = t.lookback,
-                                                                    .horizon = t.horizon},
-                                                                   data_roots(options.data)));
-  }
-  const auto sizes = forecast_sizes(*data, recipe.task.label);
-  const auto name = data->path.empty() ? data->name : data->path.string();
-  return {name, sizes, [=, extra = recipe.train.extra_losses](bool with_calendar) {
-            return make_forecast_task(data, sizes, {.with_calendar = with_calendar, .extra_losses = extra});
-          }};
-}
-
-Source synthetic_source(const Recipe& recipe) {
-  const auto& t = recipe.task;
-  const auto sizes = synthetic_var_sizes(t.lookback, t.label);
-  return {t.type, sizes, [=, extra = recipe.train.extra_losses](bool with_calendar) {
-            return make_synthetic_var_task(static_cast<std::uint64_t>(t.data_seed), t.train_series, t.val_series, sizes,
-                                           {.with_calendar = with_calendar, .extra_losses = extra});
-          }};
-}
-
-Source open_source(const Recipe& recipe, const RunOptions& options) {
-  return recipe.task.type == "synthetic-var" ? synthetic_source(recipe) : forecast_source(recipe, options);
-}
-
-std::shared_ptr<Forecaster> make_model(const Recipe& recipe, const ForecastSizes& sizes) {
-  return find_forecaster(recipe.model).make(sizes, recipe.model_config, static_cast<std::uint64_t>(recipe.train.seed));
-}
-
-bool drops_channels(const Recipe& recipe, const Forecaster& model) {
-  const auto& choice = recipe.train.random_channel_drop;
-  return choice == "on" || (choice == "auto" && model.drops_channels());
-}
-
-Json sizes_json(const ForecastSizes& s) {
-  return {{"lookback", s.lookback}, {"horizon", s.horizon}, {"channels", s.channels},
-          {"targets", s.targets},   {"label", s.label},     {"time_features", s.time_features}};
-}
-
-ForecastSizes sizes_from_json(const Json& json) {
-  const auto size = [&](const char* name) { return json.at(name).get<std::int64_t>(); };
-  return {.lookback = size("lookback"),
-          .horizon = size("horizon"),
-          .channels = size("channels"),
-          .targets = size("targets"),
-          .label = size("label"),
-          .time_features = size("time_features")};
-}
-
+/// Scores in one line, without intervals and scores of parts.
 std::string scores_text(const Scores& scores) {
   std::string text;
-  for (const auto& [name, value] : scores) text += fmt::format("{}{} {:.5f}", text.empty() ? "" : " ", name, value);
+  for (const auto& [name, value] : scores) {
+    const bool detail = name.find('@') != std::string::npos || name.ends_with("_low") || name.ends_with("_high");
+    if (!detail) text += fmt::format("{}{} {:.5f}", text.empty() ? "" : " ", name, value);
+  }
   return text;
 }
 
 /// Fields of [train] that say what a position in the epoch means or what is trained; the others may differ between the
 /// processes of a run (more epochs, a longer cap).
-const std::vector<std::string> kFixedTraining{"batch", "accumulate", "seed", "random_channel_drop", "extra_losses"};
+const std::vector<std::string> kFixedTraining{"batch",        "accumulate", "seed",    "random_channel_drop",
+                                              "extra_losses", "eval_steps", "protocol"};
+
+/// Whether the scores pass.
+bool passes(const PassConfig& pass, const Scores& scores) {
+  const auto found = scores.find(pass.metric);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : scores) names.push_back(name);
+  check(found != scores.end(), "pass.metric: this task has no score '", pass.metric, "'",
+        suggestion(pass.metric, names));
+  return pass.at_least ? found->second >= *pass.at_least : found->second <= *pass.at_most;
+}
 
 /// A checkpoint fits if it is of the same task and model and the fixed settings of training are the same.
 void check_same_recipe(const Json& saved, const Json& wanted, const std::string& where) {
-  for (const auto* section : {"task", "model", "train"})
-    for (const auto& [key, value] : wanted.at(section).items()) {
+  for (const auto& [section, settings] : wanted.items())
+    for (const auto& [key, value] : settings.items()) {
       const bool free = std::find(kFixedTraining.begin(), kFixedTraining.end(), key) == kFixedTraining.end();
-      if (section == std::string("train") && free) continue;
+      if (section == "pass" || ((section == "train" || section == "pretrain") && free)) continue;
       const auto before = saved.contains(section) ? saved[section].value(key, Json()) : Json();
       check(before == value, where, ": is from another run: ", section, ".", key, " was ", before.dump(),
             ", the recipe says ", value.dump());
@@ -108,9 +63,12 @@ class Experiment {
   Experiment(const Recipe& recipe, const RunOptions& options)
       : recipe_(recipe), json_(recipe_json(recipe)), options_(options) {
     if (recipe.train.threads > 0) at::set_num_threads(static_cast<int>(recipe.train.threads));
-    source_ = open_source(recipe, options);
-    result_.model = make_model(recipe, source_.sizes);
-    result_.task = source_.make_task(result_.model->uses_calendar());
+    subject_ = open_subject(recipe, options);
+    model_ = build_model(recipe, subject_.sizes);
+    result_.model = model_.module;
+    result_.task = subject_.make_task(*result_.model);
+    result_.about = result_.task->about();
+    add_parameter_parts();
     result_.parameters = result_.model->parameter_count();
     // Only now: a mistake in the recipe or the data must not cost a finished run, nor leave an empty folder.
     if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
@@ -119,18 +77,45 @@ class Experiment {
 
   RunResult run() {
     reset_peak_memory();
+    if (recipe_.pretrain) pretrain();
     if (result_.parameters > 0)
       train();
     else
       begin_directory(0), result_.stopped = "no parameters";
     score();
     result_.peak_memory_bytes = peak_memory_bytes();
+    add_cost();
+    add_baselines();
+    judge();
     finish();
     return std::move(result_);
   }
 
  private:
   using SaveHook = decltype(Trainer::Hooks::save);
+
+  /// The first phase, a run of its own in the folder "pretrain"; its backbone is where this one starts.
+  void pretrain() {
+    note(recipe_.train.protocol + " pretraining");
+    auto options = options_;
+    if (!options.run.empty()) options.run /= "pretrain";
+    options.score = options.keep_last = false;
+    const auto phase = pretrain_recipe(recipe_);
+    const auto file = options.run / "result.json";
+    TensorMap weights;
+    if (options_.resume && !options.run.empty() && std::filesystem::exists(file)) {
+      const auto before = load_run(options.run);
+      check_same_recipe(recipe_json(before.recipe), recipe_json(phase), options.run.string());
+      weights = before.model->state();
+      result_.about["pretraining"] = Json::parse(read_file(file)).at("about").at("total");
+    } else {
+      const auto before = run_experiment(phase, options);
+      weights = before.model->state();
+      result_.about["pretraining"] = before.about.at("total");
+    }
+    result_.model->load(transferred(weights, result_.model->state()), "pretrained weights");
+    note("training of the task");
+  }
 
   void begin_directory(std::int64_t step) {
     if (!directory_) return;
@@ -139,8 +124,7 @@ class Experiment {
   }
 
   void train() {
-    auto& model = *result_.model;
-    Trainer trainer(model, model.random, *result_.task, recipe_.train, drops_channels(recipe_, model), hooks(),
+    Trainer trainer(*model_.module, *model_.random, *result_.task, recipe_.train, model_.augments, hooks(),
                     options_.keep_last);
     if (directory_ && options_.resume && std::filesystem::exists(directory_->last())) {
       const auto where = directory_->last().string();
@@ -151,6 +135,7 @@ class Experiment {
     }
     begin_directory(trainer.step());
     batches_ = trainer.batches_per_epoch();
+    epochs_ = trainer.epochs();
     trainer.run(result_);
   }
 
@@ -167,19 +152,18 @@ class Experiment {
     write_checkpoint(directory_->last(), checkpoint);
   }
 
-  void write_best(const TensorMap& weights) {
-    write_weights(directory_->best(), weights, json_, sizes_json(source_.sizes));
-  }
+  void write_best(const TensorMap& weights) { write_weights(directory_->best(), weights, json_, subject_.sizes); }
 
   void show(std::int64_t epoch, std::int64_t batch, double loss) {
     if (!progress_) return;
-    progress_->update(fmt::format("epoch {}/{}", epoch + 1, recipe_.train.epochs), batch, batches_,
+    progress_->update(fmt::format("epoch {}/{}", epoch + 1, epochs_), batch, batches_,
                       fmt::format("loss {:.5f}", loss));
   }
 
   void log(const Json& entry) {
     if (directory_) directory_->log(entry);
     if (options_.log) options_.log(entry);
+    if (entry.at("kind") == "note") note(entry.at("text").get<std::string>());
     if (progress_ && entry.at("kind") == "epoch") {
       const auto record = epoch_from_json(entry);
       const auto test = record.test.empty() ? std::string() : "  test " + scores_text(record.test);
@@ -195,12 +179,51 @@ class Experiment {
   void score() {
     auto& model = *result_.model;
     model.eval();
-    const EvaluateOptions options{.batch = recipe_.train.eval_batch};
+    EvaluateOptions options{.batch = recipe_.train.eval_batch};
     const auto best = static_cast<std::size_t>(result_.best_epoch);
     if (best > 0) result_.val = result_.history.at(best - 1).val;
     if (!options_.score) return;
-    if (best == 0) result_.val = result_.task->evaluate(model, Split::val, options);
+    if (best == 0 && result_.task->samples(Split::val) > 0)
+      result_.val = result_.task->evaluate(model, Split::val, options);
+    options.details = true;
     if (result_.task->samples(Split::test) > 0) result_.test = result_.task->evaluate(model, Split::test, options);
+  }
+
+  /// Parameters of body, embedding and head, listed apart.
+  void add_parameter_parts() {
+    const auto* model = dynamic_cast<const SequenceModel*>(result_.model.get());
+    if (!model) return;
+    const auto parts = parameter_parts(*model);
+    result_.about["parameters"] = {{"body", parts.body}, {"embedding", parts.embedding}, {"head", parts.head}};
+  }
+
+  /// What the training cost, and what it cost with self-pretraining.
+  void add_cost() {
+    if (!recipe_.is_sequence()) return;
+    auto& about = result_.about;
+    about["cost"] = sequence_cost(*result_.model, *result_.task);
+    about["total"] = {{"steps", result_.steps},
+                      {"seconds", result_.train_seconds},
+                      {"tokens", result_.tokens},
+                      {"flops", training_flops(about["cost"], result_.tokens)}};
+    if (!about.contains("pretraining")) return;
+    for (auto& [key, value] : about["total"].items())
+      value = value.get<double>() + about["pretraining"].at(key).get<double>();
+  }
+
+  void add_baselines() {
+    if (!options_.score) return;
+    for (const auto& line : result_.task->baselines())
+      result_.about["baselines"].push_back({{"name", line.name}, {"score", line.score}, {"comment", line.comment}});
+  }
+
+  void judge() {
+    if (!recipe_.pass || !options_.score) return;
+    const auto& pass = *recipe_.pass;
+    const auto& scores = result_.test.empty() ? result_.val : result_.test;
+    result_.verdict = passes(pass, scores) ? "pass" : "fail";
+    note(fmt::format("{}: {} {:.5f}, expected {} {:g}", result_.verdict, pass.metric, scores.at(pass.metric),
+                     pass.at_least ? "at least" : "at most", pass.at_least ? *pass.at_least : *pass.at_most));
   }
 
   void finish() {
@@ -225,9 +248,10 @@ class Experiment {
   RunOptions options_;
   std::optional<RunDirectory> directory_;
   std::optional<Progress> progress_;
-  Source source_;
+  Subject subject_;
+  BuiltModel model_;
   RunResult result_;
-  std::int64_t batches_ = 0;
+  std::int64_t batches_ = 0, epochs_ = 0;
 };
 
 }  // namespace
@@ -238,18 +262,22 @@ Json result_json(const RunResult& result) {
     history.push_back(epoch_json(record));
     history.back().erase("kind");
   }
-  return {{"val", result.val},
-          {"test", result.test},
-          {"parameters", result.parameters},
-          {"epochs", result.epochs},
-          {"best_epoch", result.best_epoch},
-          {"steps", result.steps},
-          {"seconds_per_step", result.seconds_per_step},
-          {"train_seconds", result.train_seconds},
-          {"peak_memory_bytes", result.peak_memory_bytes},
-          {"capped", result.capped},
-          {"stopped", result.stopped},
-          {"history", history}};
+  Json json = {{"val", result.val},
+               {"test", result.test},
+               {"parameters", result.parameters},
+               {"epochs", result.epochs},
+               {"best_epoch", result.best_epoch},
+               {"steps", result.steps},
+               {"seconds_per_step", result.seconds_per_step},
+               {"train_seconds", result.train_seconds},
+               {"peak_memory_bytes", result.peak_memory_bytes},
+               {"capped", result.capped},
+               {"stopped", result.stopped}};
+  if (result.tokens > 0) json["tokens"] = result.tokens;
+  if (!result.verdict.empty()) json["verdict"] = result.verdict;
+  if (!result.about.empty()) json["about"] = result.about;
+  json["history"] = history;
+  return json;
 }
 
 RunResult run_experiment(const Recipe& recipe, const RunOptions& options) { return Experiment(recipe, options).run(); }
@@ -262,31 +290,42 @@ LoadedRun load_run(const std::filesystem::path& run) {
   LoadedRun loaded;
   loaded.path = run;
   loaded.recipe = recipe_from_json(weights.recipe, path.string());
+  loaded.sizes = weights.sizes;
   try {
-    loaded.sizes = sizes_from_json(weights.sizes);
+    loaded.model = build_model(loaded.recipe, loaded.sizes).module;
   } catch (const Json::exception& error) {
     fail(path.string(), ": damaged: its sizes are not complete (", error.what(), ")");
   }
-  loaded.model = make_model(loaded.recipe, loaded.sizes);
   loaded.model->load(weights.tensors, path.string());
   loaded.model->eval();
   return loaded;
 }
 
 std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options) {
-  const auto source = open_source(run.recipe, options);
-  check(source.sizes.channels == run.sizes.channels, source.data, ": has ", source.sizes.channels,
-        " series with task.features = \"", run.recipe.task.features, "\"; the run ", run.path.string(),
-        " was trained on ", run.sizes.channels);
-  return source.make_task(run.model->uses_calendar());
+  const auto subject = open_subject(run.recipe, options);
+  subject.check_fits(run);
+  return subject.make_task(*run.model);
+}
+
+LanguageRun language_run(const LoadedRun& run) {
+  auto model = std::dynamic_pointer_cast<LanguageModel>(run.model);
+  check(model != nullptr, run.path.string(), ": is a run of ", run.recipe.task.data, " with ", run.recipe.model,
+        ", not of a language model; expected a run on a set of text");
+  return {model, sequence_sizes_from_json(run.sizes).token_names};
+}
+
+double RunResult::total_seconds() const {
+  return train_seconds + (about.contains("pretraining") ? about["pretraining"].at("seconds").get<double>() : 0);
 }
 
 std::filesystem::path default_run_directory(const Recipe& recipe) {
   const auto task = recipe.task.type == "forecast"
                         ? fmt::format("{}-{}-{}", std::filesystem::path(recipe.task.data).stem().string(),
                                       recipe.task.lookback, recipe.task.horizon)
-                        : recipe.task.type;
-  return std::filesystem::path("runs") / fmt::format("{}-{}-{}", task, recipe.model, recipe.train.seed);
+                    : recipe.is_sequence() ? recipe.task.data
+                                           : recipe.task.type;
+  const auto protocol = recipe.train.protocol == "scratch" ? "" : "-" + recipe.train.protocol;
+  return std::filesystem::path("runs") / fmt::format("{}-{}{}-{}", task, recipe.model, protocol, recipe.train.seed);
 }
 
 }  // namespace longwave

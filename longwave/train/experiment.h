@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "longwave/data/forecast_data.h"
-#include "longwave/models/forecaster.h"
 #include "longwave/tasks/task.h"
 #include "longwave/train/recipe.h"
 
 namespace longwave {
 
-/// One epoch as the trainer saw it.
+class LanguageModel;
+
+/// One epoch (with train.steps: one round of train.eval_steps) as the trainer saw it.
 struct EpochRecord {
   std::int64_t epoch = 0;  // 1, 2, ...
   std::int64_t step = 0;   // optimiser steps so far
@@ -27,16 +28,22 @@ struct EpochRecord {
 /// What became of a run.
 struct RunResult {
   Scores val, test;  // with the best weights; test is empty where the task has no test split
+  Json about;        // what a reader of the scores must know: see Task::about
   std::int64_t parameters = 0;
   std::int64_t epochs = 0, best_epoch = 0, steps = 0;  // best_epoch 0: before any training
   double seconds_per_step = 0;                         // median over the optimiser steps; 0 if none
   double train_seconds = 0;                            // training and evaluation, all processes of the run
+  double tokens = 0;                                   // real steps of sequences trained on; 0: not counted
   double peak_memory_bytes = 0;                        // of the process while the run went on
   bool capped = false;                                 // train.max_minutes ended it
   std::string stopped;                                 // "finished", "early stop", "time cap", "no parameters"
+  std::string verdict;                                 // "pass" or "fail" by the recipe's [pass]; "" without
   std::vector<EpochRecord> history;
 
-  std::shared_ptr<Forecaster> model;  // with the best weights, in evaluation mode
+  /// With the seconds of self-pretraining.
+  double total_seconds() const;
+
+  std::shared_ptr<Module> model;  // with the best weights, in evaluation mode: see as_forecaster, as_classifier, ...
   std::shared_ptr<const Task> task;
 };
 
@@ -52,8 +59,9 @@ struct RunOptions {
   bool keep_last = false;      // the weights of the last epoch instead of the best; validation then ends nothing
   bool progress = false;       // progress on stderr: a live line on a terminal, one line an epoch otherwise
 
-  /// Data already in memory (a user's own file, several runs on one set); task.data is not looked at then.
+  /// Data already in memory (a user's own file, several runs on one set); task.data is not opened then.
   std::shared_ptr<const ForecastData> forecast_data;
+  std::shared_ptr<const SequenceData> sequence_data;
 
   /// Called for every log entry that metrics.jsonl gets: {"kind": "step" | "epoch" | "result", ...}.
   std::function<void(const Json&)> log;
@@ -72,12 +80,20 @@ RunResult run_experiment(const Recipe& recipe, const RunOptions& options = {});
 struct LoadedRun {
   std::filesystem::path path;
   Recipe recipe;
-  std::shared_ptr<Forecaster> model;
-  ForecastSizes sizes;
+  std::shared_ptr<Module> model;  // in evaluation mode: see as_forecaster, as_classifier, as_language_model
+  Json sizes;                     // that its data dictated: see forecast_sizes, sequence_sizes_from_json
 };
 LoadedRun load_run(const std::filesystem::path& run);
 
-/// The task of a loaded run, for scoring its model. UserError if the data have another number of series by now.
+/// A run of goal language: its model and the names of its tokens.
+struct LanguageRun {
+  std::shared_ptr<LanguageModel> model;
+  std::vector<std::string> token_names;  // [vocabulary]; empty if the data set names none
+};
+/// UserError if the run is of another kind.
+LanguageRun language_run(const LoadedRun& run);
+
+/// The task of a loaded run, for scoring its model. UserError if the data are of other sizes by now.
 std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options);
 
 /// runs/<task>-<model>-<seed>, the run directory when none is given.

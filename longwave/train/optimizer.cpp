@@ -1,5 +1,7 @@
 #include "longwave/train/optimizer.h"
 
+#include <tuple>
+
 #include <ATen/core/grad_mode.h>
 
 #include "longwave/base/check.h"
@@ -12,11 +14,14 @@ at::Tensor real_view(const at::Tensor& x) { return x.is_complex() ? at::view_as_
 
 }  // namespace
 
-AdamW::AdamW(const Module& module, const Options& options) : options_(options) {
+AdamW::AdamW(const Module& module, const Options& options, const std::map<std::string, Treatment>& special)
+    : options_(options) {
   for (const auto& item : module.named_parameters()) {
     if (!item.value().requires_grad()) continue;
     const auto zeros = at::zeros_like(real_view(item.value().detach()), at::MemoryFormat::Contiguous);
-    slots_.push_back({item.key(), item.value(), zeros, zeros.clone(), 0});
+    const auto found = special.find(item.key());
+    const auto treatment = found == special.end() ? Treatment{1, options.weight_decay} : found->second;
+    slots_.push_back({item.key(), item.value(), zeros, zeros.clone(), treatment, 0});
   }
 }
 
@@ -39,29 +44,28 @@ std::string AdamW::first_bad_gradient() const {
 }
 
 void AdamW::step(double learning_rate, double beta1, double gradient_scale) {
-  struct Group {
-    std::vector<at::Tensor> parameters, gradients, means, squares;
-  };
-  std::map<std::int64_t, Group> groups;  // by the number of steps, which is one for nearly all
+  std::map<std::tuple<std::int64_t, double, double>, Group> groups;  // mostly one
   const at::NoGradGuard no_grad;
   for (auto& slot : slots_) {
     const auto& gradient = slot.parameter.grad();
     if (!gradient.defined()) continue;
-    auto& group = groups[++slot.steps];
+    auto& group = groups[{++slot.steps, slot.treatment.rate_scale, slot.treatment.weight_decay}];
     group.parameters.push_back(real_view(slot.parameter));
     group.gradients.push_back(real_view(gradient));
     group.means.push_back(slot.mean);
     group.squares.push_back(slot.square);
   }
-  for (const auto& [steps, group] : groups)
+  for (const auto& [key, group] : groups) {
+    const auto [steps, rate_scale, weight_decay] = key;
     ops::adamw_step(group.parameters, group.gradients, group.means, group.squares,
-                    {.lr = learning_rate,
+                    {.lr = learning_rate * rate_scale,
                      .beta1 = beta1,
                      .beta2 = options_.beta2,
                      .eps = options_.epsilon,
-                     .weight_decay = options_.weight_decay,
+                     .weight_decay = weight_decay,
                      .step = steps,
                      .grad_scale = gradient_scale});
+  }
 }
 
 TensorMap AdamW::state() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,13 @@ class AdamW {
   struct Options {
     double beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01;
   };
-  AdamW(const Module& module, const Options& options);
+  /// What is different for one parameter.
+  struct Treatment {
+    double rate_scale = 1;  // factor of the learning rate
+    double weight_decay = 0;
+  };
+  /// `special`: by parameter name; the others are treated as `options` say.
+  AdamW(const Module& module, const Options& options, const std::map<std::string, Treatment>& special = {});
 
   /// Drops all gradients.
   void zero_grad();
@@ -42,7 +49,11 @@ class AdamW {
   struct Slot {
     std::string name;
     at::Tensor parameter, mean, square;  // real views of complex parameters
+    Treatment treatment;
     std::int64_t steps = 0;
+  };
+  struct Group {  // of equal steps and treatment, updated in one call
+    std::vector<at::Tensor> parameters, gradients, means, squares;
   };
   std::vector<Slot> slots_;
   Options options_;

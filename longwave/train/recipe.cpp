@@ -1,16 +1,120 @@
 #include "longwave/train/recipe.h"
 
-#include <cmath>
-
+#include "longwave/data/sequence_data.h"
 #include "longwave/models/forecaster.h"
+#include "longwave/tasks/sequence_model.h"
 
 namespace longwave {
 namespace {
 
 using Int = std::int64_t;
 
-Rule<double> positive() {
-  return {"> 0 and finite", [](const double& v) { return v > 0 && std::isfinite(v); }};
+Settings section_of(const Sections& sections, const std::string& name) {
+  const auto found = sections.find(name);
+  return found == sections.end() ? Settings() : found->second;
+}
+
+/// Where a setting stands that names something registered; `find` throws if it is not.
+template <class Find>
+void check_name(const Setting& setting, const std::string& key, std::string& name, const Find& find) {
+  check(read_value(setting.value, name), setting.where, ": ", key, " is ", setting.value.dump(),
+        "; expected a name as text");
+  try {
+    find(name);
+  } catch (const UserError& error) {
+    fail(setting.where, ": ", key, ": ", error.what());
+  }
+}
+
+/// Takes "name" out of [model].
+void take_model_name(Settings& model, Recipe& recipe) {
+  const auto name = model.find("name");
+  if (name == model.end()) return;
+  check_name(name->second, "model.name", recipe.model,
+             [&](const std::string& n) { recipe.is_sequence() ? (void)find_mixer(n) : (void)find_forecaster(n); });
+  model.erase(name);
+}
+
+void resolve_forecast(const Sections& sections, Recipe& recipe) {
+  recipe.task = TaskConfig::fields().parse(section_of(sections, "task"), "task");
+  check(recipe.task.type == "forecast" || recipe.task.horizon == 1, "task.horizon is ", recipe.task.horizon,
+        "; expected 1 with task.type = \"synthetic-var\"");
+  auto model = section_of(sections, "model");
+  take_model_name(model, recipe);
+  recipe.model_config = find_forecaster(recipe.model).resolve(model, "model", false);
+}
+
+void resolve_sequence(const Sections& sections, Recipe& recipe) {
+  auto task = section_of(sections, "task");
+  recipe.sequence = SequenceTaskConfig::fields().parse(task, "task");
+  check(task.contains("data"), task.at("type").where, ": task.data is missing; expected the name of a sequence set");
+  check_name(task.at("data"), "task.data", recipe.task.data, [](const std::string& n) { find_sequence_data(n); });
+  recipe.task.type = recipe.sequence.type;
+  check(recipe.sequence.evaluation != "sliding" || recipe.sequence.stride <= recipe.sequence.context, "task.stride is ",
+        recipe.sequence.stride, "; expected at most task.context = ", recipe.sequence.context);
+  recipe.data = find_sequence_data(recipe.task.data).resolve(section_of(sections, "data"), "data");
+  recipe.model = "mamba";
+  auto model = section_of(sections, "model");
+  take_model_name(model, recipe);
+  recipe.model_config = resolve_sequence_model(recipe.model, model, section_of(sections, "model.mixer"),
+                                               section_of(sections, "model.channel_mixer"));
+}
+
+TrainConfig resolve_train(const Settings& settings, const std::string& section) {
+  const auto train = TrainConfig::fields().parse(settings, section);
+  for (const auto* key : {"warmup_epochs", "warmup_steps"})
+    check(train.schedule != "onecycle" || !settings.contains(key) || settings.at(key).value == 0,
+          settings.contains(key) ? settings.at(key).where : "", ": ", section, ".", key, " has no effect with ",
+          section, ".schedule = \"onecycle\"; set ", section, ".warmup_fraction instead, or another schedule");
+  check(train.eval_steps == 0 || train.steps > 0, section, ".eval_steps has no effect without ", section, ".steps");
+  return train;
+}
+
+/// [pretrain] over [train]. It is checked also where the protocol leaves it out, so that the protocol alone can change.
+void resolve_pretrain(const Sections& sections, Recipe& recipe) {
+  auto settings = section_of(sections, "train");
+  const auto own = section_of(sections, "pretrain");
+  check(!own.contains("protocol"), own.contains("protocol") ? own.at("protocol").where : "",
+        ": pretrain.protocol has no meaning; set train.protocol");
+  if (own.contains("epochs") && !own.contains("steps")) settings.erase("steps"), settings.erase("eval_steps");
+  for (const auto& [key, setting] : own) settings[key] = setting;
+  settings.erase("protocol");
+  const auto pretrain = resolve_train(settings, "pretrain");
+  if (recipe.train.protocol == "scratch") return;
+  check(recipe.sequence.objective == "task", "task.objective is \"", recipe.sequence.objective,
+        "\", which is a phase of pretraining itself; expected \"task\" with train.protocol = \"", recipe.train.protocol,
+        "\"");
+  recipe.pretrain = pretrain;
+}
+
+std::optional<PassConfig> resolve_pass(const Sections& sections) {
+  if (!sections.contains("pass")) return {};
+  PassConfig pass;
+  const auto& settings = sections.at("pass");
+  for (const auto& [key, setting] : settings) {
+    double limit = 0;
+    if (key == "metric") {
+      check(read_value(setting.value, pass.metric), setting.where, ": pass.metric is ", setting.value.dump(),
+            "; expected the name of a score, such as \"accuracy\"");
+      continue;
+    }
+    check(key == "at_least" || key == "at_most", setting.where, ": unknown key pass.", key,
+          suggestion(key, {"metric", "at_least", "at_most"}));
+    check(read_value(setting.value, limit), setting.where, ": pass.", key, " is ", setting.value.dump(),
+          "; expected a number");
+    (key == "at_least" ? pass.at_least : pass.at_most) = limit;
+  }
+  const auto where = settings.empty() ? std::string("[pass]") : settings.begin()->second.where;
+  check(!pass.metric.empty() && pass.at_least.has_value() != pass.at_most.has_value(), where,
+        ": [pass] needs metric and one of at_least and at_most");
+  return pass;
+}
+
+Json pass_json(const PassConfig& pass) {
+  Json json = {{"metric", pass.metric}};
+  if (pass.at_least) json["at_least"] = *pass.at_least;
+  if (pass.at_most) json["at_most"] = *pass.at_most;
+  return json;
 }
 
 }  // namespace
@@ -19,8 +123,9 @@ const FieldTable<TaskConfig>& TaskConfig::fields() {
   using C = TaskConfig;
   static const auto table =
       FieldTable<C>()
-          .add("type", &C::type, "forecast: a data set; synthetic-var: generated vector autoregressions",
-               one_of({"forecast", "synthetic-var"}))
+          .add("type", &C::type,
+               "forecast: a data set; synthetic-var: generated vector autoregressions; sequence: see below",
+               one_of({"forecast", "synthetic-var", "sequence"}))
           .add("data", &C::data, "name of a data set (ETTh1, weather, ...) or path of a CSV file")
           .add("lookback", &C::lookback, "observed steps that the model sees", at_least<Int>(1))
           .add("horizon", &C::horizon, "steps to forecast", at_least<Int>(1))
@@ -36,88 +141,79 @@ const FieldTable<TaskConfig>& TaskConfig::fields() {
   return table;
 }
 
-const FieldTable<TrainConfig>& TrainConfig::fields() {
-  using C = TrainConfig;
+const FieldTable<SequenceTaskConfig>& SequenceTaskConfig::fields() {
+  using C = SequenceTaskConfig;
   static const auto table =
       FieldTable<C>()
-          .add("epochs", &C::epochs, "passes over the training split at most", at_least<Int>(1))
-          .add("batch", &C::batch, "windows of one forward and backward pass", at_least<Int>(1))
-          .add("accumulate", &C::accumulate, "batches whose mean gradient makes one optimiser step", at_least<Int>(1))
-          .add("eval_batch", &C::eval_batch, "windows at once when scoring; changes scores of timesnet and informer",
+          .add("type", &C::type, "sequence", one_of({"sequence"}))
+          .add("data", &C::data, "name of a sequence set; its own fields in [data]")
+          .add("bucket", &C::bucket, "training batches of samples of similar length")
+          .add("fresh", &C::fresh, "generated sets: no training sample is seen twice; goes with train.steps")
+          .add("evaluation", &C::evaluation, "language: how perplexity is measured (docs/tasks.md)",
+               one_of({"stream", "segment", "sliding", "whole"}))
+          .add("context", &C::context, "language: tokens of a training segment and of an evaluation window",
                at_least<Int>(1))
-          .add("learning_rate", &C::learning_rate, "the largest of the schedule", positive())
-          .add("beta1", &C::beta1, "AdamW: decay of the gradient mean; onecycle with cycle_momentum sets its own",
-               fraction())
-          .add("beta2", &C::beta2, "AdamW: decay of the squared gradient mean", fraction())
-          .add("epsilon", &C::epsilon, "AdamW: added to the root", positive())
-          .add("weight_decay", &C::weight_decay, "AdamW: decoupled decay of all parameters", at_least<double>(0))
-          .add("schedule", &C::schedule, "course of the learning rate",
-               one_of({"onecycle", "cosine", "constant", "plateau", "linear"}))
-          .add("warmup_epochs", &C::warmup_epochs, "linear rise from 0 at the start; not with onecycle",
-               at_least<double>(0))
-          .add("warmup_fraction", &C::warmup_fraction, "onecycle: part of all steps that rises", between(0.0, 1.0))
-          .add("initial_division", &C::initial_division, "onecycle: first rate = learning_rate / this", positive())
-          .add("final_division", &C::final_division, "onecycle: last rate = first rate / this", positive())
-          .add("cycle_momentum", &C::cycle_momentum, "onecycle: beta1 goes 0.95, 0.85, 0.95 against the rate")
-          .add("min_learning_rate", &C::min_learning_rate, "cosine and plateau: the smallest rate", at_least<double>(0))
-          .add("plateau_factor", &C::plateau_factor, "plateau: factor of the rate when validation stalls",
-               between(0.0, 1.0))
-          .add("plateau_patience", &C::plateau_patience, "plateau: epochs without improvement before that",
-               at_least<Int>(0))
-          .add("clip", &C::clip, "largest global norm of the gradient; 0: no clipping", at_least<double>(0))
-          .add("patience", &C::patience, "stop after so many epochs without improvement; 0: never", at_least<Int>(0))
-          .add("seed", &C::seed, "of everything random: weights, order of windows, dropout", at_least<Int>(0))
-          .add("threads", &C::threads, "0: as the program decides", at_least<Int>(0))
-          .add("random_channel_drop", &C::random_channel_drop,
-               "zero random channels of training batches; auto: where the model's paper does",
-               one_of({"auto", "on", "off"}))
-          .add("extra_losses", &C::extra_losses, "add the losses that the model brings (next step, continuity)")
-          .add("test_every_epoch", &C::test_every_epoch, "also score the test split after every epoch; never selects")
-          .add("max_minutes", &C::max_minutes, "stop cleanly after this time; 0: no limit", at_least<double>(0))
-          .add("checkpoint_steps", &C::checkpoint_steps, "also save every so many optimiser steps; 0: by time alone",
-               at_least<Int>(0))
-          .add("checkpoint_seconds", &C::checkpoint_seconds, "save at least this often, and after every epoch",
-               at_least<double>(0))
-          .add("log_steps", &C::log_steps, "optimiser steps between entries of metrics.jsonl", at_least<Int>(1));
+          .add("stride", &C::stride, "language, sliding: tokens that a window moves and that are scored",
+               at_least<Int>(1))
+          .add("objective", &C::objective, "the task, or one phase of self-pretraining alone: masked or causal",
+               one_of({"task", "masked", "causal"}))
+          .add("mask_ratio", &C::mask_ratio, "masked: share of hidden steps; -1: 0.15 of tokens, 0.5 of numbers",
+               between(-1.0, 1.0))
+          .add("mask_loss", &C::mask_loss, "pretraining on numbers: l1 (auto), or levels: one of 256 grey levels",
+               one_of({"auto", "l1", "levels"}));
   return table;
 }
 
 Recipe resolve_recipe(const Sections& sections) {
-  check_sections(sections, {"task", "model", "train"});
-  const auto section = [&](const char* name) {
-    const auto found = sections.find(name);
-    return found == sections.end() ? Settings() : found->second;
-  };
   Recipe recipe;
-  recipe.task = TaskConfig::fields().parse(section("task"), "task");
-  check(recipe.task.type == "forecast" || recipe.task.horizon == 1, "task.horizon is ", recipe.task.horizon,
-        "; expected 1 with task.type = \"synthetic-var\"");
-  recipe.train = TrainConfig::fields().parse(section("train"), "train");
-  check(
-      recipe.train.warmup_epochs == 0 || recipe.train.schedule != "onecycle", section("train")["warmup_epochs"].where,
-      ": train.warmup_epochs has no effect with train.schedule = \"onecycle\"; set train.warmup_fraction instead, or ",
-      "another schedule");
-  auto model = section("model");
-  if (const auto name = model.find("name"); name != model.end()) {
-    check(read_value(name->second.value, recipe.model), name->second.where, ": model.name is ",
-          name->second.value.dump(), "; expected the name of a model as text");
-    try {
-      find_forecaster(recipe.model);
-    } catch (const UserError& error) {
-      fail(name->second.where, ": model.name: ", error.what());
-    }
-    model.erase("name");
-  }
-  recipe.model_config = find_forecaster(recipe.model).resolve(model, "model", false);
+  const auto task = section_of(sections, "task");
+  const bool sequence = task.contains("type") && task.at("type").value == "sequence";
+  auto known = std::vector<std::string>{"task", "model", "train", "pass"};
+  if (sequence) known.insert(known.end(), {"data", "model.mixer", "model.channel_mixer", "pretrain"});
+  check_sections(sections, known);
+  recipe.task.type = sequence ? "sequence" : recipe.task.type;
+  sequence ? resolve_sequence(sections, recipe) : resolve_forecast(sections, recipe);
+  recipe.train = resolve_train(section_of(sections, "train"), "train");
+  check(sequence || recipe.train.protocol == "scratch", section_of(sections, "train")["protocol"].where,
+        ": train.protocol is of sequence tasks; expected \"scratch\"");
+  if (sequence) resolve_pretrain(sections, recipe);
+  check(!recipe.sequence.fresh || (recipe.train.steps > 0 && recipe.data.contains("train_samples")),
+        "task.fresh needs train.steps, which say how many samples there are to be, and a generated set; ",
+        recipe.task.data, recipe.data.contains("train_samples") ? " is one" : " is none");
+  recipe.pass = resolve_pass(sections);
   return recipe;
 }
 
+Recipe pretrain_recipe(const Recipe& recipe) {
+  auto phase = recipe;
+  phase.sequence.objective = recipe.train.protocol;
+  phase.train = *recipe.pretrain;
+  phase.pretrain.reset();
+  phase.pass.reset();
+  return phase;
+}
+
 Json recipe_json(const Recipe& recipe) {
+  Json json;
   Json model = {{"name", recipe.model}};
-  for (const auto& [key, value] : recipe.model_config.items()) model[key] = value;
-  return {{"task", TaskConfig::fields().dump(recipe.task)},
-          {"model", model},
-          {"train", TrainConfig::fields().dump(recipe.train)}};
+  for (const auto& [key, value] : recipe.model_config.items())
+    if (!value.is_object()) model[key] = value;
+  if (recipe.is_sequence()) {
+    json["task"] = SequenceTaskConfig::fields().dump(recipe.sequence);
+    json["data"] = recipe.data;
+  } else {
+    json["task"] = TaskConfig::fields().dump(recipe.task);
+  }
+  json["model"] = model;
+  for (const auto& [key, value] : recipe.model_config.items())
+    if (value.is_object()) json["model." + key] = value;
+  json["train"] = TrainConfig::fields().dump(recipe.train);
+  if (recipe.pretrain) {
+    json["pretrain"] = TrainConfig::fields().dump(*recipe.pretrain);
+    json["pretrain"].erase("protocol");
+  }
+  if (recipe.pass) json["pass"] = pass_json(*recipe.pass);
+  return json;
 }
 
 Recipe recipe_from_json(const Json& json, const std::string& where) {
@@ -129,9 +225,15 @@ Recipe recipe_from_json(const Json& json, const std::string& where) {
 
 std::vector<RecipeSection> describe_recipe(bool with_models) {
   std::vector<RecipeSection> list{{"task", TaskConfig::fields().describe()},
+                                  {"task (type = \"sequence\")", SequenceTaskConfig::fields().describe()},
+                                  {"model (type = \"sequence\")", SequenceModelConfig::fields().describe()},
                                   {"train", TrainConfig::fields().describe()}};
   if (!with_models) return list;
+  for (const auto& [name, info] : sequence_data_sets()) list.push_back({"data (data = \"" + name + "\")", info.fields});
   for (const auto& [name, info] : forecasters()) list.push_back({"model (name = \"" + name + "\")", info.fields});
+  for (const auto& [name, info] : mixers()) list.push_back({"model.mixer (name = \"" + name + "\")", info.fields});
+  for (const auto& [name, info] : channel_mixers())
+    list.push_back({"model.channel_mixer (channel = \"" + name + "\")", info.fields});
   return list;
 }
 

@@ -1,15 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "longwave/base/fields.h"
 #include "longwave/io/toml.h"
+#include "longwave/train/train_config.h"
 
 namespace longwave {
 
-/// Section [task]: what is to be learnt.
+/// Section [task] of types "forecast" and "synthetic-var": what is to be learnt.
 struct TaskConfig {
   std::string type = "forecast";
   std::string data = "ETTh1";
@@ -20,40 +22,47 @@ struct TaskConfig {
   static const FieldTable<TaskConfig>& fields();
 };
 
-/// Section [train]: how.
-struct TrainConfig {
-  std::int64_t epochs = 100, batch = 32, accumulate = 1, eval_batch = 64;
-  double learning_rate = 1e-4, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.1;
-  std::string schedule = "onecycle";
-  double warmup_epochs = 0, warmup_fraction = 0.05, initial_division = 10, final_division = 1e4, min_learning_rate = 0;
-  bool cycle_momentum = true;
-  double plateau_factor = 0.5;
-  std::int64_t plateau_patience = 3;
-  double clip = 1;
-  std::int64_t patience = 12;
-  std::int64_t seed = 2024, threads = 0;
-  std::string random_channel_drop = "auto";
-  bool extra_losses = true, test_every_epoch = false;
-  double max_minutes = 0;
-  std::int64_t checkpoint_steps = 0;
-  double checkpoint_seconds = 60;
-  std::int64_t log_steps = 100;
-  static const FieldTable<TrainConfig>& fields();
+/// Section [task] of type "sequence".
+struct SequenceTaskConfig {
+  std::string type = "sequence";
+  std::string data = "copying";
+  bool bucket = true, fresh = false;
+  std::string evaluation = "segment";
+  std::int64_t context = 256, stride = 64;
+  std::string objective = "task", mask_loss = "auto";
+  double mask_ratio = -1;
+  static const FieldTable<SequenceTaskConfig>& fields();
+};
+
+/// Section [pass]: what a run must reach. The score is of the test split, else of the validation split.
+struct PassConfig {
+  std::string metric;
+  std::optional<double> at_least, at_most;  // one of them
 };
 
 /// Everything that a run depends on, typed and complete.
 struct Recipe {
-  TaskConfig task;
-  std::string model = "samovar";       // registered name
-  Json model_config = Json::object();  // its own fields, resolved
+  TaskConfig task;                     // of sequences only type and data
+  SequenceTaskConfig sequence;         // of sequences
+  Json data = Json::object();          // section [data]: fields of the sequence set, resolved
+  std::string model = "samovar";       // registered forecaster; of sequences the mixer
+  Json model_config = Json::object();  // its own fields, resolved; of sequences see resolve_sequence_model
   TrainConfig train;
+  std::optional<TrainConfig> pretrain;  // the first phase if train.protocol is not "scratch"
+  std::optional<PassConfig> pass;
+
+  bool is_sequence() const { return task.type == "sequence"; }
 };
 
-/// A recipe from sections [task], [model] (name + the model's own fields) and [train]. UserError names the place, the
-/// key and the nearest known one. Fields that are not given have their defaults.
+/// A recipe from sections [task], [model] (name + the model's own fields) and [train], optionally [pass]; of sequences
+/// also [data], [model.mixer], [model.channel_mixer] and [pretrain]: what is different from [train] in the first phase.
+/// UserError names the place, the key and the nearest known one. Fields that are not given have their defaults.
 Recipe resolve_recipe(const Sections& sections);
 
-/// The complete recipe: {"task": {...}, "model": {"name": ..., ...}, "train": {...}}.
+/// The first phase of a recipe with self-pretraining, as a recipe of its own.
+Recipe pretrain_recipe(const Recipe& recipe);
+
+/// The complete recipe: {"task": {...}, "model": {"name": ..., ...}, "train": {...}, ...}.
 /// resolve_recipe(parse_toml(to_toml( recipe_json(r)))) is r again.
 Json recipe_json(const Recipe& recipe);
 

@@ -26,19 +26,23 @@ StepSize one_cycle(std::int64_t step, std::int64_t total, const TrainConfig& con
 }
 
 StepSize Schedule::at(std::int64_t step) const {
-  // One epoch more than planned, so that the last one still learns.
-  if (config_.schedule == "onecycle") return one_cycle(step, (config_.epochs + 1) * per_epoch_, config_);
-  const double warmup = config_.warmup_epochs * static_cast<double>(per_epoch_);
+  // One epoch (one step) more than planned, so that the last one still learns.
+  const auto cycle = config_.steps > 0 ? config_.steps + 1 : (config_.epochs + 1) * per_epoch_;
+  if (config_.schedule == "onecycle") return one_cycle(step, cycle, config_);
   const double t = static_cast<double>(step);
-  if (t < warmup) return {config_.learning_rate * t / warmup, config_.beta1};
+  if (t < warmup()) return {config_.learning_rate * t / warmup(), config_.beta1};
   return {rate(t), config_.beta1};
+}
+
+/// Steps of the rise.
+double Schedule::warmup() const {
+  return config_.warmup_epochs * static_cast<double>(per_epoch_) + static_cast<double>(config_.warmup_steps);
 }
 
 double Schedule::rate(double step) const {
   const double top = config_.learning_rate, low = config_.min_learning_rate;
-  const double warmup = config_.warmup_epochs * static_cast<double>(per_epoch_);
-  const double end = static_cast<double>(config_.epochs * per_epoch_);
-  const double share = end > warmup ? std::min(1.0, (step - warmup) / (end - warmup)) : 1;
+  const double end = static_cast<double>(config_.steps > 0 ? config_.steps : config_.epochs * per_epoch_);
+  const double share = end > warmup() ? std::min(1.0, (step - warmup()) / (end - warmup())) : 1;
   if (config_.schedule == "cosine") return low + (top - low) * 0.5 * (1 + std::cos(std::numbers::pi * share));
   if (config_.schedule == "linear") return between_points(top, 0, share);
   if (config_.schedule == "plateau") return std::max(low, top * plateau_scale_);

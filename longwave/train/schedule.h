@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "longwave/base/fields.h"
-#include "longwave/train/recipe.h"
+#include "longwave/train/train_config.h"
 
 namespace longwave {
 
@@ -21,6 +21,7 @@ StepSize one_cycle(std::int64_t step, std::int64_t total, const TrainConfig& con
 /// The course of learning rate and beta1 over the optimiser steps of a run.
 class Schedule {
  public:
+  /// Runs counted in steps have an end, config.steps, without epochs.
   Schedule(const TrainConfig& config, std::int64_t steps_per_epoch) : config_(config), per_epoch_(steps_per_epoch) {}
 
   /// For optimiser step 0, 1, ...
@@ -34,6 +35,7 @@ class Schedule {
   void load(const Json& state);
 
  private:
+  double warmup() const;
   double rate(double step) const;
 
   TrainConfig config_;

@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/interrupt.h"
+#include "longwave/train/parameter_groups.h"
 
 namespace longwave {
 namespace {
@@ -26,23 +27,24 @@ void restore_stream(RandomStream& stream, const Json& json) {
 }
 
 // Purposes of the streams that come from train.seed; 1 is the model's own.
-enum Purpose : std::uint64_t { kLoader = 2, kChannelDrop = 3 };
+enum Purpose : std::uint64_t { kLoader = 2, kAugment = 3 };
 
 }  // namespace
 
-Trainer::Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config,
-                 bool drop_channels, Hooks hooks, bool keep_last)
+Trainer::Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config, bool augments,
+                 Hooks hooks, bool keep_last)
     : model_(model),
       model_random_(model_random),
       task_(task),
       config_(config),
-      drop_channels_(drop_channels),
+      augments_(augments),
       hooks_(std::move(hooks)),
       keep_last_(keep_last),
       loader_random_(RandomStream{static_cast<std::uint64_t>(config.seed), 0}.split(kLoader)),
-      drop_random_(RandomStream{static_cast<std::uint64_t>(config.seed), 0}.split(kChannelDrop)),
-      loader_(task, Split::train, config.batch, loader_random_),
-      optimizer_(model, {.beta2 = config.beta2, .epsilon = config.epsilon, .weight_decay = config.weight_decay}),
+      augment_random_(RandomStream{static_cast<std::uint64_t>(config.seed), 0}.split(kAugment)),
+      loader_(task, Split::train, config.batch, loader_random_, config.round_steps() * config.accumulate),
+      optimizer_(model, {.beta2 = config.beta2, .epsilon = config.epsilon, .weight_decay = config.weight_decay},
+                 treatments(model, config)),
       schedule_(config, (loader_.batches() + config.accumulate - 1) / config.accumulate),
       begin_(Clock::now()),
       last_save_(begin_) {}
@@ -51,18 +53,29 @@ double Trainer::elapsed() const { return earlier_seconds_ + seconds_since(begin_
 
 bool Trainer::exhausted() const { return config_.patience > 0 && bad_epochs_ >= config_.patience; }
 
+std::int64_t Trainer::epochs() const {
+  const auto round = config_.round_steps();
+  return round > 0 ? (config_.steps + round - 1) / round : config_.epochs;
+}
+
+/// The last round of a run counted in steps may be shorter.
+std::int64_t Trainer::batches_of_epoch() const {
+  if (config_.steps == 0) return loader_.batches();
+  return std::min(config_.round_steps(), config_.steps - epoch_ * config_.round_steps()) * config_.accumulate;
+}
+
 /// Number of batches whose mean gradient makes the optimiser step that `batch` belongs to: the last group of an epoch
 /// may be smaller.
 std::int64_t Trainer::group_size(std::int64_t batch) const {
   const auto first = batch / config_.accumulate * config_.accumulate;
-  return std::min(config_.accumulate, loader_.batches() - first);
+  return std::min(config_.accumulate, batches_of_epoch() - first);
 }
 
 void Trainer::run(RunResult& result) {
   const InterruptGuard guard;
   model_.train();
   result.stopped = "finished";
-  while (epoch_ < config_.epochs && !exhausted()) {
+  while (epoch_ < epochs() && !exhausted()) {
     const auto ending = train_epoch();
     if (ending == Ending::interrupted) {
       save(false);
@@ -77,13 +90,14 @@ void Trainer::run(RunResult& result) {
   }
   if (result.capped)
     result.stopped = "time cap";
-  else if (epoch_ < config_.epochs)
+  else if (epoch_ < epochs())
     result.stopped = "early stop";
   if (!best_.empty()) model_.load(best_, "best weights");
   result.epochs = static_cast<std::int64_t>(history_.size());
   result.best_epoch = best_epoch_;
   result.steps = step_;
   result.history = history_;
+  result.tokens = tokens_;
   result.seconds_per_step = step_time().first;
   result.train_seconds = elapsed();
 }
@@ -91,7 +105,7 @@ void Trainer::run(RunResult& result) {
 Trainer::Ending Trainer::train_epoch() {
   loader_.start(epoch_, batch_);
   auto ending = Ending::none;
-  while (ending == Ending::none) {
+  while (ending == Ending::none && batch_ < batches_of_epoch()) {
     const auto start = Clock::now();
     auto* batch = loader_.next();
     if (!batch) break;
@@ -99,7 +113,7 @@ Trainer::Ending Trainer::train_epoch() {
     if (batch_ % config_.accumulate == 0) optimizer_.zero_grad();
     const auto loss = train_batch(*batch, group);
     ++batch_;
-    const bool group_done = batch_ % config_.accumulate == 0 || batch_ == loader_.batches();
+    const bool group_done = batch_ % config_.accumulate == 0 || batch_ == batches_of_epoch();
     if (group_done) optimizer_step();
     pending_seconds_ += seconds_since(start);
     epoch_seconds_ += seconds_since(start);
@@ -110,7 +124,7 @@ Trainer::Ending Trainer::train_epoch() {
 }
 
 double Trainer::train_batch(Batch& batch, std::int64_t group) {
-  if (drop_channels_) task_.augment(batch, drop_random_);
+  if (augments_) task_.augment(batch, augment_random_);
   const auto loss = task_.loss(model_, batch);
   check_finite(loss, batch);
   (group == 1 ? loss.total : loss.total / static_cast<double>(group)).backward();
@@ -118,7 +132,9 @@ double Trainer::train_batch(Batch& batch, std::int64_t group) {
   const auto value = loss.total.item<double>();
   sums_["loss"] += value * weight;
   for (const auto& [name, part] : loss.parts) sums_[name] += part.item<double>() * weight;
+  recent_loss_ = step_ == 0 ? value : recent_loss_ + 0.02 * (value - recent_loss_);
   samples_ += weight;
+  tokens_ += static_cast<double>(batch.steps);
   return value;
 }
 
@@ -153,6 +169,7 @@ void Trainer::optimizer_step() {
   const auto size = schedule_.at(step_);
   optimizer_.step(size.learning_rate, size.beta1, scale);
   ++step_;
+  if (step_ == config_.stuck_steps && hooks_.log) say_if_stuck();
   if (step_ % config_.log_steps != 0 || !hooks_.log) return;
   Json entry = {{"kind", "step"},
                 {"step", step_},
@@ -161,6 +178,19 @@ void Trainer::optimizer_step() {
                 {"gradient_norm", norm}};
   for (const auto& [name, value] : epoch_means()) entry["train"][name] = value;
   hooks_.log(entry);
+}
+
+/// A model that has learnt nothing but the number of classes stays at the same loss for thousands of steps.
+void Trainer::say_if_stuck() const {
+  const double chance = task_.chance_loss();
+  if (!(std::abs(recent_loss_ - chance) < 0.02 * chance)) return;
+  hooks_.log({{"kind", "note"},
+              {"step", step_},
+              {"text", fmt::format("step {}: the training loss is {:.4f}, that of guessing among the classes ({:.4f}). "
+                                   "Known remedies: a warm-up (train.warmup_steps), a smaller train.learning_rate, a "
+                                   "smaller one for state-space parameters (train.state_learning_rate), another range "
+                                   "of dt (model.mixer), self-pretraining (train.protocol), patience on Pathfinder",
+                                   step_, recent_loss_, chance)}});
 }
 
 /// Median time of an optimiser step, and the number of steps it is of. The medians of several processes are weighted by
@@ -206,20 +236,22 @@ void Trainer::finish_epoch() {
                      .val = {},
                      .test = {},
                      .seconds = epoch_seconds_};
-  record.val = task_.evaluate(model_, Split::val, options);
+  const bool validates = task_.samples(Split::val) > 0;  // else the last weights are kept
+  if (validates) record.val = task_.evaluate(model_, Split::val, options);
   if (config_.test_every_epoch && task_.samples(Split::test) > 0)
     record.test = task_.evaluate(model_, Split::test, options);
-  const auto score = record.val.at(task_.selection_score());
-  check(std::isfinite(score), "epoch ", epoch_ + 1, ": the validation ", task_.selection_score(), " is ",
-        std::isnan(score) ? "nan" : "infinite", "; try a smaller train.learning_rate", kept());
-  const bool better = keep_last_ || best_.empty() || score <= best_score_;
+  const auto selection = task_.selection();
+  const auto cost = validates ? selection.cost(record.val) : 0;
+  check(std::isfinite(cost), "epoch ", epoch_ + 1, ": the validation ", selection.score, " is ",
+        std::isnan(cost) ? "nan" : "infinite", "; try a smaller train.learning_rate", kept());
+  const bool better = keep_last_ || best_.empty() || cost <= best_cost_;
   if (better) {
-    best_score_ = score;
+    best_cost_ = cost;
     best_epoch_ = record.epoch;
     best_ = copy_of(model_.state());
   }
   bad_epochs_ = better ? 0 : bad_epochs_ + 1;
-  schedule_.report(score);
+  if (validates) schedule_.report(cost);
   history_.push_back(record);
   ++epoch_;
   batch_ = 0;
@@ -247,20 +279,22 @@ Checkpoint Trainer::checkpoint() const {
                       {"step", step_},
                       {"best_epoch", best_epoch_},
                       {"bad_epochs", bad_epochs_},
-                      {"best_score", best_score_},
+                      {"best_cost", best_cost_},
                       {"seconds", elapsed()},
                       {"epoch_seconds", epoch_seconds_},
                       {"seconds_per_step", per_step},
                       {"timed_steps", timed_steps},
                       {"sums", sums_},
                       {"samples", samples_},
+                      {"tokens", tokens_},
+                      {"recent_loss", recent_loss_},
                       {"history", history},
                       {"schedule", schedule_.state()},
                       {"optimizer_steps", optimizer_.steps()},
                       {"streams",
                        {{"model", stream_json(model_random_)},
                         {"loader", stream_json(loader_random_)},
-                        {"channel_drop", stream_json(drop_random_)}}}};
+                        {"augment", stream_json(augment_random_)}}}};
   return {{}, state, model_.state(), optimizer_.state(), best_};
 }
 
@@ -274,18 +308,20 @@ void Trainer::restore(const Checkpoint& saved, const std::string& where) {
     step_ = saved_step_ = state.at("step").get<std::int64_t>();
     best_epoch_ = state.at("best_epoch").get<std::int64_t>();
     bad_epochs_ = state.at("bad_epochs").get<std::int64_t>();
-    best_score_ = state.at("best_score").get<double>();
+    best_cost_ = state.at("best_cost").get<double>();
     earlier_seconds_ = state.at("seconds").get<double>();
     epoch_seconds_ = state.at("epoch_seconds").get<double>();
     earlier_step_seconds_ = state.at("seconds_per_step").get<double>();
     earlier_steps_ = state.at("timed_steps").get<std::int64_t>();
     sums_ = state.at("sums").get<std::map<std::string, double>>();
     samples_ = state.at("samples").get<double>();
+    tokens_ = state.at("tokens").get<double>();
+    recent_loss_ = state.at("recent_loss").get<double>();
     for (const auto& record : state.at("history")) history_.push_back(epoch_from_json(record));
     schedule_.load(state.at("schedule"));
     restore_stream(model_random_, state.at("streams").at("model"));
     restore_stream(loader_random_, state.at("streams").at("loader"));
-    restore_stream(drop_random_, state.at("streams").at("channel_drop"));
+    restore_stream(augment_random_, state.at("streams").at("augment"));
   } catch (const Json::exception& error) {
     fail(where, ": damaged: its state is not complete (", error.what(), ")");
   }

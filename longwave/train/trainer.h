@@ -25,9 +25,9 @@ class Trainer {
     std::function<bool()> should_stop;
   };
 
-  /// `model_random`: the stream that the model draws from. `drop_channels`: random changes to training batches.
+  /// `model_random`: the stream that the model draws from. `augments`: random changes to training batches.
   /// `keep_last`: every epoch counts as the best so far.
-  Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config, bool drop_channels,
+  Trainer(Module& model, RandomStream& model_random, const Task& task, const TrainConfig& config, bool augments,
           Hooks hooks, bool keep_last = false);
 
   /// Goes on from a checkpoint. UserError naming `where` if it does not fit.
@@ -38,6 +38,8 @@ class Trainer {
   void run(RunResult& result);
 
   std::int64_t batches_per_epoch() const { return loader_.batches(); }
+  /// Epochs, or rounds of a run counted in steps.
+  std::int64_t epochs() const;
   std::int64_t step() const { return step_; }
 
  private:
@@ -47,9 +49,11 @@ class Trainer {
   Ending train_epoch();
   double train_batch(Batch& batch, std::int64_t group_size);
   void optimizer_step();
+  void say_if_stuck() const;
   void finish_epoch();
   Ending after_step();
   bool exhausted() const;
+  std::int64_t batches_of_epoch() const;
   std::int64_t group_size(std::int64_t batch) const;
   void check_finite(const Loss& loss, const Batch& batch) const;
   std::string first_bad_tensor(const Loss& loss, const Batch& batch) const;
@@ -64,11 +68,11 @@ class Trainer {
   RandomStream& model_random_;
   const Task& task_;
   TrainConfig config_;
-  bool drop_channels_;
+  bool augments_;
   Hooks hooks_;
   bool keep_last_;
 
-  RandomStream loader_random_, drop_random_;
+  RandomStream loader_random_, augment_random_;
   Loader loader_;
   AdamW optimizer_;
   Schedule schedule_;
@@ -76,11 +80,12 @@ class Trainer {
   // Position and account: all of this is in a checkpoint.
   std::int64_t epoch_ = 0, batch_ = 0, step_ = 0;  // epoch in progress, its next batch, optimiser steps done
   std::int64_t best_epoch_ = 0, bad_epochs_ = 0;
-  double best_score_ = 0, earlier_seconds_ = 0, epoch_seconds_ = 0;
+  double best_cost_ = 0, earlier_seconds_ = 0, epoch_seconds_ = 0;
   double earlier_step_seconds_ = 0;     // median of a step in earlier processes
   std::int64_t earlier_steps_ = 0;      // that it is of
   std::map<std::string, double> sums_;  // over the samples of the epoch in progress
-  double samples_ = 0;
+  double recent_loss_ = 0;              // running mean of the training loss
+  double samples_ = 0, tokens_ = 0;     // of the epoch in progress; of the whole run
   std::vector<EpochRecord> history_;
   TensorMap best_;
 

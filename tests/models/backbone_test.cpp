@@ -105,6 +105,29 @@ TEST(Backbone, TiedDropoutHasOneMaskForAllSteps) {
   EXPECT_GT((dropped == 7).sum().item<std::int64_t>(), 0);
 }
 
+TEST(Backbone, BidirectionalBlocksSeeBothSidesAndNoPadding) {
+  auto config = small("mingru");
+  config.bidirectional = true;
+  Backbone backbone(config, 3);
+  backbone.to(at::kDouble);
+  EXPECT_FALSE(backbone.properties().causal);
+  EXPECT_THROW(backbone.initial_state(1), UserError);
+  const auto x = at::randn({2, 9, 8}, at::kDouble);
+  const auto lengths = at::tensor(std::vector<std::int64_t>{9, 4}, at::kLong);
+  const auto y = backbone.forward(x, lengths);
+  EXPECT_LT(largest_difference(y[1].narrow(0, 0, 4), backbone.forward(x[1].narrow(0, 0, 4).unsqueeze(0))[0]), 1e-10);
+  auto other = x.clone();
+  other[0][8].add_(1);
+  EXPECT_GT(largest_difference(backbone.forward(other, lengths)[0][0], y[0][0]), 1e-6)
+      << "the first step sees the last";
+}
+
+TEST(Backbone, ReversedStepsKeepThePaddingBehind) {
+  const auto x = at::arange(8, at::kDouble).view({2, 4, 1});
+  const auto y = reverse_steps(x, at::tensor(std::vector<std::int64_t>{4, 2}, at::kLong)).flatten();
+  EXPECT_TRUE(at::equal(y, at::tensor(std::vector<double>{3, 2, 1, 0, 5, 4, 6, 7}, at::kDouble)));
+}
+
 TEST(Backbone, NamesAnUnknownMixerOrSetting) {
   EXPECT_THROW(Backbone(small("mingro"), 0), UserError);
   auto config = small("mingru");
@@ -141,6 +164,31 @@ TEST(Classifier, PaddedRowsGiveTheLogitsOfTheRowsAlone) {
     const auto logits = model.forward(x, at::tensor(std::vector<std::int64_t>{9, 3}, at::kLong));
     EXPECT_LT(largest_difference(logits[1], model.forward(x[1].narrow(0, 0, 3).unsqueeze(0))[0]), 1e-10) << pool;
   }
+}
+
+TEST(Classifier, PairsAndStepsHaveTheirOwnHeads) {
+  ClassifierConfig config;
+  config.backbone = small("mingru");
+  config.tokens = 5;
+  config.classes = 3;
+  const auto x = at::randint(5, {4, 6}, at::kLong);
+  for (const std::string kind : {"s4", "nli", "concat"}) {
+    config.head = "pair";
+    config.pair_head = kind;
+    Classifier pair(config, 1);
+    pair.eval();
+    const auto logits = pair.forward(x);
+    EXPECT_EQ(logits.sizes(), (std::vector<std::int64_t>{2, 3})) << kind;
+    const auto second = pair.forward(x.narrow(0, 2, 2));
+    EXPECT_LT(largest_difference(logits[1], second[0]), 1e-5) << kind << ": rows 2 and 3 belong together";
+  }
+  config.head = "steps";
+  Classifier steps(config, 1);
+  EXPECT_EQ(steps.forward(x).sizes(), (std::vector<std::int64_t>{4, 6, 3}));
+  const auto parts = parameter_parts(steps);
+  EXPECT_EQ(parts.embedding, 5 * 8);
+  EXPECT_EQ(parts.head, 8 * 3 + 3);
+  EXPECT_EQ(parts.body + parts.embedding + parts.head, steps.parameter_count());
 }
 
 TEST(LanguageModel, StepsGiveTheLogitsOfTheWhole) {

@@ -7,6 +7,8 @@
 
 #include "longwave/models/forecaster.h"
 #include "longwave/ops/causal_linear_attention.h"
+#include "longwave/ops/linear_cross_entropy.h"
+#include "longwave/ops/softmax_attention.h"
 
 namespace longwave {
 namespace {
@@ -33,6 +35,18 @@ TEST(Flops, OfFourierTransforms) {
   EXPECT_EQ(count_flops([&] { at::fft_rfft(at::ones({3, 64})); }).flops, 3 * 2.5 * 64 * 6);
   const auto spectrum = at::fft_rfft(at::ones({3, 64}));
   EXPECT_EQ(count_flops([&] { at::fft_irfft(spectrum, 64); }).flops, 3 * 2.5 * 64 * 6);
+}
+
+TEST(Flops, OfAttentionAndOfTheOutputLayer) {
+  const auto q = at::ones({2, 7, 3, 4});
+  EXPECT_EQ(count_flops([&] { ops::softmax_attention(q, q, q, {.causal = false}); }).flops,
+            2 * 2 * (2 * 7 * 3 * 4) * 7);
+  EXPECT_EQ(count_flops([&] { ops::softmax_attention(q, q, q, {.causal = true}); }).flops, 2 * (2 * 7 * 3 * 4) * 7);
+  const auto losses = count_flops([&] {
+    ops::linear_cross_entropies(at::ones({5, 4}), at::ones({9, 4}), {}, at::zeros({5}, at::kLong));
+  });
+  EXPECT_EQ(losses.flops, 2 * 5 * 4 * 9);
+  EXPECT_TRUE(losses.unknown.empty());
 }
 
 TEST(Flops, ElementwiseWorkIsFree) {

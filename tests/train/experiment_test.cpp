@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "longwave/base/atomic_file.h"
+#include "longwave/tasks/forecast.h"
 #include "longwave/train/checkpoint.h"
 #include "longwave/train/trainer.h"
 #include "tests/support/series.h"
@@ -292,7 +293,7 @@ class SignalledTask : public Task {
     ::raise(SIGTERM);
     return task_->evaluate(model, split, options);
   }
-  std::string selection_score() const override { return task_->selection_score(); }
+  Selection selection() const override { return task_->selection(); }
 
  private:
   std::shared_ptr<const Task> task_;
@@ -305,7 +306,7 @@ TEST_F(ExperimentTest, SignalDuringValidationStopsAfterTheEpochIsSaved) {
   const auto run = run_experiment(recipe, unscored);
   const SignalledTask task(run.task);
   std::vector<std::int64_t> saved;
-  Trainer trainer(*run.model, run.model->random, task, recipe.train, false,
+  Trainer trainer(*run.model, as_forecaster(*run.model).random, task, recipe.train, false,
                   {.log = {},
                    .save = [&](const Checkpoint& c, bool) { saved.push_back(c.state.at("epoch").get<std::int64_t>()); },
                    .step = {},

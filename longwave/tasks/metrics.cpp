@@ -1,0 +1,37 @@
+#include "longwave/tasks/metrics.h"
+
+#include <cmath>
+#include <map>
+
+namespace longwave {
+
+Metric find_metric(const std::string& name) {
+  static const std::map<std::string, Metric> known = {
+      {"accuracy", {"accuracy", true, true}},
+      {"accuracy_low", {"accuracy, lower end of the 95 % interval", true, true}},
+      {"accuracy_high", {"accuracy, upper end of the 95 % interval", true, true}},
+      {"exact_match", {"exact match", true, true}},
+      {"r2", {"R²", true, false}},
+      {"mse", {"MSE", false, false}},
+      {"mae", {"MAE", false, false}},
+      {"error", {"normalised error", false, false}},
+      {"error_last", {"normalised error, last step", false, false}},
+      {"loss", {"cross-entropy", false, false}},
+      {"perplexity", {"perplexity", false, false}},
+      {"bits", {"bits per token", false, false}},
+  };
+  auto plain = name.substr(0, name.find('@'));
+  if (plain.starts_with("val_")) plain = plain.substr(4);
+  const auto found = known.find(plain);
+  return found == known.end() ? Metric{plain} : found->second;
+}
+
+std::pair<double, double> wilson_interval(double right, double n) {
+  constexpr double z = 1.959963984540054;
+  if (!(n > 0)) return {0, 1};
+  const double p = right / n, base = 1 + z * z / n;
+  const double middle = p + z * z / (2 * n), half = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  return {std::max(0.0, (middle - half) / base), std::min(1.0, (middle + half) / base)};
+}
+
+}  // namespace longwave

@@ -1,0 +1,103 @@
+#include "longwave/tasks/sequence_task.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "longwave/base/check.h"
+#include "longwave/tasks/sequence_batch.h"
+
+namespace longwave {
+
+void SampleTask::Tally::add(const Tally& o) {
+  samples += o.samples, right += o.right, scored += o.scored, exact += o.exact, loss += o.loss;
+  squares += o.squares, power += o.power, last_squares += o.last_squares, last_power += o.last_power, sum += o.sum;
+}
+
+void SampleTask::gather_samples(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const {
+  gather_examples(*data_, split, indices, batch);
+}
+
+const std::vector<std::int32_t>* SampleTask::lengths(Split split) const {
+  auto& table = lengths_[static_cast<std::size_t>(split)];
+  std::call_once(table.once, [&] {
+    const auto n = samples(split), looks = std::min<std::int64_t>(n, 64);
+    const auto of = [&](std::int64_t i) { return static_cast<std::int32_t>(length(split, i)); };
+    bool differ = false;
+    for (std::int64_t i = 0; i < looks; ++i) differ = differ || of(i * n / looks) != of(0);
+    if (!differ) return;
+    table.lengths.resize(static_cast<std::size_t>(n));
+    for (std::int64_t i = 0; i < n; ++i) table.lengths[static_cast<std::size_t>(i)] = of(i);
+  });
+  return table.lengths.empty() ? nullptr : &table.lengths;
+}
+
+void SampleTask::arrange(std::vector<std::int64_t>& order, std::int64_t batch, RandomStream random) const {
+  if (!bucket_) return;
+  if (const auto* table = lengths(Split::train)) bucket_by_length(order, *table, batch, random);
+}
+
+namespace {
+
+/// Ends of the ranges of lengths that are scored by themselves: each length if there are few, else powers of two.
+std::int64_t length_class(std::int64_t length, bool few) {
+  if (few) return length;
+  std::int64_t end = 1;
+  while (end < length) end *= 2;
+  return end;
+}
+
+constexpr std::size_t kFewLengths = 16;
+
+}  // namespace
+
+Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& options) const {
+  const at::NoGradGuard no_grad;
+  const bool was_training = model.is_training();
+  model.eval();
+  const auto n = samples(split);
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  const auto* table = lengths(split);
+  if (table)
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+      return (*table)[static_cast<std::size_t>(a)] < (*table)[static_cast<std::size_t>(b)];
+    });
+  std::map<std::int64_t, Tally> by_length;
+  Tally all;
+  Batch batch;
+  for (std::int64_t first = 0; first < n; first += options.batch) {
+    if (options.drop_last && first + options.batch > n) break;
+    const auto end = order.begin() + std::min(n, first + options.batch);
+    gather_scored(split, {order.begin() + first, end}, batch);
+    const auto tallies = tally(model, batch);
+    for (std::size_t i = 0; i < tallies.size(); ++i) {
+      all.add(tallies[i]);
+      const auto index = static_cast<std::size_t>(order[static_cast<std::size_t>(first) + i]);
+      if (table) by_length[(*table)[index]].add(tallies[i]);
+    }
+  }
+  model.train(was_training);
+  check(all.samples > 0, "no samples to score: the split has ", n, ", fewer than one whole batch of ", options.batch);
+  auto result = scores(all);
+  if (!options.details || by_length.size() < 2) return result;
+  std::map<std::int64_t, Tally> classes;
+  for (const auto& [length, tally] : by_length)
+    classes[length_class(length, by_length.size() <= kFewLengths)].add(tally);
+  for (const auto& [length, tally] : classes)
+    for (const auto& [name, value] : scores(tally)) result[name + "@" + std::to_string(length)] = value;
+  return result;
+}
+
+Json SampleTask::about() const {
+  Json json = {
+      {"samples", {{"train", samples(Split::train)}, {"val", samples(Split::val)}, {"test", samples(Split::test)}}}};
+  if (!facts().protocol.empty()) json["protocol"] = facts().protocol;
+  if (!facts().content_hash.empty()) json["content"] = facts().content_hash;
+  json["input"] = facts().vocabulary > 0 ? "tokens" : "values";
+  return json;
+}
+
+}  // namespace longwave

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vector>
+
+#include "longwave/models/classifier.h"
+#include "longwave/tasks/task.h"
+
+namespace longwave {
+
+/// The classifier that `module` is; UserError if it is none.
+Classifier& as_classifier(Module& module);
+
+/// Mean cross-entropy of the steps that y of the batch scores; their logits alone are computed.
+at::Tensor mean_step_loss(Classifier& model, const Batch& batch);
+
+/// Every scored step of a batch: its row, 1 if the most likely class is the target, and its cross-entropy.
+struct StepScores {
+  std::vector<std::size_t> row;
+  std::vector<double> right, loss;
+};
+StepScores score_steps(Classifier& model, const Batch& batch);
+
+}  // namespace longwave

@@ -1,0 +1,103 @@
+#include "longwave/train/comparison_groups.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "longwave/report/statistics.h"
+
+namespace longwave {
+
+std::string RowSetting::name() const { return horizon > 0 ? fmt::format("{}, horizon {}", data, horizon) : data; }
+
+std::vector<RowSetting> settings_of(const Comparison& comparison) {
+  std::vector<RowSetting> list;
+  for (const auto& cell : comparison.cells)
+    if (list.empty() || list.back().data != cell.id.data || list.back().horizon != cell.id.horizon)
+      list.push_back({cell.id.data, cell.id.horizon});
+  return list;
+}
+
+std::vector<double> Group::values(const std::function<double(const CellResult&)>& of) const {
+  std::vector<double> values;
+  for (const auto* r : done) values.push_back(of(r->result));
+  return values;
+}
+
+double Group::mean(const std::function<double(const CellResult&)>& of) const { return estimate(values(of)).mean; }
+
+double Group::score(const std::string& name) const {
+  return mean([&](const CellResult& r) { return r.scores.count(name) ? r.scores.at(name) : std::nan(""); });
+}
+
+std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& records, const RowSetting& setting) {
+  std::vector<Group> groups;
+  for (const auto& contender : comparison.contenders) {
+    Group group{contender.model, contender.title, groups.size(), {}, {}, {}};
+    for (const auto& cell : comparison.cells) {
+      const bool is_of = cell.id.model == contender.model && cell.recipe.train.protocol == contender.protocol;
+      if (!is_of || cell.id.data != setting.data || cell.id.horizon != setting.horizon) continue;
+      group.cells.push_back(&cell);
+      const auto found = records.find(cell.key);
+      if (found == records.end()) continue;
+      if (found->second.state == CellState::done) group.done.push_back(&found->second);
+      if (found->second.state == CellState::failed) group.failed.push_back(&found->second);
+    }
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+std::vector<std::string> remarks_of(const Group& group) {
+  std::vector<std::string> remarks;
+  const auto capped =
+      std::count_if(group.done.begin(), group.done.end(), [](const CellRecord* r) { return r->result.capped; });
+  if (capped > 0)
+    remarks.push_back(fmt::format("stopped by the time limit of {:g} min before the end of training",
+                                  group.cells.front()->recipe.train.max_minutes));
+  std::map<std::string, std::vector<std::string>> seeds;  // by what went wrong
+  for (const auto* r : group.failed) seeds[r->error].push_back(std::to_string(r->id.seed));
+  for (const auto& [error, list] : seeds) {
+    const auto which = (list.size() > 1 ? "seeds " : "seed ") + join(list) + " ";
+    remarks.push_back((list.size() == group.cells.size() ? "" : which) + "failed: " + error);
+  }
+  const auto missing = group.cells.size() - group.done.size() - group.failed.size();
+  if (missing > 0) remarks.push_back(missing == group.cells.size() ? "not run yet" : "not all seeds were run yet");
+  return remarks;
+}
+
+void add_figures(Page& page, const std::string& heading, const std::string& words,
+                 const std::vector<std::string>& svgs) {
+  if (std::all_of(svgs.begin(), svgs.end(), [](const auto& svg) { return svg.empty(); })) return;
+  page.heading(heading);
+  page.paragraph(words);
+  page.open_figures();
+  for (const auto& svg : svgs)
+    if (!svg.empty()) page.figure(svg);
+  page.close_figures();
+}
+
+void add_table(Page& page, const Table& table) {
+  page.table(html_table(table));
+  for (const auto& note : table.notes) page.note(note);
+}
+
+std::string seeds_text(const ComparisonConfig& config) {
+  std::vector<std::string> seeds;
+  for (const auto s : config.seeds) seeds.push_back(std::to_string(s));
+  return fmt::format("{} {}", seeds.size() == 1 ? "Seed" : "Seeds", join(seeds));
+}
+
+void add_environment(Page& page, const CellRecords& records) {
+  std::set<std::string> machines;
+  for (const auto& [key, record] : records)
+    if (record.state == CellState::done && !record.result.environment.empty())
+      machines.insert(record.result.environment.dump(1));
+  page.open_details("Machine and libraries");
+  for (const auto& machine : machines) page.preformatted(machine);
+  page.close_details();
+}
+
+}  // namespace longwave

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "longwave/report/html.h"
+#include "longwave/report/table.h"
+#include "longwave/train/comparison_report.h"
+
+namespace longwave {
+
+/// Cells of one row of the table.
+struct RowSetting {
+  std::string data;
+  std::int64_t horizon = 0;
+  std::string name() const;
+};
+std::vector<RowSetting> settings_of(const Comparison& comparison);
+
+/// Records of one contender on one setting, by seed.
+struct Group {
+  std::string model, title;
+  std::size_t color = 0;
+  std::vector<const ComparisonCell*> cells;
+  std::vector<const CellRecord*> done, failed;
+
+  std::vector<double> values(const std::function<double(const CellResult&)>& of) const;
+  double mean(const std::function<double(const CellResult&)>& of) const;
+  double score(const std::string& name) const;
+};
+std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& records, const RowSetting& setting);
+
+/// What a reader must know of a group: time limits, failures, missing runs.
+std::vector<std::string> remarks_of(const Group& group);
+
+/// A heading with words and pictures; nothing if all pictures are empty.
+void add_figures(Page& page, const std::string& heading, const std::string& words,
+                 const std::vector<std::string>& svgs);
+void add_table(Page& page, const Table& table);
+std::string seeds_text(const ComparisonConfig& config);
+void add_environment(Page& page, const CellRecords& records);
+
+}  // namespace longwave

@@ -1,0 +1,134 @@
+#include "longwave/train/subject.h"
+
+#include "longwave/base/check.h"
+#include "longwave/tasks/forecast.h"
+#include "longwave/tasks/pretrain.h"
+#include "longwave/tasks/sequence_model.h"
+#include "longwave/tasks/sequence_task.h"
+#include "longwave/tasks/synthetic_var.h"
+
+namespace longwave {
+namespace {
+
+// --- forecasting ----------------------------------------------------------------------------------------------------
+
+std::shared_ptr<const ForecastData> forecast_data(const Recipe& recipe, const RunOptions& options) {
+  if (options.forecast_data) return options.forecast_data;
+  const auto& t = recipe.task;
+  return std::make_shared<const ForecastData>(load_forecast_data({.data = t.data,
+                                                                  .features = t.features,
+                                                                  .target = t.target,
+                                                                  .freq = t.freq,
+                                                                  .lookback = t.lookback,
+                                                                  .horizon = t.horizon},
+                                                                 data_roots(options.data)));
+}
+
+bool uses_calendar(const Module& model) { return dynamic_cast<const Forecaster&>(model).uses_calendar(); }
+
+void check_channels(const Subject& subject, const LoadedRun& run) {
+  const auto channels = forecast_sizes(subject.sizes).channels, trained = forecast_sizes(run.sizes).channels;
+  check(channels == trained, subject.data, ": has ", channels, " series with task.features = \"",
+        run.recipe.task.features, "\"; the run ", run.path.string(), " was trained on ", trained);
+}
+
+Subject forecast_subject(const Recipe& recipe, const RunOptions& options) {
+  const bool extra = recipe.train.extra_losses;
+  Subject subject;
+  if (recipe.task.type == "synthetic-var") {
+    const auto& t = recipe.task;
+    const auto sizes = synthetic_var_sizes(t.lookback, t.label);
+    subject.data = t.type;
+    subject.sizes = sizes_json(sizes);
+    subject.make_task = [=](const Module& model) {
+      return make_synthetic_var_task(static_cast<std::uint64_t>(t.data_seed), t.train_series, t.val_series, sizes,
+                                     {.with_calendar = uses_calendar(model), .extra_losses = extra});
+    };
+  } else {
+    const auto data = forecast_data(recipe, options);
+    const auto sizes = forecast_sizes(*data, recipe.task.label);
+    subject.data = data->path.empty() ? data->name : data->path.string();
+    subject.sizes = sizes_json(sizes);
+    subject.make_task = [=](const Module& model) {
+      return make_forecast_task(data, sizes, {.with_calendar = uses_calendar(model), .extra_losses = extra});
+    };
+  }
+  subject.check_fits = [data = subject.data, sizes = subject.sizes](const LoadedRun& run) {
+    check_channels({data, sizes, {}, {}}, run);
+  };
+  return subject;
+}
+
+BuiltModel build_forecaster(const Recipe& recipe, const Json& sizes) {
+  const auto model =
+      find_forecaster(recipe.model)
+          .make(forecast_sizes(sizes), recipe.model_config, static_cast<std::uint64_t>(recipe.train.seed));
+  const auto& choice = recipe.train.random_channel_drop;
+  return {model, &model->random, choice == "on" || (choice == "auto" && model->drops_channels())};
+}
+
+// --- sequences ------------------------------------------------------------------------------------------------------
+
+/// With task.fresh, as many training samples as the steps of the run take.
+Json data_config(const Recipe& recipe) {
+  auto config = recipe.data;
+  if (recipe.sequence.fresh)
+    config["train_samples"] = recipe.train.steps * recipe.train.batch * recipe.train.accumulate;
+  return config;
+}
+
+PretrainOptions pretrain_options(const SequenceTaskConfig& s) {
+  return {.objective = s.objective, .mask_ratio = s.mask_ratio, .loss = s.mask_loss, .bucket = s.bucket};
+}
+
+void check_causal(const Recipe& recipe, const Module& model) {
+  auto& backbone = const_cast<SequenceModel&>(dynamic_cast<const SequenceModel&>(model)).backbone();
+  const auto properties = backbone.properties();
+  check(properties.causal, "causal pretraining: ", recipe.model, " is not causal (", properties.reason,
+        "); expected a causal mixer, or masked pretraining");
+}
+
+Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
+  auto data = options.sequence_data;
+  if (!data) data = find_sequence_data(recipe.task.data).make(data_config(recipe), {data_roots(options.data)});
+  const auto s = recipe.sequence;
+  const bool pretrains = s.objective != "task";
+  auto sizes = pretrains ? pretrain_sizes(data->facts(), pretrain_options(s)) : sequence_sizes(data->facts());
+  if (sizes.goal == SequenceGoal::language) sizes.max_length = s.context;
+  Subject subject;
+  subject.data = recipe.task.data;
+  subject.sizes = sizes_json(sizes);
+  const SequenceTaskOptions task_options{
+      .bucket = s.bucket, .evaluation = s.evaluation, .context = s.context, .stride = s.stride};
+  subject.make_task = [=](const Module& model) {
+    if (s.objective == "causal") check_causal(recipe, model);
+    return pretrains ? make_pretrain_task(data, pretrain_options(s)) : make_sequence_task(data, task_options);
+  };
+  subject.check_fits = [sizes](const LoadedRun& run) {
+    const auto trained = sequence_sizes_from_json(run.sizes);
+    check(trained.goal == sizes.goal && trained.vocabulary == sizes.vocabulary && trained.channels == sizes.channels &&
+              trained.classes == sizes.classes,
+          "the data set ", run.recipe.task.data, " has ", sizes.vocabulary, " tokens, ", sizes.channels,
+          " channels and ", sizes.classes, " classes; the run ", run.path.string(), " was trained on ",
+          trained.vocabulary, ", ", trained.channels, " and ", trained.classes);
+  };
+  return subject;
+}
+
+BuiltModel build_sequence_model(const Recipe& recipe, const Json& sizes) {
+  const auto model = make_sequence_model(recipe.model, recipe.model_config, sequence_sizes_from_json(sizes),
+                                         static_cast<std::uint64_t>(recipe.train.seed));
+  return {model, &model->backbone().random, recipe.sequence.objective == "masked"};
+}
+
+}  // namespace
+
+Subject open_subject(const Recipe& recipe, const RunOptions& options) {
+  return recipe.is_sequence() ? sequence_subject(recipe, options) : forecast_subject(recipe, options);
+}
+
+BuiltModel build_model(const Recipe& recipe, const Json& sizes) {
+  return recipe.is_sequence() ? build_sequence_model(recipe, sizes) : build_forecaster(recipe, sizes);
+}
+
+}  // namespace longwave

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "longwave/train/experiment.h"
+
+namespace longwave {
+
+/// What a recipe and its data give: the sizes that the data dictate, and the task. One small interface for every kind
+/// of model; the loop, the run directory and the commands know nothing else of it.
+struct Subject {
+  std::string data;  // where they come from, for messages
+  Json sizes;        // all that a model needs to know of the data; saved with its weights
+  std::function<std::shared_ptr<const Task>(const Module& model)> make_task;
+  /// UserError if the sizes that a run was trained with do not fit these data.
+  std::function<void(const LoadedRun& run)> check_fits;
+};
+
+/// Opens the data. UserError where they are missing or damaged.
+Subject open_subject(const Recipe& recipe, const RunOptions& options);
+
+/// A model with fresh weights drawn from train.seed.
+struct BuiltModel {
+  std::shared_ptr<Module> module;
+  RandomStream* random = nullptr;  // of its dropout; a member of the module
+  bool augments = false;           // its training batches are changed at random (Task::augment)
+};
+
+/// Throws Json::exception where `sizes` are not complete.
+BuiltModel build_model(const Recipe& recipe, const Json& sizes);
+
+}  // namespace longwave

@@ -1,0 +1,62 @@
+// Sequence recipes through the built program: verdicts, evaluation, comparison.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/base/suggest.h"
+#include "tests/support/program.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SequenceTrainTest : public ::testing::Test {
+ protected:
+  SequenceTrainTest() : folder_(fs::temp_directory_path() / ("longwave_sequence_" + std::to_string(::getpid()))) {
+    make_folder(folder_);
+    write_file(folder_ / "own.toml",
+               "[task]\ntype = \"sequence\"\ndata = \"copying\"\n[data]\nnoise = 4\nmemorize = 2\nalphabet = 5\n"
+               "train_samples = 60\nval_samples = 20\ntest_samples = 20\n[model]\nname = \"mingru\"\nd_model = 8\n"
+               "layers = 1\n[train]\nepochs = 1\nthreads = 1\n[pass]\nmetric = \"accuracy\"\nat_least = 0.0\n");
+  }
+  ~SequenceTrainTest() override { fs::remove_all(folder_); }
+
+  testing::Outcome run(const std::vector<std::string>& words) const { return testing::run_program(join(words, " ")); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  fs::path folder_;
+};
+
+TEST_F(SequenceTrainTest, EndsWithPassOrFail) {
+  const auto pass = run({"train", path("own.toml"), "--run", path("run")});
+  EXPECT_EQ(pass.code, 0) << pass.out;
+  EXPECT_NE(pass.out.find("pass: accuracy"), std::string::npos) << pass.out;
+  const auto fail = run({"train", path("own.toml"), "--run", path("other"), "pass.at_least=1.1"});
+  EXPECT_EQ(fail.code, 1) << fail.out;
+  EXPECT_NE(fail.out.find("fail: accuracy"), std::string::npos) << fail.out;
+  const auto scores = run({"evaluate", path("run")});
+  EXPECT_EQ(scores.code, 0);
+  EXPECT_NE(scores.out.find("(20 of 20 samples)"), std::string::npos) << scores.out;
+}
+
+TEST_F(SequenceTrainTest, ComparesMixersThroughTheStore) {
+  write_file(folder_ / "compare.toml",
+             "[compare]\nmodels = [\"mingru\", \"lru\"]\ndata = [\"copying\"]\nseeds = [1]\n[data]\nnoise = 4\n"
+             "memorize = 2\nalphabet = 5\ntrain_samples = 60\nval_samples = 20\ntest_samples = 20\n[model]\n"
+             "d_model = 8\nlayers = 1\n[train]\nepochs = 1\nthreads = 1\n");
+  const std::vector<std::string> command{"compare",  path("compare.toml"), "--store", path("store.sqlite"),
+                                         "--report", path("report")};
+  const auto first = run(command);
+  EXPECT_EQ(first.code, 0) << first.out;
+  EXPECT_NE(first.out.find("(chance)"), std::string::npos) << first.out;
+  EXPECT_TRUE(fs::exists(folder_ / "report" / "report.html"));
+  const auto again = run(command);
+  EXPECT_NE(again.out.find("2 finished before"), std::string::npos) << again.out;
+}
+
+}  // namespace
+}  // namespace longwave

@@ -1,0 +1,115 @@
+#include "longwave/tasks/pretrain.h"
+
+#include <gtest/gtest.h>
+
+#include "longwave/base/check.h"
+#include "tests/support/sequences.h"
+
+namespace longwave {
+namespace {
+
+std::vector<std::int64_t> first_indices(std::int64_t n) {
+  std::vector<std::int64_t> list;
+  for (std::int64_t i = 0; i < n; ++i) list.push_back(i);
+  return list;
+}
+
+at::Tensor real_steps(const Batch& batch) {
+  const auto t = batch.tensors.at("x").size(1);
+  return at::arange(t).unsqueeze(0) < batch.tensors.at("lengths").unsqueeze(1);
+}
+
+TEST(Masks, HideTokensAtTheirRatioAnewEachTimeAndNeverPadding) {
+  const auto data = testing::tiny_sequences(SequenceGoal::classify, 500);
+  const auto task = make_pretrain_task(data, {.mask_ratio = 0.3});
+  RandomStream random{1, 0};
+  Batch batch;
+  task->gather(Split::train, first_indices(500), batch);
+  const auto original = batch.tensors.at("x").clone(), real = real_steps(batch);
+  EXPECT_TRUE(batch.tensors.at("y").eq(kIgnoredTarget).all().item<bool>()) << "nothing is hidden before augment";
+  task->augment(batch, random);
+  const auto &x = batch.tensors.at("x"), &y = batch.tensors.at("y");
+  const auto hidden = y.ne(kIgnoredTarget);
+  EXPECT_FALSE(hidden.logical_and(real.logical_not()).any().item<bool>()) << "padding is scored";
+  EXPECT_TRUE(at::equal(x, at::where(hidden, at::full({}, 5, at::kLong), original))) << "5 is the mask token";
+  EXPECT_TRUE(at::equal(at::where(hidden, y, original), original)) << "the target is what was hidden";
+  const double ratio = hidden.sum().item<double>() / real.sum().item<double>();
+  EXPECT_NEAR(ratio, 0.3, 0.03) << "3000 steps: 4 standard errors";
+  const auto before = hidden.clone();
+  task->gather(Split::train, first_indices(500), batch);
+  task->augment(batch, random);
+  EXPECT_FALSE(at::equal(batch.tensors.at("y").ne(kIgnoredTarget), before)) << "masks are drawn anew";
+}
+
+TEST(Masks, HideNumbersBehindAnExtraChannel) {
+  const auto data = testing::tiny_sequences(SequenceGoal::regress_steps, 300);
+  const auto task = make_pretrain_task(data, {});
+  RandomStream random{1, 0};
+  Batch batch;
+  task->gather(Split::train, first_indices(300), batch);
+  const auto target = batch.tensors.at("target").clone(), real = real_steps(batch);
+  EXPECT_TRUE(at::equal(batch.tensors.at("x").select(2, 0), target.select(2, 0)));
+  task->augment(batch, random);
+  const auto& x = batch.tensors.at("x");
+  const auto hidden = x.select(2, 1).eq(1);
+  EXPECT_TRUE(at::equal(hidden, batch.tensors.at("scored").eq(1)));
+  EXPECT_FALSE(hidden.logical_and(real.logical_not()).any().item<bool>());
+  EXPECT_TRUE(at::equal(x.select(2, 0), target.select(2, 0).masked_fill(hidden, 0)));
+  EXPECT_TRUE(at::equal(batch.tensors.at("target"), target));
+  EXPECT_NEAR(hidden.sum().item<double>() / real.sum().item<double>(), 0.5, 0.05);
+}
+
+TEST(Causal, TheTargetIsTheNextStepAndTheLastIsNotScored) {
+  Batch batch;
+  make_pretrain_task(testing::tiny_sequences(SequenceGoal::classify), {.objective = "causal"})
+      ->gather(Split::train, {3, 8}, batch);
+  const auto &x = batch.tensors.at("x"), &y = batch.tensors.at("y");
+  for (std::int64_t b = 0; b < 2; ++b) {
+    const auto end =
+        batch.tensors.contains("lengths") ? batch.tensors.at("lengths")[b].item<std::int64_t>() : x.size(1);
+    for (std::int64_t i = 0; i < x.size(1); ++i)
+      EXPECT_EQ(y[b][i].item<std::int64_t>(), i + 1 < end ? x[b][i + 1].item<std::int64_t>() : kIgnoredTarget);
+  }
+}
+
+TEST(Pairs, AreTakenApart) {
+  const auto data = testing::tiny_sequences(SequenceGoal::classify_pair, 40);
+  const auto task = make_pretrain_task(data, {});
+  EXPECT_EQ(task->samples(Split::train), 80);
+  Batch batch;
+  task->gather(Split::train, {14, 15}, batch);
+  SequenceExample pair;
+  data->example(Split::train, 7, pair);
+  EXPECT_EQ(batch.tensors.at("x")[0][0].item<std::int64_t>(), pair.first.tokens[0]);
+  EXPECT_EQ(batch.tensors.at("x")[1][0].item<std::int64_t>(), pair.second.tokens[0]);
+}
+
+TEST(Sizes, AMaskTokenIsAddedWhereTheSetHasNone) {
+  SequenceFacts facts;
+  facts.vocabulary = 7;
+  EXPECT_EQ(pretrain_sizes(facts, {}).vocabulary, 8);
+  EXPECT_EQ(pretrain_sizes(facts, {.objective = "causal"}).vocabulary, 7);
+  facts.mask = 6;
+  EXPECT_EQ(pretrain_sizes(facts, {}).vocabulary, 7);
+  EXPECT_EQ(pretrain_sizes(facts, {}).classes, 7);
+  facts.vocabulary = 0, facts.channels = 3;
+  EXPECT_EQ(pretrain_sizes(facts, {}).channels, 4);
+  EXPECT_EQ(pretrain_sizes(facts, {}).classes, 3);
+  EXPECT_EQ(pretrain_sizes(facts, {.loss = "levels"}).classes, 256);
+  facts.goal = SequenceGoal::language;
+  EXPECT_THROW(pretrain_sizes(facts, {}), UserError);
+}
+
+TEST(Transfer, BodyAndEncoderGoOverTheHeadStaysFresh) {
+  const TensorMap before{
+      {"encoder.weight", at::ones({8, 4})}, {"backbone.a", at::ones({2})}, {"decoder.bias", at::ones({8})}};
+  const TensorMap fresh{
+      {"encoder.weight", at::zeros({7, 4})}, {"backbone.a", at::zeros({2})}, {"decoder.bias", at::zeros({3})}};
+  const auto after = transferred(before, fresh);
+  EXPECT_TRUE(at::equal(after.at("encoder.weight"), at::ones({7, 4})));
+  EXPECT_TRUE(at::equal(after.at("backbone.a"), at::ones({2})));
+  EXPECT_TRUE(at::equal(after.at("decoder.bias"), at::zeros({3})));
+}
+
+}  // namespace
+}  // namespace longwave

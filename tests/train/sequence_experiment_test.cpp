@@ -1,0 +1,320 @@
+// Sequence tasks through the one trainer: every goal learns, resumes to the same bits, is saved and loaded.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <sstream>
+
+#include "longwave/base/atomic_file.h"
+#include "longwave/base/check.h"
+#include "longwave/models/language_model.h"
+#include "longwave/tasks/step_scores.h"
+#include "longwave/train/experiment.h"
+#include "tests/support/sequences.h"
+
+namespace longwave {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The set of the recipe is replaced by one in memory.
+Recipe small_recipe(const std::string& overrides = "") {
+  auto sections = parse_toml(
+      "[task]\ntype = \"sequence\"\ndata = \"copying\"\ncontext = 16\n"
+      "[model]\nname = \"mingru\"\nd_model = 16\nlayers = 1\nchannel = \"mlp\"\ndropout = 0.1\n"
+      "[train]\nepochs = 2\nbatch = 8\nseed = 5\nlearning_rate = 0.01\nthreads = 1\npatience = 0\nweight_decay = 0.0\n",
+      "test");
+  std::istringstream words(overrides);
+  for (std::string word; words >> word;) apply_override(sections, word);
+  return resolve_recipe(sections);
+}
+
+std::string message(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+class SequenceExperiment : public ::testing::Test {
+ protected:
+  SequenceExperiment() : folder_(fs::temp_directory_path() / ("longwave_sequences_" + std::to_string(::getpid()))) {
+    fs::remove_all(folder_);
+  }
+  ~SequenceExperiment() override { fs::remove_all(folder_); }
+
+  RunOptions options(SequenceGoal goal, const std::string& run = "", std::int64_t train = 70) const {
+    RunOptions options;
+    if (!run.empty()) options.run = folder_ / run;
+    options.sequence_data = testing::tiny_sequences(goal, train);
+    return options;
+  }
+
+  fs::path folder_;
+};
+
+void expect_same(const TensorMap& a, const TensorMap& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(at::equal(tensor, b.at(name))) << name;
+}
+
+class EveryGoal : public SequenceExperiment, public ::testing::WithParamInterface<SequenceGoal> {};
+
+struct Expected {
+  std::string score;
+  double reached;
+};
+
+TEST_P(EveryGoal, IsLearntSavedAndScoredAgain) {
+  const auto goal = GetParam();
+  const auto expected = goal == SequenceGoal::regress_steps   ? Expected{"error", 0.2}
+                        : goal == SequenceGoal::language      ? Expected{"perplexity", 3.0}
+                        : goal == SequenceGoal::classify_pair ? Expected{"accuracy", 0.75}
+                                                              : Expected{"accuracy", 0.9};
+  const auto result = run_experiment(small_recipe("train.epochs=25 model.d_model=24"), options(goal, "run", 160));
+  const auto score = result.test.at(expected.score);
+  if (expected.score == "accuracy") {
+    EXPECT_GE(score, expected.reached);
+    EXPECT_LT(result.test.at("accuracy_low"), score);
+    EXPECT_GT(result.test.at("accuracy_high"), score - 1e-12);
+  } else {
+    EXPECT_LE(score, expected.reached);
+  }
+  EXPECT_GT(result.tokens, 0);
+  const auto loaded = load_run(folder_ / "run");
+  const auto task = make_task(loaded, options(goal, "", 160));
+  EXPECT_EQ(task->evaluate(*loaded.model, Split::test, {}).at(expected.score), score);
+}
+
+TEST_P(EveryGoal, KilledAndResumedGivesTheBitsOfAnUninterruptedRun) {
+  const auto goal = GetParam();
+  for (const std::string more : {"", "train.steps=13 train.eval_steps=5 train.accumulate=2"}) {
+    const auto recipe = small_recipe("train.checkpoint_steps=2 " + more);
+    const auto name = "killed" + std::to_string(more.size());
+    const auto child = ::fork();
+    if (child == 0) {
+      auto killed = options(goal, name);
+      killed.should_stop = [steps = 0]() mutable {
+        if (++steps == 7) ::raise(SIGKILL);
+        return false;
+      };
+      run_experiment(recipe, killed);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    auto again = options(goal, name);
+    again.resume = true;
+    const auto resumed = run_experiment(recipe, again);
+    const auto whole = run_experiment(recipe, options(goal));
+    expect_same(whole.model->state(), resumed.model->state());
+    EXPECT_EQ(whole.test, resumed.test);
+    EXPECT_EQ(whole.steps, resumed.steps);
+    EXPECT_EQ(whole.tokens, resumed.tokens);
+    EXPECT_EQ(whole.steps, more.empty() ? resumed.steps : 13);
+  }
+}
+
+std::string goal_name(const ::testing::TestParamInfo<SequenceGoal>& info) {
+  constexpr const char* kNames[] = {"classify", "classify_pair", "classify_steps", "regress_steps", "language"};
+  return kNames[static_cast<int>(info.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Goals, EveryGoal,
+                         ::testing::Values(SequenceGoal::classify, SequenceGoal::classify_pair,
+                                           SequenceGoal::classify_steps, SequenceGoal::regress_steps,
+                                           SequenceGoal::language),
+                         goal_name);
+
+TEST_F(SequenceExperiment, ScoresOfOneLengthTogetherMakeTheWhole) {
+  const auto goal = SequenceGoal::classify_steps;
+  const auto run = run_experiment(small_recipe(), options(goal));
+  double right = 0, scored = 0, parts = 0;
+  SequenceExample example;
+  const auto data = testing::tiny_sequences(goal);
+  std::map<std::int64_t, double> steps;
+  for (std::int64_t i = 0; i < data->samples(Split::test); ++i) {
+    const auto t = data->length(Split::test, i);
+    steps[t] += static_cast<double>(t - 1);
+  }
+  for (const auto& [length, count] : steps) {
+    const auto name = "accuracy@" + std::to_string(length);
+    ASSERT_TRUE(run.test.contains(name)) << name;
+    right += run.test.at(name) * count, scored += count, ++parts;
+  }
+  EXPECT_GT(parts, 3);
+  EXPECT_NEAR(run.test.at("accuracy"), right / scored, 1e-12);
+}
+
+TEST_F(SequenceExperiment, ScoresDoNotDependOnTheBatch) {
+  const auto run = run_experiment(small_recipe(), options(SequenceGoal::classify_pair));
+  for (const std::int64_t batch : {1, 7, 64})
+    EXPECT_NEAR(run.task->evaluate(*run.model, Split::test, {.batch = batch}).at("loss"), run.test.at("loss"), 1e-5);
+}
+
+TEST_F(SequenceExperiment, ALoadedLanguageRunGivesModelAndTokenNames) {
+  run_experiment(small_recipe("train.epochs=1"), options(SequenceGoal::language, "language"));
+  const auto run = language_run(load_run(folder_ / "language"));
+  EXPECT_EQ(run.token_names, (std::vector<std::string>{"_", "a", "b", "c", "d", "?"}));
+  EXPECT_EQ(run.model->forward(at::zeros({1, 3}, at::kLong)).size(2), 6);
+  run_experiment(small_recipe("train.epochs=1"), options(SequenceGoal::classify, "classes"));
+  EXPECT_NE(message([&] { language_run(load_run(folder_ / "classes")); }).find("not of a language model"),
+            std::string::npos);
+}
+
+TEST_F(SequenceExperiment, PassOrFailIsPartOfTheResult) {
+  auto passing = small_recipe("pass.metric=accuracy pass.at_least=0.01");
+  EXPECT_EQ(run_experiment(passing, options(SequenceGoal::classify, "run")).verdict, "pass");
+  EXPECT_EQ(Json::parse(read_file(folder_ / "run" / "result.json")).at("verdict"), "pass");
+  auto failing = small_recipe("pass.metric=loss pass.at_most=0.0001");
+  EXPECT_EQ(run_experiment(failing, options(SequenceGoal::classify)).verdict, "fail");
+  auto unknown = small_recipe("pass.metric=acuracy pass.at_least=0.1");
+  EXPECT_NE(message([&] { run_experiment(unknown, options(SequenceGoal::classify)); }).find("accuracy"),
+            std::string::npos);
+}
+
+TEST_F(SequenceExperiment, TheBestAccuracyIsKeptNotTheLowest) {
+  const auto run =
+      run_experiment(small_recipe("train.epochs=8 train.learning_rate=0.03"), options(SequenceGoal::classify));
+  for (const auto& epoch : run.history) EXPECT_GE(run.val.at("accuracy"), epoch.val.at("accuracy"));
+  EXPECT_GT(run.val.at("accuracy"), run.history.front().val.at("accuracy"));
+}
+
+TEST_F(SequenceExperiment, FreshSamplesAreMadeForEveryStep) {
+  auto sections = parse_toml(
+      "[task]\ntype = \"sequence\"\ndata = \"copying\"\nfresh = true\n[data]\nnoise = 5\nmemorize = 2\nalphabet = 5\n"
+      "val_samples = 9\ntest_samples = 9\n[model]\nname = \"mingru\"\nd_model = 8\nlayers = 1\n"
+      "[train]\nsteps = 7\nbatch = 4\naccumulate = 2\nthreads = 1\n",
+      "test");
+  const auto run = run_experiment(resolve_recipe(sections));
+  EXPECT_EQ(run.task->samples(Split::train), 7 * 4 * 2);
+  EXPECT_EQ(run.steps, 7);
+  EXPECT_EQ(run.tokens, 7 * 4 * 2 * 9);
+}
+
+class EveryProtocol : public SequenceExperiment,
+                      public ::testing::WithParamInterface<std::tuple<std::string, SequenceGoal>> {};
+
+TEST_P(EveryProtocol, PretrainsResumesAndChargesTheCost) {
+  const auto [protocol, goal] = GetParam();
+  const auto recipe = small_recipe("train.checkpoint_steps=2 pretrain.epochs=3 train.protocol=" + protocol);
+  const auto whole = run_experiment(recipe, options(goal));
+  const auto& about = whole.about;
+  EXPECT_GT(about.at("pretraining").at("tokens").get<double>(), whole.tokens);
+  EXPECT_DOUBLE_EQ(about.at("total").at("tokens").get<double>(),
+                   whole.tokens + about.at("pretraining").at("tokens").get<double>());
+  EXPECT_GT(whole.total_seconds(), whole.train_seconds);
+  const auto scratch = run_experiment(small_recipe(), options(goal));
+  EXPECT_NE(scratch.test.at("loss"), whole.test.at("loss"));
+
+  // Killed in either phase, resumed to the same bits.
+  for (const int stop : {5, 31}) {
+    const auto name = "killed" + std::to_string(stop);
+    const auto child = ::fork();
+    if (child == 0) {
+      auto killed = options(goal, name);
+      killed.should_stop = [steps = std::make_shared<int>(0), stop] {  // counts through both phases
+        if (++*steps == stop) ::raise(SIGKILL);
+        return false;
+      };
+      run_experiment(recipe, killed);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(fs::exists(folder_ / name / "pretrain" / "result.json"), stop == 31);
+    auto again = options(goal, name);
+    again.resume = true;
+    const auto resumed = run_experiment(recipe, again);
+    expect_same(whole.model->state(), resumed.model->state());
+    EXPECT_EQ(whole.test, resumed.test);
+    EXPECT_EQ(whole.about.at("total").at("tokens"), resumed.about.at("total").at("tokens"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Protocols, EveryProtocol,
+                         ::testing::Combine(::testing::Values("masked", "causal"),
+                                            ::testing::Values(SequenceGoal::classify, SequenceGoal::classify_steps)));
+
+TEST_F(SequenceExperiment, PairsAndNumbersArePretrainedToo) {
+  for (const auto goal : {SequenceGoal::classify_pair, SequenceGoal::regress_steps})
+    for (const std::string more : {"train.protocol=masked", "train.protocol=causal"}) {
+      const auto result = run_experiment(small_recipe("train.epochs=1 " + more), options(goal));
+      EXPECT_GT(result.about.at("pretraining").at("steps").get<double>(), 0) << more;
+    }
+  EXPECT_NE(message([&] {
+              run_experiment(small_recipe("train.protocol=masked"), options(SequenceGoal::language));
+            }).find("its own tokens"),
+            std::string::npos);
+  EXPECT_NE(message([&] {
+              run_experiment(small_recipe("train.protocol=causal model.bidirectional=true"),
+                             options(SequenceGoal::classify));
+            }).find("is not causal"),
+            std::string::npos);
+}
+
+TEST_F(SequenceExperiment, AModelThatStaysAtChanceIsTold) {
+  std::vector<std::string> notes;
+  const auto train = [&](bool random_labels) {
+    notes.clear();
+    RunOptions run;
+    run.sequence_data =
+        std::make_shared<const testing::TinySequences>(SequenceGoal::classify, 2400, false, random_labels);
+    run.log = [&](const Json& entry) {
+      if (entry.at("kind") == "note") notes.push_back(entry.at("text").get<std::string>());
+    };
+    run_experiment(small_recipe("train.epochs=1 train.stuck_steps=250 train.learning_rate=0.003"), run);
+  };
+  train(true);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes.front().find("step 250: the training loss is 1."), 0) << notes.front();
+  train(false);
+  EXPECT_TRUE(notes.empty()) << "one that learns is left alone";
+}
+
+TEST_F(SequenceExperiment, OtherDataThanTheRunAreRefused) {
+  run_experiment(small_recipe("train.epochs=1"), options(SequenceGoal::classify, "run"));
+  EXPECT_NE(message([&] {
+              make_task(load_run(folder_ / "run"), options(SequenceGoal::classify_steps));
+            }).find("was trained on"),
+            std::string::npos);
+}
+
+TEST(SequenceRecipe, IsWrittenOutInFullAndReadBack) {
+  const auto recipe =
+      small_recipe("model.mixer.expansion_factor=2 pass.metric=accuracy pass.at_least=0.5 data.noise=7");
+  const auto json = recipe_json(recipe);
+  EXPECT_EQ(json.at("data").at("noise"), 7);
+  EXPECT_EQ(json.at("model.channel_mixer").at("activation"), "gelu");
+  const auto again = resolve_recipe(parse_toml(to_toml(json), "again"));
+  EXPECT_EQ(recipe_json(again), json);
+}
+
+TEST(SequenceRecipe, MistakesAreNamed) {
+  const auto refusal = [](const std::string& overrides) { return message([&] { small_recipe(overrides); }); };
+  EXPECT_NE(refusal("task.data=copyin").find("did you mean 'copying'"), std::string::npos)
+      << refusal("task.data=copyin");
+  EXPECT_NE(refusal("model.name=mingro").find("model.name"), std::string::npos);
+  EXPECT_NE(refusal("model.mixer.expansion_fator=2").find("unknown key model.mixer.expansion_fator"),
+            std::string::npos);
+  EXPECT_NE(refusal("data.noize=2").find("unknown key data.noize"), std::string::npos);
+  EXPECT_NE(refusal("task.horizon=3").find("unknown key task.horizon"), std::string::npos);
+  EXPECT_NE(refusal("model.channel=none model.channel_mixer.hidden=8").find("has no effect"), std::string::npos);
+  EXPECT_NE(refusal("train.eval_steps=3").find("has no effect without train.steps"), std::string::npos);
+  EXPECT_NE(refusal("train.warmup_steps=3").find("has no effect"), std::string::npos) << "the schedule is onecycle";
+  EXPECT_NE(refusal("task.fresh=true").find("needs train.steps"), std::string::npos);
+  EXPECT_NE(refusal("train.protocol=maskt").find("one of scratch, masked, causal"), std::string::npos);
+  EXPECT_NE(refusal("pretrain.protocol=masked").find("has no meaning"), std::string::npos);
+  EXPECT_NE(refusal("pass.metric=accuracy").find("one of at_least and at_most"), std::string::npos);
+  EXPECT_NE(refusal("pass.metrik=accuracy").find("unknown key pass.metrik"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace longwave
