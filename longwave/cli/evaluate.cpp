@@ -17,10 +17,6 @@ struct Arguments {
   std::int64_t batch = 0;
 };
 
-Split split_of(const std::string& name) {
-  return name == "train" ? Split::train : name == "val" ? Split::val : Split::test;
-}
-
 void evaluate(const Arguments& arguments) {
   const auto run = load_run(arguments.run);
   RunOptions options;

@@ -22,10 +22,6 @@ struct Arguments {
   bool json = false;
 };
 
-Split split_of(const std::string& name) {
-  return name == "train" ? Split::train : name == "val" ? Split::val : Split::test;
-}
-
 std::shared_ptr<const ForecastData> data_of(const Recipe& recipe, const std::string& folder) {
   const auto& t = recipe.task;
   ForecastDataOptions options{t.data, t.features, t.target, t.freq, t.lookback, t.horizon};
