@@ -7,18 +7,17 @@
 #define HWY_TARGET_INCLUDE "longwave/kernels/selective_scan.cpp"
 #include <hwy/foreach_target.h>  // recompiles this file for each instruction set
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
-#include "longwave/kernels/exp-inl.h"
 #include "longwave/kernels/lanes-inl.h"
+#include "longwave/kernels/selective_scan-inl.h"
+#include "longwave/kernels/sincos-inl.h"
 
 #ifndef LONGWAVE_KERNELS_SELECTIVE_SCAN_PARTS
 #define LONGWAVE_KERNELS_SELECTIVE_SCAN_PARTS
 namespace longwave::kernels {
 namespace {
 
-constexpr std::int64_t kQ = kSelectiveScanChunk;
 /// The channels of a group are worked on in parts, enough of them to share among threads. Gradients of B and C are sums
 /// over channels: each part has its own.
 std::int64_t parts_of(const SelectiveScan<float>& s) {
@@ -26,10 +25,12 @@ std::int64_t parts_of(const SelectiveScan<float>& s) {
   const auto wanted = (kItems + s.b * s.groups - 1) / (s.b * s.groups);
   return std::clamp<std::int64_t>(wanted, 1, (s.d / s.groups + kNarrowest - 1) / kNarrowest);
 }
-/// Numbers of one part of db or dc: [chunks, n, kQ].
-std::int64_t part_size(const SelectiveScan<float>& s) { return selective_scan_chunks(s.t) * s.n * kQ; }
+/// Numbers of one part of db or dc: [chunks, planes, kSelectiveScanChunk].
+std::int64_t part_size(const SelectiveScan<float>& s) {
+  return selective_scan_chunks(s.t) * s.planes() * kSelectiveScanChunk;
+}
 /// Numbers that rows leave for da, dskip and dbias.
-std::int64_t row_size(const SelectiveScan<float>& s) { return (s.n + 2) * s.d; }
+std::int64_t row_size(const SelectiveScan<float>& s) { return (s.planes() + 2) * s.d; }
 
 }  // namespace
 }  // namespace longwave::kernels
@@ -49,135 +50,29 @@ void selective_scan_grad_all(const SelectiveScan<float>& s, const SelectiveScanG
 
 #else
 
-using Scan = SelectiveScan<float>;
-using Tag = hn::CappedTag<float, 16>;
-using V = hn::Vec<Tag>;
+constexpr float kQuarterOverLn2 = 2.26618007f;  // (pi / 2) / ln 2: from quarter turns to the unit of kSumA
 
-constexpr Tag kTag;
-constexpr std::int64_t kLanes = hn::MaxLanes(Tag());
-constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;  // of channels at a time: as many as registers allow
-constexpr std::int64_t kW = kVectors * kLanes;
-constexpr float kLn2 = 0.693147181f;
-
-HWY_INLINE V load(const float* x) { return hn::Load(kTag, x); }
-HWY_INLINE void store(V v, float* x) { hn::Store(v, kTag, x); }
-HWY_INLINE V all(float x) { return hn::Set(kTag, x); }
-
-/// What is known of a step of the chunk, each [kW]: input, step size, their product, output before the gate or its
-/// gradient, output in the backward pass, sums over states of lambda B and of a (kept gradient); and of one state index
-/// the decay, and the state after the step. One record is one stretch of memory, so that the fields of a step never
-/// share cache sets.
-enum Field : std::int64_t {
-  kU = 0 * kW,
-  kStep = 1 * kW,
-  kDrive = 2 * kW,
-  kY = 3 * kW,
-  kOut = 4 * kW,
-  kSumB = 5 * kW,
-  kSumA = 6 * kW,
-  kDecay = 7 * kW,
-  kState = 8 * kW,
-  kRecord = 9 * kW,
-};
-
-/// What a block of channels keeps from chunk to chunk. The first lanes of [kW] are its channels, the others zero.
-struct Kept {
-  static std::int64_t size(std::int64_t n) { return (3 * n + 4) * kW; }
-  Kept(float* at, std::int64_t n) : a(at), h(a + n * kW), da(h + n * kW), skip(da + n * kW) {
-    bias = skip + kW, dskip = bias + kW, dbias = dskip + kW;
-  }
-  float *a, *h, *da;  // [n, kW]: a / ln 2; state, or its gradient; gradient of a
-  float *skip, *bias, *dskip, *dbias;
-};
-
-/// Scratch of one thread.
-struct Scratch {
-  Scratch(std::int64_t n, std::int64_t blocks)
-      : storage(static_cast<std::size_t>((kQ + 1) * kRecord + blocks * Kept::size(n) + 2 * kQ * kLanes) + 16) {
-    records = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64) + kRecord;
-    rows_b = records + kQ * kRecord, rows_c = rows_b + kQ * kLanes;
-    kept = rows_c + kQ * kLanes;
-  }
-  float* step(std::int64_t t) const { return records + t * kRecord; }
-
-  std::vector<float> storage;
-  float* records;          // [kQ] behind one whose state is that before the chunk
-  float *rows_b, *rows_c;  // [kQ, kLanes]: terms of db and dc of one state index, not yet summed over lanes
-  float* kept;             // [blocks, Kept::size]
-};
-
-/// x [width] to [kW] with zeros behind; zeros if null.
-HWY_INLINE void widen(const float* x, std::int64_t width, float* out) {
-  if (x && width == kW)
-    for (int k = 0; k < kVectors; ++k) store(hn::LoadU(kTag, x + k * kLanes), out + k * kLanes);
-  else
-    std::fill(std::copy_n(x ? x : out, x ? width : 0, out), out + kW, 0.0f);
-}
-
-/// Sums of the lanes of kRows rows, in that order, repeated to fill a vector.
-template <int kRows>
-HWY_INLINE V sums_of_rows(const float* rows) {
-  if constexpr (kRows == 1) {
-    return load(rows);
-  } else {
-    const auto low = sums_of_rows<kRows / 2>(rows), high = sums_of_rows<kRows / 2>(rows + kRows / 2 * kLanes);
-    return hn::Add(hn::ConcatEven(kTag, high, low), hn::ConcatOdd(kTag, high, low));
-  }
-}
-
-/// Channels first .. first + width (at most kW) of one group of one row.
-class Block {
+/// Channels with their states; if these are complex, each is two planes.
+template <bool kComplex>
+class Block : public Channels {
  public:
-  Block(const Scan& s, std::int64_t row, std::int64_t group, std::int64_t first, std::int64_t width,
-        const Scratch& scratch, const Kept& kept)
-      : s_(s),
-        m_(scratch),
-        kept_(kept),
-        row_(row),
-        group_(group),
-        first_(first),
-        width_(width),
-        length_(s.lengths ? s.lengths[row] : s.t) {
-    for (std::int64_t n = 0; n < s.n; ++n) {
-      widen(s.a + n * s.d + first, width, kept_.a + n * kW);
-      for (auto* a = kept_.a + n * kW; a < kept_.a + (n + 1) * kW; a += kLanes) store(hn::Mul(load(a), all(kLog2E)), a);
-    }
-    widen(s.skip ? s.skip + first : nullptr, width, kept_.skip);
-    widen(s.delta_bias ? s.delta_bias + first : nullptr, width, kept_.bias);
-  }
-  std::int64_t chunks() const { return (length_ + kQ - 1) / kQ; }
-
-  void start() {
-    for (std::int64_t n = 0; n < s_.n; ++n) widen(s_.h_init ? state(s_.h_init, n) : nullptr, width_, kept_.h + n * kW);
-  }
+  using Channels::Channels;
 
   void run(std::int64_t chunk, const SelectiveScanOut<float>& out) {
     const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
     if (out.boundaries)
-      for (std::int64_t n = 0; n < s_.n; ++n) std::copy_n(kept_.h + n * kW, width_, boundary(out.boundaries, begin, n));
+      for (std::int64_t p = 0; p < s_.planes(); ++p)
+        std::copy_n(kept_.h + p * kW, width_, boundary(out.boundaries, begin, p));
     prepare(begin, q);
     start_output(q, kY);
     for (std::int64_t n = 0; n < s_.n; ++n) {
       prefetch_share(begin + kQ, n, nullptr);
-      advance(begin, q, n);
+      kComplex ? advance_complex(begin, q, n) : advance_real(begin, q, n);
     }
     for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.step(t) + kY, out.y);
   }
 
-  void finish(const SelectiveScanOut<float>& out) const {
-    for (std::int64_t n = 0; n < s_.n; ++n)
-      std::copy_n(kept_.h + n * kW, width_, out.h_last + (row_ * s_.n + n) * s_.d + first_);
-    clear_padding(out.y);
-  }
-
-  void start_grad(const SelectiveScanGrad<float>& g) {
-    for (std::int64_t n = 0; n < s_.n; ++n) widen(g.dh_last ? state(g.dh_last, n) : nullptr, width_, kept_.h + n * kW);
-    std::fill_n(kept_.da, s_.n * kW, 0.0f);
-    std::fill_n(kept_.dskip, kW, 0.0f);
-    std::fill_n(kept_.dbias, kW, 0.0f);
-  }
-
-  /// `db`, `dc` [chunks, n, kQ] are added to.
+  /// `db`, `dc` [chunks, planes, kQ] are added to.
   void run_grad(std::int64_t chunk, const SelectiveScanGrad<float>& g, float* db, float* dc) {
     const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
     prepare(begin, q);
@@ -185,93 +80,32 @@ class Block {
     if (s_.z.data) start_output(q, kOut);
     for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.step(t) + kY);
     for (std::int64_t n = 0; n < s_.n; ++n) {
-      if (chunk > 0) {
-        prefetch_share(begin - kQ, n, g.dy);
-        prefetch(boundary(g.boundaries, begin - kQ, n));
+      if (chunk > 0) prefetch_share(begin - kQ, n, g.dy);
+      for (auto p = n; p < s_.planes(); p += s_.n) {
+        if (chunk > 0) prefetch(boundary(g.boundaries, begin - kQ, p));
+        widen(boundary(g.boundaries, begin, p), width_, m_.step(-1) + (p == n ? kState : kStateIm));
       }
-      widen(boundary(g.boundaries, begin, n), width_, m_.step(-1) + kState);
       s_.z.data ? recompute<true>(begin, q, n) : recompute<false>(begin, q, n);
-      retreat(begin, q, n);
-      add_lane_sums(q, m_.rows_b, db + (chunk * s_.n + n) * kQ);
-      add_lane_sums(q, m_.rows_c, dc + (chunk * s_.n + n) * kQ);
+      kComplex ? retreat_complex(begin, q, n) : retreat_real(begin, q, n);
+      for (auto p = n; p < s_.planes(); p += s_.n) {
+        const auto plane = (p - n) / s_.n * kQ * kLanes;
+        add_lane_sums(q, m_.rows_b + plane, db + (chunk * s_.planes() + p) * kQ);
+        add_lane_sums(q, m_.rows_c + plane, dc + (chunk * s_.planes() + p) * kQ);
+      }
     }
     for (std::int64_t t = 0; t < q; ++t) write_gradients(g, begin + t, t);
   }
 
-  /// `row_sums` [n + 2, d] are those of da, dskip and dbias of this row.
-  void finish_grad(const SelectiveScanGrad<float>& g, float* row_sums) const {
-    for (std::int64_t n = 0; n < s_.n; ++n) {
-      std::copy_n(kept_.h + n * kW, width_, g.dh_init + (row_ * s_.n + n) * s_.d + first_);
-      std::copy_n(kept_.da + n * kW, width_, row_sums + n * s_.d + first_);
-    }
-    std::copy_n(kept_.dskip, width_, row_sums + s_.n * s_.d + first_);
-    std::copy_n(kept_.dbias, width_, row_sums + (s_.n + 1) * s_.d + first_);
-    clear_padding(g.du), clear_padding(g.ddelta);
-    if (g.dz) clear_padding(g.dz);
-  }
-
  private:
-  const float* state(const float* states, std::int64_t n) const { return states + (row_ * s_.n + n) * s_.d + first_; }
-  template <class T>
-  T* boundary(T* boundaries, std::int64_t begin, std::int64_t n) const {
-    return boundaries + ((row_ * selective_scan_chunks(s_.t) + begin / kQ) * s_.n + n) * s_.d + first_;
-  }
-  const float* b_in(std::int64_t t) const { return s_.b_in.at(row_, t) + group_ * s_.n; }
-  const float* c_out(std::int64_t t) const { return s_.c_out.at(row_, t) + group_ * s_.n; }
-  void clear_padding(float* x) const {
-    for (auto t = length_; t < s_.t; ++t) std::fill_n(x + (row_ * s_.t + t) * s_.d + first_, width_, 0.0f);
-  }
-  void write(const float* wide, std::int64_t t, float* x) const {
-    float* out = x + (row_ * s_.t + t) * s_.d + first_;
-    if (width_ == kW)
-      for (int k = 0; k < kVectors; ++k) hn::StoreU(load(wide + k * kLanes), kTag, out + k * kLanes);
-    else
-      std::copy_n(wide, width_, out);
-  }
+  static constexpr std::int64_t kRecord = record_size(kComplex);
 
-  void prefetch(const float* x) const {
-    for (std::int64_t i = 0; i < width_; i += 16) hwy::Prefetch(x + i);
-  }
-  /// The share of state n in fetching the sequences of a chunk to come; its rows are too far apart for the hardware.
-  void prefetch_share(std::int64_t begin, std::int64_t n, const float* dy) const {
-    const auto q = std::min(kQ, length_ - begin);
-    for (auto t = begin + n * q / s_.n; t < begin + (n + 1) * q / s_.n; ++t) {
-      prefetch(s_.u.at(row_, t) + first_);
-      prefetch(s_.delta.at(row_, t) + first_);
-      if (s_.z.data) prefetch(s_.z.at(row_, t) + first_);
-      if (dy) prefetch(dy + (row_ * s_.t + t) * s_.d + first_);
-    }
-  }
-
-  V raw_step(const float* delta, int k) const {
-    return hn::Add(load(delta + k * kLanes), load(kept_.bias + k * kLanes));
-  }
-
-  /// Inputs, step sizes and their products. Channels that are not there get step 0, which leaves their state alone.
-  void prepare(std::int64_t begin, std::int64_t q) {
-    HWY_ALIGN float delta[kW];
-    for (std::int64_t t = 0; t < q; ++t) {
-      float* step = m_.step(t);
-      widen(s_.u.at(row_, begin + t) + first_, width_, step + kU);
-      widen(s_.delta.at(row_, begin + t) + first_, width_, delta);
-      for (int k = 0; k < kVectors; ++k) {
-        const auto raw = raw_step(delta, k);
-        store(s_.softplus ? softplus(kTag, raw) : raw, step + kStep + k * kLanes);
-      }
-      if (width_ < kW) std::fill(step + kStep + width_, step + kStep + kW, 0.0f);
-      for (std::int64_t i = 0; i < kW; i += kLanes)
-        store(hn::Mul(load(step + kStep + i), load(step + kU + i)), step + kDrive + i);
-    }
-  }
-
-  void start_output(std::int64_t q, Field y) const {
-    for (std::int64_t t = 0; t < q; ++t)
-      for (std::int64_t i = 0; i < kW; i += kLanes)
-        store(hn::Mul(load(kept_.skip + i), load(m_.step(t) + kU + i)), m_.step(t) + y + i);
+  template <bool kOutput>
+  HWY_INLINE void recompute(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    kComplex ? recompute_complex<kOutput>(begin, q, n) : recompute_real<kOutput>(begin, q, n);
   }
 
   /// State n through the chunk; its share is added to y.
-  HWY_INLINE void advance(std::int64_t begin, std::int64_t q, std::int64_t n) {
+  HWY_INLINE void advance_real(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
     const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
@@ -290,33 +124,45 @@ class Block {
     for (int k = 0; k < kVectors; ++k) store(h[k], kept_.h + n * kW + k * kLanes);
   }
 
-  void write_output(std::int64_t t, float* y, float* out) const {
-    if (s_.z.data) {
-      HWY_ALIGN float z[kW];
-      widen(s_.z.at(row_, t) + first_, width_, z);
-      for (int k = 0; k < kVectors; ++k) {
-        const auto gate = load(z + k * kLanes);
-        store(hn::Mul(load(y + k * kLanes), hn::Mul(gate, sigmoid(kTag, gate))), y + k * kLanes);
-      }
-    }
-    write(y, t, out);
+  /// exp of a times the step size.
+  static HWY_INLINE void decay(const float* step_size, V a_re, V a_im, V& re, V& im) {
+    const auto step = load(step_size);
+    const auto size = exp2(kTag, hn::Mul(step, a_re));
+    const auto turn = sincos_of_quarters(kTag, hn::Mul(step, a_im));
+    re = hn::Mul(size, turn.cos), im = hn::Mul(size, turn.sin);
   }
 
-  /// Gradient of the output before the gate.
-  void load_gradient(const SelectiveScanGrad<float>& g, std::int64_t t, float* out) const {
-    widen(g.dy + (row_ * s_.t + t) * s_.d + first_, width_, out);
-    if (!s_.z.data) return;
-    HWY_ALIGN float z[kW];
-    widen(s_.z.at(row_, t) + first_, width_, z);
-    for (int k = 0; k < kVectors; ++k) {
-      const auto gate = load(z + k * kLanes);
-      store(hn::Mul(load(out + k * kLanes), hn::Mul(gate, sigmoid(kTag, gate))), out + k * kLanes);
+  HWY_INLINE void advance_complex(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    float* step = m_.step(0);
+    const float *b = b_in(begin) + n, *c = c_out(begin) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride, im = s_.n;
+    float *h_re = kept_.h + n * kW, *h_im = kept_.h + (im + n) * kW;
+    const float *a_re = kept_.a + n * kW, *a_im = kept_.a + (im + n) * kW;
+    V re[kVectors], imag[kVectors];
+    for (int k = 0; k < kVectors; ++k) re[k] = load(h_re + k * kLanes), imag[k] = load(h_im + k * kLanes);
+    for (std::int64_t t = 0; t < q; ++t, step += kRecord, b += b_stride, c += c_stride) {
+      const auto b_re = all(b[0]), b_im = all(b[im]), c_re = all(2 * c[0]), c_im = all(2 * c[im]);
+      for (int k = 0; k < kVectors; ++k) {
+        float* x = step + k * kLanes;
+        V e_re, e_im;
+        decay(x + kStep, load(a_re + k * kLanes), load(a_im + k * kLanes), e_re, e_im);
+        next_state(e_re, e_im, load(x + kDrive), b_re, b_im, re[k], imag[k]);
+        store(hn::NegMulAdd(c_im, imag[k], hn::MulAdd(c_re, re[k], load(x + kY))), x + kY);
+      }
     }
+    for (int k = 0; k < kVectors; ++k) store(re[k], h_re + k * kLanes), store(imag[k], h_im + k * kLanes);
+  }
+
+  /// h = e h + drive b
+  static HWY_INLINE void next_state(V e_re, V e_im, V drive, V b_re, V b_im, V& re, V& im) {
+    const auto new_re = hn::MulAdd(drive, b_re, hn::NegMulAdd(e_im, im, hn::Mul(e_re, re)));
+    im = hn::MulAdd(drive, b_im, hn::MulAdd(e_im, re, hn::Mul(e_re, im)));
+    re = new_re;
   }
 
   /// State n after every step of the chunk, and its decays, from states[0]; with kOutput its share is added to out.
   template <bool kOutput>
-  HWY_INLINE void recompute(std::int64_t begin, std::int64_t q, std::int64_t n) {
+  HWY_INLINE void recompute_real(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
     const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride;
@@ -337,7 +183,7 @@ class Block {
   }
 
   /// Adjoint of state n through the chunk: lambda[t] = C dy[t] + decay[t+1] lambda[t+1].
-  HWY_INLINE void retreat(std::int64_t begin, std::int64_t q, std::int64_t n) {
+  HWY_INLINE void retreat_real(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(q - 1);
     float *row_b = m_.rows_b + (q - 1) * kLanes, *row_c = m_.rows_c + (q - 1) * kLanes;
     const float *b = b_in(begin + q - 1) + n, *c = c_out(begin + q - 1) + n;
@@ -373,67 +219,98 @@ class Block {
     }
   }
 
-  /// out[t] += sum of rows[t, :].
-  HWY_INLINE void add_lane_sums(std::int64_t q, float* rows, float* out) const {
-    std::fill(rows + q * kLanes, rows + (q + kLanes - 1) / kLanes * kLanes * kLanes, 0.0f);
-    for (std::int64_t t = 0; t < q; t += kLanes) {
-      const auto sums = sums_of_rows<static_cast<int>(kLanes)>(rows + t * kLanes);
-      hn::StoreU(hn::Add(hn::LoadU(kTag, out + t), sums), kTag, out + t);
-    }
-  }
-
-  void write_gradients(const SelectiveScanGrad<float>& g, std::int64_t t, std::int64_t in_chunk) {
-    HWY_ALIGN float delta[kW], du[kW];
-    widen(s_.delta.at(row_, t) + first_, width_, delta);
+  template <bool kOutput>
+  HWY_INLINE void recompute_complex(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    float* step = m_.step(0);
+    const float *b = b_in(begin) + n, *c = c_out(begin) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride, im = s_.n;
+    const float *a_re = kept_.a + n * kW, *a_im = kept_.a + (im + n) * kW;
+    V re[kVectors], imag[kVectors];
     for (int k = 0; k < kVectors; ++k) {
-      const auto lane = k * kLanes;
-      const float* x = m_.step(in_chunk) + lane;
-      const auto u = load(x + kU), dy = load(x + kY), sum_b = load(x + kSumB);
-      auto raw = hn::MulAdd(u, sum_b, hn::Mul(load(x + kSumA), all(kLn2)));
-      if (s_.softplus) raw = hn::Mul(raw, sigmoid(kTag, raw_step(delta, k)));
-      store(hn::MulAdd(load(x + kStep), sum_b, hn::Mul(load(kept_.skip + lane), dy)), du + lane);
-      store(hn::MulAdd(dy, u, load(kept_.dskip + lane)), kept_.dskip + lane);
-      store(hn::Add(load(kept_.dbias + lane), raw), kept_.dbias + lane);
-      store(raw, delta + lane);
+      re[k] = load(m_.step(-1) + kState + k * kLanes);
+      imag[k] = load(m_.step(-1) + kStateIm + k * kLanes);
     }
-    write(du, t, g.du);
-    write(delta, t, g.ddelta);
-    if (s_.z.data) write_gate_gradient(g, t, m_.step(in_chunk) + kOut);
+    for (std::int64_t t = 0; t < q; ++t, step += kRecord, b += b_stride, c += c_stride) {
+      const auto b_re = all(b[0]), b_im = all(b[im]), c_re = all(2 * c[0]), c_im = all(2 * c[im]);
+      for (int k = 0; k < kVectors; ++k) {
+        float* x = step + k * kLanes;
+        V e_re, e_im;
+        decay(x + kStep, load(a_re + k * kLanes), load(a_im + k * kLanes), e_re, e_im);
+        next_state(e_re, e_im, load(x + kDrive), b_re, b_im, re[k], imag[k]);
+        store(e_re, x + kDecay), store(e_im, x + kDecayIm);
+        store(re[k], x + kState), store(imag[k], x + kStateIm);
+        if constexpr (kOutput) store(hn::NegMulAdd(c_im, imag[k], hn::MulAdd(c_re, re[k], load(x + kOut))), x + kOut);
+      }
+    }
   }
 
-  void write_gate_gradient(const SelectiveScanGrad<float>& g, std::int64_t t, const float* y) const {
-    HWY_ALIGN float z[kW], dy[kW];
-    widen(s_.z.at(row_, t) + first_, width_, z);
-    widen(g.dy + (row_ * s_.t + t) * s_.d + first_, width_, dy);
+  /// Adjoint lambda[t] = 2 conj(C) dy[t] + conj(decay[t+1]) lambda[t+1].
+  HWY_INLINE void retreat_complex(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    float* step = m_.step(q - 1);
+    auto row = (q - 1) * kLanes;
+    const float *b = b_in(begin + q - 1) + n, *c = c_out(begin + q - 1) + n;
+    const auto b_stride = s_.b_in.step_stride, c_stride = s_.c_out.step_stride, im = s_.n;
+    constexpr auto kPlane = kQ * kLanes;  // from real to imaginary rows
+    const float *a_re = kept_.a + n * kW, *a_im = kept_.a + (im + n) * kW;
+    float *da_re = kept_.da + n * kW, *da_im = kept_.da + (im + n) * kW;
+    V carry_re[kVectors], carry_im[kVectors];
     for (int k = 0; k < kVectors; ++k) {
-      const auto gate = load(z + k * kLanes), one = all(1), p = sigmoid(kTag, gate);
-      const auto slope = hn::Mul(p, hn::MulAdd(gate, hn::Sub(one, p), one));
-      store(hn::Mul(hn::Mul(load(dy + k * kLanes), load(y + k * kLanes)), slope), z + k * kLanes);
+      carry_re[k] = load(kept_.h + n * kW + k * kLanes);
+      carry_im[k] = load(kept_.h + (im + n) * kW + k * kLanes);
     }
-    write(z, t, g.dz);
+    for (auto t = q; t > 0; --t, step -= kRecord, row -= kLanes, b -= b_stride, c -= c_stride) {
+      const auto b_re = all(b[0]), b_im = all(b[im]), c_re = all(c[0]), c_im = all(c[im]);
+      V sum_b_re = hn::Zero(kTag), sum_b_im = sum_b_re, sum_c_re = sum_b_re, sum_c_im = sum_b_re;
+      for (int k = 0; k < kVectors; ++k) {
+        float* x = step + k * kLanes;
+        const auto dy = load(x + kY), twice = hn::Add(dy, dy), drive = load(x + kDrive), size = load(x + kStep);
+        const auto lambda_re = hn::MulAdd(c_re, twice, carry_re[k]);
+        const auto lambda_im = hn::NegMulAdd(c_im, twice, carry_im[k]);
+        sum_c_re = hn::MulAdd(twice, load(x + kState), sum_c_re);
+        sum_c_im = hn::NegMulAdd(twice, load(x + kStateIm), sum_c_im);
+        sum_b_re = hn::MulAdd(lambda_re, drive, sum_b_re);
+        sum_b_im = hn::MulAdd(lambda_im, drive, sum_b_im);
+        const auto e_re = load(x + kDecay), e_im = load(x + kDecayIm);
+        carry_re[k] = hn::MulAdd(e_im, lambda_im, hn::Mul(e_re, lambda_re));
+        carry_im[k] = hn::NegMulAdd(e_im, lambda_re, hn::Mul(e_re, lambda_im));
+        // conj(lambda) times the part of the state that was kept.
+        const auto old_re = load(x - kRecord + kState), old_im = load(x - kRecord + kStateIm);
+        const auto kept_re = hn::MulAdd(carry_im[k], old_im, hn::Mul(carry_re[k], old_re));
+        const auto kept_im = hn::NegMulAdd(carry_im[k], old_re, hn::Mul(carry_re[k], old_im));
+        const auto lane = k * kLanes;
+        store(hn::MulAdd(size, kept_re, load(da_re + lane)), da_re + lane);
+        store(hn::NegMulAdd(size, kept_im, load(da_im + lane)), da_im + lane);
+        const auto sum_b = hn::MulAdd(lambda_im, b_im, hn::MulAdd(lambda_re, b_re, load(x + kSumB)));
+        store(sum_b, x + kSumB);
+        const auto turn = hn::Mul(load(a_im + lane), all(kQuarterOverLn2));
+        store(hn::NegMulAdd(turn, kept_im, hn::MulAdd(load(a_re + lane), kept_re, load(x + kSumA))), x + kSumA);
+      }
+      store(sum_b_re, m_.rows_b + row), store(sum_b_im, m_.rows_b + kPlane + row);
+      store(sum_c_re, m_.rows_c + row), store(sum_c_im, m_.rows_c + kPlane + row);
+    }
+    for (int k = 0; k < kVectors; ++k) {
+      store(carry_re[k], kept_.h + n * kW + k * kLanes);
+      store(carry_im[k], kept_.h + (im + n) * kW + k * kLanes);
+    }
   }
-
-  const Scan& s_;
-  const Scratch& m_;
-  Kept kept_;
-  std::int64_t row_, group_, first_, width_, length_;
 };
 
 /// Calls body(blocks, row, index) for every part of every group of every row; the index counts them. A part is blocks
 /// of channels, which take turns chunk by chunk, so that what they read and write of a step lies close together.
-template <class Body>
+template <bool kComplex, class Body>
 void for_parts(const Scan& s, Body body) {
   const auto channels = s.d / s.groups, blocks = (channels + kW - 1) / kW, parts = parts_of(s);
 #pragma omp parallel if (s.t > 1)
   {
-    const Scratch scratch(s.n, (blocks + parts - 1) / parts);
-    std::vector<Block> mine;
+    const Scratch scratch(s, (blocks + parts - 1) / parts);
+    std::vector<Block<kComplex> > mine;
 #pragma omp for schedule(static)
     for (std::int64_t item = 0; item < s.b * s.groups * parts; ++item) {
       const auto part = item % parts, group = item / parts % s.groups, row = item / parts / s.groups;
       mine.clear();
       for (auto block = part * blocks / parts; block < (part + 1) * blocks / parts; ++block) {
-        const Kept kept(scratch.kept + static_cast<std::int64_t>(mine.size()) * Kept::size(s.n), s.n);
+        const auto taken = static_cast<std::int64_t>(mine.size()) * Kept::size(s.planes());
+        const Kept kept(scratch.kept + taken, s.planes());
         const auto width = std::min(kW, channels - block * kW);
         mine.emplace_back(s, row, group, group * channels + block * kW, width, scratch, kept);
       }
@@ -442,54 +319,66 @@ void for_parts(const Scan& s, Body body) {
   }
 }
 
-void selective_scan_all(const Scan& s, const SelectiveScanOut<float>& out) {
-  for_parts(s, [&](std::vector<Block>& blocks, std::int64_t, std::int64_t) {
-    for (auto& block : blocks) block.start();
+template <bool kComplex>
+void scan(const Scan& s, const SelectiveScanOut<float>& out) {
+  for_parts<kComplex>(s, [&](auto& blocks, std::int64_t, std::int64_t) {
+    for (auto& block : blocks) block.start(s.h_init);
     for (std::int64_t chunk = 0; !blocks.empty() && chunk < blocks[0].chunks(); ++chunk)
       for (auto& block : blocks) block.run(chunk, out);
     for (const auto& block : blocks) block.finish(out);
   });
 }
 
-/// Sums over parts [chunks, n, kQ] of one row, as [t, groups, n].
+void selective_scan_all(const Scan& s, const SelectiveScanOut<float>& out) {
+  s.complex ? scan<true>(s, out) : scan<false>(s, out);
+}
+
+/// Sums over parts [chunks, planes, kQ] of one row, as [t, groups, planes].
 void sum_parts(const Scan& s, const float* parts_of_row, std::int64_t parts, std::int64_t row, float* out) {
   HWY_ALIGN float sums[kQ];
   for (std::int64_t group = 0; group < s.groups; ++group)
     for (std::int64_t chunk = 0; chunk < selective_scan_chunks(s.t); ++chunk)
-      for (std::int64_t n = 0; n < s.n; ++n) {
-        const float* first = parts_of_row + 2 * group * parts * part_size(s) + (chunk * s.n + n) * kQ;
+      for (std::int64_t p = 0; p < s.planes(); ++p) {
+        const float* first = parts_of_row + 2 * group * parts * part_size(s) + (chunk * s.planes() + p) * kQ;
         std::copy_n(first, kQ, sums);
         for (std::int64_t part = 1; part < parts; ++part) add_scaled(1, first + 2 * part * part_size(s), sums, kQ);
         for (auto t = chunk * kQ; t < std::min(s.t, (chunk + 1) * kQ); ++t)
-          out[((row * s.t + t) * s.groups + group) * s.n + n] = sums[t % kQ];
+          out[((row * s.t + t) * s.groups + group) * s.planes() + p] = sums[t % kQ];
       }
 }
 
-void selective_scan_grad_all(const Scan& s, const SelectiveScanGrad<float>& g) {
-  const auto parts = parts_of(s), size = part_size(s);
-  float* const rows = g.workspace + 2 * s.b * s.groups * parts * size;
-  for_parts(s, [&](std::vector<Block>& blocks, std::int64_t row, std::int64_t item) {
+/// Leaves the parts of db and dc, and the sums of each row, in the workspace.
+template <bool kComplex>
+void scan_grad(const Scan& s, const SelectiveScanGrad<float>& g, float* rows) {
+  const auto size = part_size(s);
+  for_parts<kComplex>(s, [&](auto& blocks, std::int64_t row, std::int64_t item) {
     float* db = g.workspace + 2 * item * size;
     std::fill_n(db, 2 * size, 0.0f);
-    for (auto& block : blocks) block.start_grad(g);
+    for (auto& block : blocks) block.start(g.dh_last), block.start_sums();
     for (auto chunk = blocks.empty() ? 0 : blocks[0].chunks(); chunk > 0; --chunk)
       for (auto& block : blocks) block.run_grad(chunk - 1, g, db, db + size);
     for (const auto& block : blocks) block.finish_grad(g, rows + row * row_size(s));
   });
+}
+
+void selective_scan_grad_all(const Scan& s, const SelectiveScanGrad<float>& g) {
+  const auto parts = parts_of(s), size = part_size(s), planes = s.planes();
+  float* const rows = g.workspace + 2 * s.b * s.groups * parts * size;
+  s.complex ? scan_grad<true>(s, g, rows) : scan_grad<false>(s, g, rows);
 #pragma omp parallel for schedule(static) if (s.t > 1)
   for (std::int64_t row = 0; row < s.b; ++row) {
     const float* parts_of_row = g.workspace + 2 * row * s.groups * parts * size;
     sum_parts(s, parts_of_row, parts, row, g.db);
     sum_parts(s, parts_of_row + size, parts, row, g.dc);
   }
-  std::fill_n(g.da, s.n * s.d, 0.0f);
+  std::fill_n(g.da, planes * s.d, 0.0f);
   std::fill_n(g.dskip, s.d, 0.0f);
   std::fill_n(g.dbias, s.d, 0.0f);
   for (std::int64_t row = 0; row < s.b; ++row) {
     const float* sums = rows + row * row_size(s);
-    add_scaled(1, sums, g.da, s.n * s.d);
-    add_scaled(1, sums + s.n * s.d, g.dskip, s.d);
-    add_scaled(1, sums + (s.n + 1) * s.d, g.dbias, s.d);
+    add_scaled(1, sums, g.da, planes * s.d);
+    add_scaled(1, sums + planes * s.d, g.dskip, s.d);
+    add_scaled(1, sums + (planes + 1) * s.d, g.dbias, s.d);
   }
 }
 

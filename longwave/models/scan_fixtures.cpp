@@ -36,32 +36,43 @@ FixtureRun run_discretize(const TensorMap& in, const TensorMap&, const Json&) {
   return run;
 }
 
-/// Time is the last axis there: [b, d, t], B and C [b, n, t] or [b, g, n, t].
+/// Time is the last axis there: [b, d, t], B and C [b, n, t] or [b, g, n, t]. Complex numbers have an axis of 2 behind
+/// all others; those of B and C that depend on time lie side by side along it.
 FixtureRun run_selective_scan(const TensorMap& in, const TensorMap& param, const Json& config) {
   const auto find = [&](const std::string& name) {
     for (const auto* map : {&in, &param})
       if (const auto found = map->find(name); found != map->end()) return found->second;
     return Tensor();
   };
+  const auto& u = in.at("u");
+  const bool complex = find("A").dim() == 3;
+  const auto number = [&](const std::string& name) {
+    const auto x = find(name);
+    return x.defined() && complex ? at::view_as_complex(x.contiguous()) : x;
+  };
   const auto steps = [&](const std::string& name) {
     const auto x = find(name);
-    if (!x.defined()) return x;
-    const auto& u = in.at("u");  // [d, n]: maps that do not depend on the input
-    if (x.dim() == 2) return x.expand({u.size(0), u.size(2), x.size(0), x.size(1)});
+    return x.defined() ? x.transpose(1, 2) : x;
+  };
+  const auto maps = [&](const std::string& name) {
+    auto x = find(name);
+    const bool constant = x.sizes() == find("A").sizes();  // one that does not depend on the input
+    if (complex) x = at::view_as_complex((constant ? x : x.unflatten(-1, {-1, 2})).contiguous());
+    if (constant) return x.expand({u.size(0), u.size(2), x.size(0), x.size(1)});
     return x.dim() == 3 ? x.transpose(1, 2) : x.permute({0, 3, 1, 2});
   };
   const auto [y, state] = ops::selective_scan({.u = steps("u"),
                                                .delta = steps("delta"),
-                                               .A = find("A"),
-                                               .B = steps("B"),
-                                               .C = steps("C"),
+                                               .A = number("A"),
+                                               .B = maps("B"),
+                                               .C = maps("C"),
                                                .D = find("D"),
                                                .z = steps("z"),
                                                .delta_bias = find("delta_bias"),
                                                .delta_softplus = config.value("delta_softplus", false),
-                                               .state = find("h0"),
+                                               .state = number("h0"),
                                                .lengths = {}});
-  return {{{"y", y.transpose(1, 2)}, {"last_state", state}}, {}};
+  return {{{"y", y.transpose(1, 2)}, {"last_state", complex ? at::view_as_real(state.resolve_conj()) : state}}, {}};
 }
 
 const RegisterComputedFixture selective_scan({"selective_scan"}, run_selective_scan);

@@ -20,7 +20,7 @@ using Gradients = std::vector<Tensor>;               // of u, delta, A, B, C, D,
 // ones.
 bool given(const Tensor& x) { return x.numel() > 0; }
 
-/// The tensors of one call, checked.
+/// The tensors of one call, checked. A, B, C and state are all real or all complex.
 struct Call {
   Tensor u, delta, a, b, c, d, z, bias, state, lengths;
   bool softplus;
@@ -47,11 +47,12 @@ Gradients call_grad(const Tensor& dy, const Tensor& dstate, const Tensor& bounda
 }
 
 void check_shape(const char* name, const Tensor& x, const std::vector<std::int64_t>& expected, const char* letters,
-                 const Tensor& u) {
+                 const Tensor& u, bool complex = false) {
   check(x.sizes() == at::IntArrayRef(expected), "selective_scan: ", name, " is ", x.sizes(), "; expected ", letters,
         " = ", at::IntArrayRef(expected));
-  check(x.scalar_type() == u.scalar_type(), "selective_scan: ", name, " is ", x.scalar_type(), "; expected ",
-        u.scalar_type(), " like u");
+  const auto type = complex ? at::toComplexType(u.scalar_type()) : u.scalar_type();
+  check(x.scalar_type() == type, "selective_scan: ", name, " is ", x.scalar_type(), "; expected ", type,
+        complex ? " like A" : " like u");
 }
 
 void check_inputs(const Call& in) {
@@ -65,14 +66,15 @@ void check_inputs(const Call& in) {
   const auto n = in.a.size(1);
   check(in.b.dim() == 4 && in.b.size(2) > 0 && d % in.b.size(2) == 0, "selective_scan: B is ", in.b.sizes(),
         "; expected [b, t, n] or [b, t, g, n] where g divides d = ", d);
-  check_shape("A", in.a, {d, n}, "[d, n]", u);
+  const bool complex = in.a.is_complex();
+  check_shape("A", in.a, {d, n}, "[d, n]", u, complex);
   check_shape("delta", in.delta, {b, t, d}, "[b, t, d]", u);
-  check_shape("B", in.b, {b, t, in.b.size(2), n}, "[b, t, g, n] (n from A)", u);
-  check_shape("C", in.c, {b, t, in.b.size(2), n}, "[b, t, g, n] like B", u);
+  check_shape("B", in.b, {b, t, in.b.size(2), n}, "[b, t, g, n] (n from A)", u, complex);
+  check_shape("C", in.c, {b, t, in.b.size(2), n}, "[b, t, g, n] like B", u, complex);
   if (given(in.d)) check_shape("D", in.d, {d}, "[d]", u);
   if (given(in.z)) check_shape("z", in.z, {b, t, d}, "[b, t, d]", u);
   if (given(in.bias)) check_shape("delta_bias", in.bias, {d}, "[d]", u);
-  if (given(in.state)) check_shape("state", in.state, {b, d, n}, "[b, d, n]", u);
+  if (given(in.state)) check_shape("state", in.state, {b, d, n}, "[b, d, n]", u, complex);
   if (given(in.lengths))
     check(in.lengths.dim() == 1 && in.lengths.size(0) == b && in.lengths.scalar_type() == at::kLong,
           "selective_scan: lengths is ", in.lengths.scalar_type(), " ", in.lengths.sizes(), "; expected int64 [b] = [",
@@ -82,6 +84,14 @@ void check_inputs(const Call& in) {
 Tensor like(const Tensor& x) { return at::empty(x.sizes(), x.options()); }
 
 // --- CPU
+
+/// Complex numbers [.., n] as planes [.., 2 n], real parts first; real ones as they are.
+Tensor planes(const Tensor& x) { return x.is_complex() ? at::cat({at::real(x), at::imag(x)}, -1) : x; }
+Tensor from_planes(const Tensor& x, bool complex) {
+  if (!complex) return x;
+  const auto parts = x.chunk(2, -1);
+  return at::complex(parts[0].contiguous(), parts[1].contiguous());
+}
 
 template <class T>
 const T* pointer(const Tensor& x) {
@@ -95,10 +105,12 @@ struct Prepared {
   kernels::SelectiveScan<T> kernel;
 
   explicit Prepared(const Call& call) : in(call) {
-    in.a = in.a.t().contiguous();
+    kernel.complex = in.a.is_complex(), kernel.n = in.a.size(1);
+    in.b = planes(in.b), in.c = planes(in.c);
+    in.a = planes(in.a).t().contiguous();
     in.d = in.d.contiguous();
     in.bias = in.bias.contiguous();
-    if (given(in.state)) in.state = in.state.transpose(1, 2).contiguous();
+    if (given(in.state)) in.state = planes(in.state).transpose(1, 2).contiguous();
     if (given(in.lengths)) {
       in.lengths = in.lengths.contiguous();
       const auto steps = in.lengths.template data_ptr<std::int64_t>();
@@ -117,7 +129,7 @@ struct Prepared {
     kernel.h_init = pointer<T>(in.state);
     kernel.lengths = pointer<std::int64_t>(in.lengths);
     kernel.b = in.u.size(0), kernel.t = in.u.size(1), kernel.d = in.u.size(2);
-    kernel.n = in.a.size(0), kernel.groups = in.groups();
+    kernel.groups = in.groups();
     kernel.softplus = in.softplus;
   }
 
@@ -134,17 +146,18 @@ template <class T>
 Outputs run(const Call& call, bool keep) {
   const Prepared<T> p(call);
   const auto& k = p.kernel;
-  const Tensor y = at::empty(call.u.sizes(), call.u.options()), last = at::empty({k.b, k.n, k.d}, call.u.options());
+  const Tensor y = at::empty(call.u.sizes(), call.u.options()),
+               last = at::empty({k.b, k.planes(), k.d}, call.u.options());
   const bool chunks = keep && std::is_same_v<T, float>;
   const Tensor boundaries =
-      at::empty({chunks ? k.b : 0, kernels::selective_scan_chunks(k.t), k.n, k.d}, call.u.options());
+      at::empty({chunks ? k.b : 0, kernels::selective_scan_chunks(k.t), k.planes(), k.d}, call.u.options());
   const kernels::SelectiveScanOut<T> out{y.data_ptr<T>(), last.data_ptr<T>(),
                                          chunks ? boundaries.data_ptr<T>() : nullptr};
   if constexpr (std::is_same_v<T, float>)
     kernels::selective_scan(k, out);
   else
     kernels::selective_scan_reference(k, out);
-  return {y, last.transpose(1, 2), boundaries};
+  return {y, from_planes(last.transpose(1, 2), k.complex), boundaries};
 }
 
 template <class T>
@@ -152,10 +165,10 @@ Gradients run_grad(const Tensor& dy, const Tensor& dstate, const Tensor& boundar
   const Prepared<T> p(call);
   const auto& k = p.kernel;
   const auto options = call.u.options();
-  const Tensor du = like(call.u), ddelta = like(call.u), dz = like(call.z), db = like(call.b), dc = like(call.c);
-  const Tensor da = at::empty({k.n, k.d}, options), dskip = at::empty({k.d}, options),
-               dbias = at::empty({k.d}, options);
-  const Tensor dinit = at::empty({k.b, k.n, k.d}, options), last = dstate.transpose(1, 2).contiguous();
+  const Tensor du = like(call.u), ddelta = like(call.u), dz = like(call.z);
+  const Tensor db = at::empty({k.b, k.t, k.groups, k.planes()}, options), dc = like(db);
+  const Tensor da = at::empty({k.planes(), k.d}, options), dskip = at::empty({k.d}, options), dbias = like(dskip);
+  const Tensor dinit = at::empty({k.b, k.planes(), k.d}, options), last = planes(dstate).transpose(1, 2).contiguous();
   kernels::SelectiveScanGrad<T> g{};
   g.dy = dy.data_ptr<T>(), g.dh_last = pointer<T>(last), g.boundaries = pointer<T>(boundaries);
   g.du = du.data_ptr<T>(), g.ddelta = ddelta.data_ptr<T>(), g.dz = given(dz) ? dz.data_ptr<T>() : nullptr;
@@ -169,15 +182,16 @@ Gradients run_grad(const Tensor& dy, const Tensor& dstate, const Tensor& boundar
   } else {
     kernels::selective_scan_grad_reference(k, g);
   }
+  const auto typed = [&](const Tensor& x) { return from_planes(x, k.complex); };
   return {du,
           ddelta,
-          da.t(),
-          db,
-          dc,
+          typed(da.t()),
+          typed(db),
+          typed(dc),
           given(call.d) ? dskip : like(call.d),
           dz,
           given(call.bias) ? dbias : like(call.bias),
-          given(call.state) ? dinit.transpose(1, 2) : like(call.state)};
+          given(call.state) ? typed(dinit.transpose(1, 2)) : like(call.state)};
 }
 
 Outputs scan_cpu(const Tensor& u, const Tensor& delta, const Tensor& a, const Tensor& b, const Tensor& c,
@@ -194,10 +208,12 @@ Gradients grad_cpu(const Tensor& dy, const Tensor& dstate, const Tensor& boundar
   const Call call{u, delta, a, b, c, d, z, bias, state, lengths, softplus};
   check_inputs(call);
   check_shape("dy", dy, u.sizes().vec(), "[b, t, d]", u);
-  check_shape("dstate", dstate, {u.size(0), u.size(2), a.size(1)}, "[b, d, n]", u);
+  const bool complex = a.is_complex();
+  check_shape("dstate", dstate, {u.size(0), u.size(2), a.size(1)}, "[b, d, n]", u, complex);
   if (u.scalar_type() == at::kDouble) return run_grad<double>(dy.contiguous(), dstate, boundaries, call);
-  check_shape("boundaries", boundaries, {u.size(0), kernels::selective_scan_chunks(u.size(1)), a.size(1), u.size(2)},
-              "[b, chunks, n, d]", u);
+  const auto rows = complex ? 2 * a.size(1) : a.size(1);
+  check_shape("boundaries", boundaries, {u.size(0), kernels::selective_scan_chunks(u.size(1)), rows, u.size(2)},
+              "[b, chunks, n or 2 n, d]", u);
   return run_grad<float>(dy.contiguous(), dstate, boundaries.contiguous(), call);
 }
 
@@ -207,9 +223,9 @@ Outputs scan_meta(const Tensor& u, const Tensor& delta, const Tensor& a, const T
                   const Tensor& d, const Tensor& z, const Tensor& bias, const Tensor& state, const Tensor& lengths,
                   bool softplus, bool keep) {
   check_inputs({u, delta, a, b, c, d, z, bias, state, lengths, softplus});
-  const auto rows = u.size(0), n = a.size(1);
-  return {like(u), at::empty({rows, u.size(2), n}, u.options()),
-          at::empty({keep ? rows : 0, kernels::selective_scan_chunks(u.size(1)), n, u.size(2)}, u.options())};
+  const auto rows = u.size(0), n = a.size(1), planes = a.is_complex() ? 2 * n : n;
+  return {like(u), at::empty({rows, u.size(2), n}, a.options()),
+          at::empty({keep ? rows : 0, kernels::selective_scan_chunks(u.size(1)), planes, u.size(2)}, u.options())};
 }
 
 Gradients grad_meta(const Tensor&, const Tensor&, const Tensor&, const Tensor& u, const Tensor& delta, const Tensor& a,
