@@ -38,39 +38,63 @@ HWY_INLINE void store_features(Lanes v, float* x, std::int64_t count, bool add) 
 /// Steps of a sequence lie far apart in memory: they are fetched so many ahead of their use.
 constexpr std::int64_t kAhead = 8;
 
-/// A real sequence of t steps as the complex one of its product ring: (x[j] - i x[j + n]) twist[j].
+/// Features of a sequence step by step.
+struct Features {
+  const float* x;  // null: ones
+  std::int64_t step, count;
+  HWY_INLINE Lanes load(std::int64_t t) const { return load_features(x + t * step, count); }
+  HWY_INLINE Lanes times(std::int64_t t, Lanes v) const { return x ? hn::Mul(v, load(t)) : v; }
+  HWY_INLINE void prefetch(std::int64_t t) const {
+    if (x) __builtin_prefetch(x + t * step, 0);
+  }
+};
+Features features(const Steps<const float>& s, std::int64_t row, std::int64_t first, std::int64_t count) {
+  return {s.data ? s.at(row, 0) + first : nullptr, s.step_stride, count};
+}
+
+/// A real sequence of t steps, times its gate, as the complex one of its product ring: (x[j] - i x[j + n]) twist[j].
 struct FromSequence {
-  const float* x;
-  std::int64_t step, t, n, count;
+  Features x, gate;
+  std::int64_t t, n;
   const float* twist;
+  HWY_INLINE Lanes at(std::int64_t j) const { return gate.times(j, x.load(j)); }
   HWY_INLINE void load(std::int64_t j, Lanes& re, Lanes& im) const {
     const LaneTag d;
-    if (j + kAhead < t) __builtin_prefetch(x + (j + kAhead) * step, 0);
-    const auto low = j < t ? load_features(x + j * step, count) : hn::Zero(d);
+    if (j + kAhead < t) x.prefetch(j + kAhead), gate.prefetch(j + kAhead);
+    const auto low = j < t ? at(j) : hn::Zero(d);
     const auto wr = hn::Set(d, twist[2 * j]), wi = hn::Set(d, twist[2 * j + 1]);
     if (j + n >= t) {
       re = hn::Mul(low, wr), im = hn::Mul(low, wi);
       return;
     }
-    const auto high = load_features(x + (j + n) * step, count);  // times -i: (0, -high)
+    const auto high = at(j + n);  // times -i: (0, -high)
     re = hn::MulAdd(high, wi, hn::Mul(low, wr));
     im = hn::NegMulAdd(high, wr, hn::Mul(low, wi));
   }
 };
 
-/// The way back: x[j] = Re(a conj(twist)) / n, x[j + n] = -Im(a conj(twist)) / n.
+/// The way back: x[j] = Re(a conj(twist)) / n, x[j + n] = -Im(a conj(twist)) / n. Stored times a gate, and, if there is
+/// a second place, there times another.
 struct ToSequence {
-  float* x;
-  std::int64_t step, t, n, count;
+  float *x, *second;  // of the same step
+  Features gate, second_gate;
+  std::int64_t step, t, n;
   const float* twist;
   bool add;
+  HWY_INLINE void put(std::int64_t j, Lanes v) const {
+    store_features(gate.times(j, v), x + j * step, gate.count, add);
+    if (second) store_features(second_gate.times(j, v), second + j * step, gate.count, add);
+  }
   HWY_INLINE void store(std::int64_t j, Lanes re, Lanes im) const {
     const LaneTag d;
-    if (j + kAhead < t) __builtin_prefetch(x + (j + kAhead) * step, 1);
+    if (j + kAhead < t) {
+      __builtin_prefetch(x + (j + kAhead) * step, 1);
+      gate.prefetch(j + kAhead);
+    }
     const auto scale = hn::Set(d, 1.0f / static_cast<float>(n));
     const auto wr = hn::Mul(scale, hn::Set(d, twist[2 * j])), wi = hn::Mul(scale, hn::Set(d, twist[2 * j + 1]));
-    if (j < t) store_features(hn::MulAdd(im, wi, hn::Mul(re, wr)), x + j * step, count, add);
-    if (j + n < t) store_features(hn::NegMulAdd(im, wr, hn::Mul(re, wi)), x + (j + n) * step, count, add);
+    if (j < t) put(j, hn::MulAdd(im, wi, hn::Mul(re, wr)));
+    if (j + n < t) put(j + n, hn::NegMulAdd(im, wr, hn::Mul(re, wi)));
   }
 };
 
@@ -184,12 +208,16 @@ void convolve_block(const FftConvolution& p, std::int64_t c, std::int64_t first,
       InPlace{x}.store(j, hn::NegMulAdd(ai, ki, hn::Mul(ar, kr)), hn::MulAdd(ai, kr, hn::Mul(ar, ki)));
     }
   };
+  const auto* twist = plan.twist.data();
   for (auto row = rows.begin; row < rows.end; ++row) {
-    first_pass(plan, FromSequence{p.u + row * p.u_row + first, p.u_step, p.t, plan.n, count, plan.twist.data()}, x);
+    const auto u = features(p.u, row, first, count), gate = features(p.gate_in, row, first, count);
+    first_pass(plan, FromSequence{u, gate, p.t, plan.n, twist}, x);
     middle<true>(plan, x, nullptr, multiply);
+    const auto place = row * p.t * p.c * p.h + c * p.h + first;
+    const auto out = features(p.gate_out, row, c * p.h + first, count);
     last_pass(plan, x,
-              ToSequence{p.y + row * p.t * p.c * p.h + c * p.h + first, p.c * p.h, p.t, plan.n, count,
-                         plan.twist.data(), false});
+              ToSequence{p.y + place, p.sums ? p.sums + place : nullptr, out, Features{nullptr, 0, count}, p.c * p.h,
+                         p.t, plan.n, twist, false});
   }
 }
 
@@ -198,6 +226,7 @@ void gradient_block(const FftConvolutionGrad& p, std::int64_t part, std::int64_t
   const auto& plan = *p.plan;
   const auto count = std::min(kLanes, p.h - first), size = plan.n * kNumber;
   float *spectrum = workspace, *g = spectrum + size, *u = g + size, *sum = u + size;
+  const auto* twist = plan.twist.data();
   const auto combine = [&](std::int64_t at, std::int64_t m) HWY_ATTR {
     for (std::int64_t j = at; j < at + m; ++j) {
       Lanes gr, gi, ur, ui, kr, ki, sr, si;
@@ -213,11 +242,15 @@ void gradient_block(const FftConvolutionGrad& p, std::int64_t part, std::int64_t
     kernel_spectrum(plan, p.k + (c * p.h + first) * p.l, count, p.l, p.origin, spectrum);
     std::fill_n(sum, size, 0.0f);
     for (auto row = rows.begin; row < rows.end; ++row) {
-      const auto* dy = p.dy + row * p.dy_row + c * p.h + first;
-      first_pass(plan, FromSequence{dy, p.dy_step, p.t, plan.n, count, plan.twist.data()}, g);
-      first_pass(plan, FromSequence{p.u + row * p.u_row + first, p.u_step, p.t, plan.n, count, plan.twist.data()}, u);
+      const auto dy = features(p.dy, row, c * p.h + first, count);
+      const auto in = features(p.u, row, first, count), gate = features(p.gate_in, row, first, count);
+      const auto place = row * p.t * p.h + first;
+      first_pass(plan, FromSequence{dy, features(p.gate_out, row, c * p.h + first, count), p.t, plan.n, twist}, g);
+      first_pass(plan, FromSequence{in, gate, p.t, plan.n, twist}, u);
       middle<true>(plan, g, u, combine);
-      last_pass(plan, g, ToSequence{p.du + row * p.t * p.h + first, p.h, p.t, plan.n, count, plan.twist.data(), c > 0});
+      last_pass(plan, g,
+                ToSequence{p.du + place, p.dgate_in ? p.dgate_in + place : nullptr, gate, in, p.h, p.t, plan.n, twist,
+                           c > 0});
     }
     kernel_gradient(plan, sum, count, p.l, p.origin, p.dk + ((part * p.c + c) * p.h + first) * p.l);
   }

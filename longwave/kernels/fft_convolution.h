@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "longwave/kernels/steps.h"
+
 namespace longwave::kernels {
 
 /// Tables for transforms of n complex numbers. n is 2^a or 3 2^a; see fft_length.
@@ -18,27 +20,28 @@ std::int64_t fft_length(std::int64_t n);
 
 FftPlan fft_plan(std::int64_t n);
 
-/// Long convolutions of every feature with its own kernels: y[b, t, (c, h)] = sum over s of k[c, h, origin + t - s]
-/// u[b, s, h]. Real sequences of length 2n are multiplied modulo z^2n + 1, as complex ones of length n with values
-/// x[j] - i x[j + n]; so n must be at least half of t + max(l - 1 - origin, origin).
-/// Lanes are features: butterflies need no shuffles. Features of one step are contiguous; rows and steps have strides.
+/// Long convolutions of every feature with its own kernels: y[b, t, (c, h)] = gate_out[b, t, (c, h)] * sum over s of
+/// k[c, h, origin + t - s] gate_in[b, s, h] u[b, s, h]. Gates may be missing. Real sequences of length 2n are
+/// multiplied modulo z^2n + 1, as complex ones of length n with values x[j] - i x[j + n]; so n must be at least half of
+/// t + max(l - 1 - origin, origin). Lanes are features: butterflies need no shuffles.
 struct FftConvolution {
   const FftPlan* plan;
-  const float* u;
-  const float* k;  // [c, h, l] contiguous
-  float* y;        // [b, t, c h] contiguous
+  Steps<const float> u, gate_in;  // [b, t, h]
+  Steps<const float> gate_out;    // [b, t, c h]
+  const float* k;                 // [c, h, l] contiguous
+  float* y;                       // [b, t, c h] contiguous
+  float* sums;                    // y before its gate; or null
   std::int64_t b, t, h, c, l, origin;
-  std::int64_t u_row, u_step;  // strides
 };
 
-/// Gradients for dy [b, t, c h]: du [b, t, h], dk [parts, c, h, l], of which the parts are to be added up: each comes
-/// from its own rows.
+/// Gradients for dy [b, t, c h]: du and dgate_in [b, t, h] (null without that gate), dk [parts, c, h, l], of which the
+/// parts are to be added up: each comes from its own rows.
 struct FftConvolutionGrad {
   const FftPlan* plan;
-  const float *u, *k, *dy;
-  float *du, *dk;
+  Steps<const float> u, gate_in, gate_out, dy;
+  const float* k;
+  float *du, *dgate_in, *dk;
   std::int64_t b, t, h, c, l, origin, parts;
-  std::int64_t u_row, u_step, dy_row, dy_step;
 };
 
 /// Into how many parts the rows are split, for the sake of parallel work on few features.

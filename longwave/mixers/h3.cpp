@@ -67,15 +67,21 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     const auto split = [&](const at::Tensor& z) { return z.unflatten(2, {heads_, config_.head_dim}); };
     const auto q = split(q_->forward(x)), v = split(v_->forward(x));
     const auto k = split(shift(zero_padding(k_->forward(x), valid), lengths, state));
+    const auto ssm =
+        derived_diagonal(cache_, *this, {log_dt_, b_, c_, inv_a_real_, a_imag_}, 2, [this] { return model(); });
+    if (trace) note("kernel_diag", ssm.kernel(x.size(1)));
+    if (config_.head_dim == 1 && !state) {  // the products are gates of the convolution
+      const auto o = ops::fft_convolution(
+          k.squeeze(-1), ssm.kernel(x.size(1)),
+          {.skip = skip_.unsqueeze(0), .gate_in = zero_padding(v.squeeze(-1), valid), .gate_out = q.squeeze(-1)});
+      return zero_padding(output_->forward(o), valid);
+    }
     // Outer products [b, d1, d2, t, h]: every pair is a sequence of its own for the diagonal model.
     const auto kv = at::einsum("bthi,bthj->bijth", {k, v}).contiguous();
     auto u = kv.flatten(0, 2);
     const auto pairs = config_.head_dim * config_.head_dim;
     if (valid.defined()) u = zero_padding(u, valid.repeat_interleave(pairs, 0));
     const auto each_length = lengths.defined() ? lengths.repeat_interleave(pairs, 0) : lengths;
-    const auto ssm =
-        derived_diagonal(cache_, *this, {log_dt_, b_, c_, inv_a_real_, a_imag_}, 2, [this] { return model(); });
-    if (trace) note("kernel_diag", ssm.kernel(x.size(1)));
     auto h = state ? state->at("diagonal").flatten(0, 2) : at::Tensor();
     const auto y = diagonal_ssm(ssm, u, each_length, state ? &h : nullptr, {.skip = skip_.unsqueeze(0)});
     if (state) state->at("diagonal") = h.view(state->at("diagonal").sizes());

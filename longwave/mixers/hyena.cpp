@@ -66,15 +66,17 @@ class Hyena final : public SequenceMixer {
     check_input("hyena", x, d_, lengths, state);
     const auto valid = valid_steps(lengths, x);
     const auto projected = zero_padding(in_->forward(zero_padding(x, valid)), valid);
-    const auto mixed = ops::short_convolution(projected, short_weight_.squeeze(1), short_bias_, false);
+    const auto mixed =
+        zero_padding(ops::short_convolution(projected, short_weight_.squeeze(1), short_bias_, false), valid);
     const auto parts = mixed.chunk(config_.order + 1, -1);  // x_0 .. x_(n-1), v
     const auto k = filters(std::min(x.size(1), config_.l_max));
     auto v = parts.back();
-    for (std::int64_t i = config_.order - 1, o = 0; i >= 1; --i, ++o) {
-      const auto gated = zero_padding(v * parts[static_cast<std::size_t>(i)], valid);
-      v = ops::fft_convolution(gated, k[o].unsqueeze(0), {.skip = bias_.view({-1, d_})[o].unsqueeze(0)});
-    }
-    return zero_padding(out_->forward(v * parts[0]), valid);
+    for (std::int64_t i = config_.order - 1, o = 0; i >= 1; --i, ++o)
+      v = ops::fft_convolution(v, k[o].unsqueeze(0),
+                               {.skip = bias_.view({-1, d_})[o].unsqueeze(0),
+                                .gate_in = parts[static_cast<std::size_t>(i)],
+                                .gate_out = i == 1 ? parts[0] : at::Tensor()});
+    return zero_padding(out_->forward(v), valid);
   }
 
  private:

@@ -15,23 +15,38 @@ namespace longwave::ops {
 namespace {
 
 using at::Tensor;
-using Gradients = std::tuple<Tensor, Tensor>;  // du, dk
+using Outputs = std::tuple<Tensor, Tensor>;                    // y, and before its gate if it is to be kept
+using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor>;  // du, dk, of the gates
 
-Tensor call(const Tensor& u, const Tensor& k, std::int64_t origin) {
-  static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("longwave::fft_convolution", "")
-                             .typed<Tensor(const Tensor&, const Tensor&, std::int64_t)>();
-  return op.call(u, k, origin);
+// Gates are empty where there are none.
+
+Outputs call(const Tensor& u, const Tensor& k, const Tensor& gate_in, const Tensor& gate_out, std::int64_t origin,
+             bool keep) {
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("longwave::fft_convolution", "")
+          .typed<Outputs(const Tensor&, const Tensor&, const Tensor&, const Tensor&, std::int64_t, bool)>();
+  return op.call(u, k, gate_in, gate_out, origin, keep);
 }
 
-Gradients call_grad(const Tensor& d, const Tensor& u, const Tensor& k, std::int64_t origin) {
+Gradients call_grad(const Tensor& d, const Tensor& sums, const Tensor& u, const Tensor& k, const Tensor& gate_in,
+                    const Tensor& gate_out, std::int64_t origin) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("longwave::fft_convolution_grad", "")
-                             .typed<Gradients(const Tensor&, const Tensor&, const Tensor&, std::int64_t)>();
-  return op.call(d, u, k, origin);
+                             .typed<Gradients(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                                              const Tensor&, std::int64_t)>();
+  return op.call(d, sums, u, k, gate_in, gate_out, origin);
 }
 
-void check_inputs(const Tensor& u, const Tensor& k, std::int64_t origin) {
+void check_gate(const char* name, const Tensor& gate, const Tensor& u, std::int64_t width) {
+  if (gate.numel() == 0) return;
+  const std::vector<std::int64_t> sizes{u.size(0), u.size(1), width};
+  check(gate.sizes() == at::IntArrayRef(sizes) && gate.scalar_type() == u.scalar_type(), "fft_convolution: ", name,
+        " is ", gate.scalar_type(), " ", gate.sizes(), "; expected ", u.scalar_type(), " ", at::IntArrayRef(sizes));
+}
+
+void check_inputs(const Tensor& u, const Tensor& k, const Tensor& gate_in, const Tensor& gate_out,
+                  std::int64_t origin) {
   check(u.dim() == 3, "fft_convolution: u is ", u.sizes(), "; expected [b, t, h]");
   check(u.scalar_type() == at::kFloat || u.scalar_type() == at::kDouble, "fft_convolution: u is ", u.scalar_type(),
         "; expected float or double");
@@ -41,6 +56,8 @@ void check_inputs(const Tensor& u, const Tensor& k, std::int64_t origin) {
         " like u");
   check(u.size(1) > 0 && k.size(2) > 0, "fft_convolution: u is ", u.sizes(), ", k is ", k.sizes(),
         "; expected at least one step");
+  check_gate("gate_in", gate_in, u, u.size(2));
+  check_gate("gate_out", gate_out, u, k.size(0) * k.size(1));
   check(origin >= 0 && origin < k.size(2), "fft_convolution: origin is ", origin, "; expected 0 .. ", k.size(2) - 1);
 }
 
@@ -54,15 +71,20 @@ std::int64_t smooth_length(std::int64_t n) {
   }
 }
 
-Tensor composed(const Tensor& u, const Tensor& k, std::int64_t origin) {
-  check_inputs(u, k, origin);
+Tensor times_gate(const Tensor& x, const Tensor& gate) { return gate.numel() ? x * gate : x; }
+
+Outputs composed(const Tensor& u_any, const Tensor& k, const Tensor& gate_in, const Tensor& gate_out,
+                 std::int64_t origin) {
+  check_inputs(u_any, k, gate_in, gate_out, origin);
+  const auto u = times_gate(u_any, gate_in);
   const auto t = u.size(1), later = k.size(2) - origin;
   const auto length = smooth_length(t + std::max(later - 1, origin));
   const auto circular = at::cat(
       {k.slice(2, origin), at::zeros({k.size(0), k.size(1), length - k.size(2)}, k.options()), k.slice(2, 0, origin)},
       2);
   const auto spectrum = at::fft_rfft(u.transpose(1, 2), length).unsqueeze(1) * at::fft_rfft(circular);  // [b, c, h, .]
-  return at::fft_irfft(spectrum, length).narrow(3, 0, t).permute({0, 3, 1, 2}).reshape({u.size(0), t, -1});
+  const auto y = at::fft_irfft(spectrum, length).narrow(3, 0, t).permute({0, 3, 1, 2}).reshape({u.size(0), t, -1});
+  return {times_gate(y, gate_out), at::empty({0}, y.options())};
 }
 
 // --- CPU
@@ -79,52 +101,69 @@ const kernels::FftPlan& plan_for(std::int64_t t, std::int64_t l, std::int64_t or
 }
 
 /// x itself where the features of a step are contiguous, else a copy.
-Tensor steps_contiguous(const Tensor& x) { return x.stride(2) == 1 || x.size(2) == 1 ? x : x.contiguous(); }
+Tensor steps_contiguous(const Tensor& x) {
+  return x.dim() < 3 || x.stride(2) == 1 || x.size(2) == 1 ? x : x.contiguous();
+}
+
+kernels::Steps<const float> steps(const Tensor& x) {
+  if (x.numel() == 0) return {};
+  return {x.data_ptr<float>(), x.stride(0), x.stride(1)};
+}
 
 Tensor workspace_of(const kernels::FftPlan& plan, bool gradient, const Tensor& like) {
   return at::empty({kernels::fft_convolution_workspace(plan, gradient)}, like.options());
 }
 
-Tensor convolution_cpu(const Tensor& u_any, const Tensor& k_any, std::int64_t origin) {
-  if (u_any.scalar_type() == at::kDouble) return composed(u_any, k_any, origin);
-  check_inputs(u_any, k_any, origin);
+Outputs convolution_cpu(const Tensor& u_any, const Tensor& k_any, const Tensor& gate_in_any, const Tensor& gate_out_any,
+                        std::int64_t origin, bool keep) {
+  if (u_any.scalar_type() == at::kDouble) return composed(u_any, k_any, gate_in_any, gate_out_any, origin);
+  check_inputs(u_any, k_any, gate_in_any, gate_out_any, origin);
   const auto u = steps_contiguous(u_any), k = k_any.contiguous();
+  const auto gate_in = steps_contiguous(gate_in_any), gate_out = steps_contiguous(gate_out_any);
   const auto& plan = plan_for(u.size(1), k.size(2), origin);
   const auto y = at::empty({u.size(0), u.size(1), k.size(0) * k.size(1)}, u.options());
+  const auto sums = at::empty({keep && gate_out.numel() ? y.numel() : 0}, u.options());
   const auto workspace = workspace_of(plan, false, u);
   kernels::fft_convolution({.plan = &plan,
-                            .u = u.data_ptr<float>(),
+                            .u = steps(u),
+                            .gate_in = steps(gate_in),
+                            .gate_out = steps(gate_out),
                             .k = k.data_ptr<float>(),
                             .y = y.data_ptr<float>(),
+                            .sums = sums.numel() ? sums.data_ptr<float>() : nullptr,
                             .b = u.size(0),
                             .t = u.size(1),
                             .h = u.size(2),
                             .c = k.size(0),
                             .l = k.size(2),
-                            .origin = origin,
-                            .u_row = u.stride(0),
-                            .u_step = u.stride(1)},
+                            .origin = origin},
                            workspace.data_ptr<float>());
-  return y;
+  return {y, sums};
 }
 
-Gradients grad_cpu(const Tensor& d_any, const Tensor& u_any, const Tensor& k_any, std::int64_t origin) {
-  check_inputs(u_any, k_any, origin);
+Gradients grad_cpu(const Tensor& d_any, const Tensor& sums, const Tensor& u_any, const Tensor& k_any,
+                   const Tensor& gate_in_any, const Tensor& gate_out_any, std::int64_t origin) {
+  check_inputs(u_any, k_any, gate_in_any, gate_out_any, origin);
   check(u_any.scalar_type() == at::kFloat, "fft_convolution_grad: u is ", u_any.scalar_type(), "; expected float");
   check(d_any.dim() == 3 && d_any.size(0) == u_any.size(0) && d_any.size(1) == u_any.size(1) &&
             d_any.size(2) == k_any.size(0) * k_any.size(1) && d_any.scalar_type() == at::kFloat,
         "fft_convolution_grad: d is ", d_any.scalar_type(), " ", d_any.sizes(), "; expected float [b, t, c h]");
   const auto d = steps_contiguous(d_any), u = steps_contiguous(u_any), k = k_any.contiguous();
+  const auto gate_in = steps_contiguous(gate_in_any), gate_out = steps_contiguous(gate_out_any);
   const auto& plan = plan_for(u.size(1), k.size(2), origin);
   const auto parts = kernels::fft_convolution_parts(u.size(0), u.size(2));
-  const auto du = at::empty(u.sizes(), u.options().memory_format(at::MemoryFormat::Contiguous));
+  const auto like = [](const Tensor& x) { return at::empty(x.sizes(), x.options()); };
+  const auto du = like(u), dgate_in = like(gate_in);
   const auto dk = at::empty({parts, k.size(0), k.size(1), k.size(2)}, k.options());
   const auto workspace = workspace_of(plan, true, u);
   kernels::fft_convolution_grad({.plan = &plan,
-                                 .u = u.data_ptr<float>(),
+                                 .u = steps(u),
+                                 .gate_in = steps(gate_in),
+                                 .gate_out = steps(gate_out),
+                                 .dy = steps(d),
                                  .k = k.data_ptr<float>(),
-                                 .dy = d.data_ptr<float>(),
                                  .du = du.data_ptr<float>(),
+                                 .dgate_in = gate_in.numel() ? dgate_in.data_ptr<float>() : nullptr,
                                  .dk = dk.data_ptr<float>(),
                                  .b = u.size(0),
                                  .t = u.size(1),
@@ -132,47 +171,58 @@ Gradients grad_cpu(const Tensor& d_any, const Tensor& u_any, const Tensor& k_any
                                  .c = k.size(0),
                                  .l = k.size(2),
                                  .origin = origin,
-                                 .parts = parts,
-                                 .u_row = u.stride(0),
-                                 .u_step = u.stride(1),
-                                 .dy_row = d.stride(0),
-                                 .dy_step = d.stride(1)},
+                                 .parts = parts},
                                 workspace.data_ptr<float>());
-  return {du, parts == 1 ? dk[0] : dk.sum(0)};
+  return {du, parts == 1 ? dk[0] : dk.sum(0), dgate_in,
+          sums.numel() ? d * sums.view(d.sizes()) : at::empty({0}, d.options())};
 }
 
 // --- Meta: shapes and types only
 
-Tensor convolution_meta(const Tensor& u, const Tensor& k, std::int64_t origin) {
-  check_inputs(u, k, origin);
-  return at::empty({u.size(0), u.size(1), k.size(0) * k.size(1)}, u.options());
+Outputs convolution_meta(const Tensor& u, const Tensor& k, const Tensor& gate_in, const Tensor& gate_out,
+                         std::int64_t origin, bool keep) {
+  check_inputs(u, k, gate_in, gate_out, origin);
+  const auto y = at::empty({u.size(0), u.size(1), k.size(0) * k.size(1)}, u.options());
+  return {y, at::empty({keep && gate_out.numel() ? y.numel() : 0}, u.options())};
 }
 
-Gradients grad_meta(const Tensor&, const Tensor& u, const Tensor& k, std::int64_t) {
-  return {at::empty(u.sizes(), u.options()), at::empty(k.sizes(), k.options())};
+Gradients grad_meta(const Tensor&, const Tensor&, const Tensor& u, const Tensor& k, const Tensor& gate_in,
+                    const Tensor& gate_out, std::int64_t) {
+  const auto like = [](const Tensor& x) { return at::empty(x.sizes(), x.options()); };
+  return {like(u), like(k), like(gate_in), like(gate_out)};
 }
 
 // --- Autograd
 
 struct Convolution : torch::autograd::Function<Convolution> {
-  static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& u, const Tensor& k, std::int64_t origin) {
-    ctx->save_for_backward({u, k});
-    ctx->saved_data["origin"] = origin;
+  static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& u, const Tensor& k, const Tensor& gate_in,
+                        const Tensor& gate_out, std::int64_t origin) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return call(u, k, origin);
+    const auto [y, sums] = call(u, k, gate_in, gate_out, origin, true);
+    ctx->save_for_backward({u, k, gate_in, gate_out, sums});
+    ctx->saved_data["origin"] = origin;
+    return y;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list grads) {
     check(!at::GradMode::is_enabled(), "fft_convolution: second derivatives are not implemented for float; use double");
     const auto s = ctx->get_saved_variables();
-    const auto [du, dk] = call_grad(grads[0], s[0], s[1], ctx->saved_data["origin"].toInt());
-    return {du, dk, Tensor()};
+    const auto [du, dk, dgate_in, dgate_out] =
+        call_grad(grads[0], s[4], s[0], s[1], s[2], s[3], ctx->saved_data["origin"].toInt());
+    return {du, dk, dgate_in, dgate_out, Tensor()};
   }
 };
 
-Tensor convolution_autograd(const Tensor& u, const Tensor& k, std::int64_t origin) {
-  return u.scalar_type() == at::kDouble ? composed(u, k, origin) : Convolution::apply(u, k, origin);
+Outputs convolution_autograd(const Tensor& u, const Tensor& k, const Tensor& gate_in, const Tensor& gate_out,
+                             std::int64_t origin, bool keep) {
+  if (u.scalar_type() == at::kDouble) return composed(u, k, gate_in, gate_out, origin);
+  bool wanted = false;
+  for (const auto* x : {&u, &k, &gate_in, &gate_out}) wanted = wanted || x->requires_grad();
+  if (wanted && at::GradMode::is_enabled())
+    return {Convolution::apply(u, k, gate_in, gate_out, origin), at::empty({0}, u.options())};
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
+  return call(u, k, gate_in, gate_out, origin, keep);
 }
 
 /// Entries that no pair of steps of a sequence of length t meets are dropped.
@@ -182,13 +232,17 @@ Tensor crop(const Tensor& k, std::int64_t t, std::int64_t& origin) {
   return k.slice(2, first, last);
 }
 
+Tensor convolve(const Tensor& u, const Tensor& k, std::int64_t origin, const Tensor& gate_in, const Tensor& gate_out) {
+  const auto none = at::empty({0}, u.options().requires_grad(false));
+  const auto in = gate_in.defined() ? gate_in : none, out = gate_out.defined() ? gate_out : none;
+  check_inputs(u, k, in, out, origin);
+  const auto cropped = crop(k, u.size(1), origin);
+  return std::get<0>(call(u, cropped, in, out, origin, false));
+}
+
 }  // namespace
 
-Tensor fft_convolution(const Tensor& u, const Tensor& k, std::int64_t origin) {
-  check_inputs(u, k, origin);
-  const auto cropped = crop(k, u.size(1), origin);
-  return call(u, cropped, origin);
-}
+Tensor fft_convolution(const Tensor& u, const Tensor& k, std::int64_t origin) { return convolve(u, k, origin, {}, {}); }
 
 Tensor fft_convolution(const Tensor& u, const Tensor& k_any, const ConvolutionParts& parts) {
   auto k = k_any;
@@ -203,12 +257,16 @@ Tensor fft_convolution(const Tensor& u, const Tensor& k_any, const ConvolutionPa
           "fft_convolution: skip is ", parts.skip.sizes(), "; expected [c, h] = [", k.size(0), ", ", k.size(1), "]");
     k = k + at::constant_pad_nd(parts.skip.unsqueeze(2), {origin, k.size(2) - 1 - origin});
   }
-  return fft_convolution(u, k, origin);
+  return convolve(u, k, origin, parts.gate_in, parts.gate_out);
 }
 
 TORCH_LIBRARY_FRAGMENT(longwave, library) {
-  library.def("fft_convolution(Tensor u, Tensor k, int origin=0) -> Tensor");
-  library.def("fft_convolution_grad(Tensor d, Tensor u, Tensor k, int origin=0) -> (Tensor, Tensor)");
+  library.def(
+      "fft_convolution(Tensor u, Tensor k, Tensor gate_in, Tensor gate_out, int origin, bool keep) -> (Tensor, "
+      "Tensor)");
+  library.def(
+      "fft_convolution_grad(Tensor d, Tensor sums, Tensor u, Tensor k, Tensor gate_in, Tensor gate_out, int origin)"
+      " -> (Tensor, Tensor, Tensor, Tensor)");
 }
 
 TORCH_LIBRARY_IMPL(longwave, CPU, library) {

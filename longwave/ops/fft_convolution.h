@@ -12,14 +12,17 @@ namespace longwave::ops {
 /// double.
 at::Tensor fft_convolution(const at::Tensor& u, const at::Tensor& k, std::int64_t origin = 0);
 
-/// What a layer adds to its causal kernel. All may be undefined.
+/// What a layer adds to its causal kernel, and what its input and output are multiplied by. All may be undefined.
 struct ConvolutionParts {
-  at::Tensor skip = {};     // [c, h]: weight of the present step, added to the kernel's
-  at::Tensor reverse = {};  // [c, h, l]: kernel that weighs later steps
-  std::int64_t lag = 1;     // reverse[j] weighs step t + lag + j: 1 in the S4 family, 0 in Mega
+  at::Tensor skip = {};      // [c, h]: weight of the present step, added to the kernel's
+  at::Tensor reverse = {};   // [c, h, l]: kernel that weighs later steps
+  std::int64_t lag = 1;      // reverse[j] weighs step t + lag + j: 1 in the S4 family, 0 in Mega
+  at::Tensor gate_in = {};   // [b, t, h]
+  at::Tensor gate_out = {};  // [b, t, c h]
 };
 
-/// y[t] = sum over s <= t of k[t - s] u[s] + sum over s >= t + lag of reverse[s - t - lag] u[s] + skip u[t].
+/// y[t] = gate_out[t] (sum over s <= t of k[t - s] x[s] + sum over s >= t + lag of reverse[s - t - lag] x[s] + skip
+/// x[t]), x = gate_in u. The gates cost no pass over memory of their own.
 at::Tensor fft_convolution(const at::Tensor& u, const at::Tensor& k, const ConvolutionParts& parts);
 
 }  // namespace longwave::ops

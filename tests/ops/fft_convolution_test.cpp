@@ -52,6 +52,40 @@ TEST(FftConvolution, SameBitsForAnyThreads) {
   for (const auto& c : kCases) expect_same_bits_for_any_threads(op_of(c), inputs_of(c));
 }
 
+/// Both gates, and reverse kernels; x: u, k, reverse, skip, gates.
+Tensors gated(const Tensors& x) {
+  return {ops::fft_convolution(x[0], x[1], {.skip = x[3], .reverse = x[2], .gate_in = x[4], .gate_out = x[5]})};
+}
+Tensors gated_inputs(std::int64_t b, std::int64_t t, std::int64_t h, std::int64_t c) {
+  at::manual_seed(5);
+  return {at::randn({b, t, h}), at::randn({c, h, t}), at::randn({c, h, t}),
+          at::randn({c, h}),    at::randn({b, t, h}), at::randn({b, t, c * h})};
+}
+
+TEST(FftConvolution, GatesMultiplyInputAndOutput) {
+  for (const auto& x : {gated_inputs(2, 37, 5, 2), gated_inputs(3, 70, 33, 1)}) {
+    const auto plain = ops::fft_convolution(x[0] * x[4], x[1], {.skip = x[3], .reverse = x[2]}) * x[5];
+    EXPECT_LT(largest_difference(gated(x)[0], plain), 1e-6);
+    expect_float_matches_double(gated, x, 5e-6);
+    expect_same_bits_for_any_threads(gated, x);
+  }
+  expect_gradients_match_differences(gated, gated_inputs(2, 11, 3, 2));
+}
+
+TEST(FftConvolution, GatesMayBeSlices) {
+  const auto joint = at::randn({2, 40, 15}), k = at::randn({1, 5, 40});
+  const auto u = joint.narrow(2, 0, 5), in = joint.narrow(2, 5, 5), out = joint.narrow(2, 10, 5);
+  EXPECT_TRUE(
+      at::equal(ops::fft_convolution(u, k, {.gate_in = in, .gate_out = out}),
+                ops::fft_convolution(u.contiguous(), k, {.gate_in = in.contiguous(), .gate_out = out.contiguous()})));
+}
+
+TEST(FftConvolution, GateOfAnotherShapeGetsOneLine) {
+  const auto u = at::randn({2, 4, 3}), k = at::randn({2, 3, 4});
+  expect_error([&] { ops::fft_convolution(u, k, {.gate_out = u}); },
+               "fft_convolution: gate_out is Float [2, 4, 3]; expected Float [2, 4, 6]");
+}
+
 TEST(FftConvolution, TakesStridedInput) {
   const auto u = at::randn({2, 40, 12}), k = at::randn({1, 5, 40});
   const auto slice = u.narrow(2, 3, 5), transposed = at::randn({2, 5, 40}).transpose(1, 2);
