@@ -1,14 +1,16 @@
 // Free Energy Mixer (Lu et al. 2025): for every value channel the mean of the values under a prior over steps, and
 // their free energy (1 / beta) log mean exp(beta v), mixed by learnt gates. The prior is any attention: softmax,
-// linear, gated linear, or an average with exponential weights (aft).
+// linear, gated linear, an average with exponential weights (aft), or the weights of a selective state space (mamba).
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/average_prior.h"
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/nn/time_decay.h"
 #include "longwave/ops/gated_linear_attention.h"
@@ -34,14 +36,14 @@ class FreeEnergyMixer final : public SequenceMixer {
     double fem_ratio = 0.5, p_t_to_fem_ratio = 4, beta_max_init = 1.8, value_logexp_cap = 40, eps = 1e-6;
     bool causal = true, use_temperature = true, use_lse = true, use_outer_gate = true, use_rope = true, use_conv = true;
     double rope_theta = 10000;
-    std::int64_t conv_hidden = 64;
-    bool compat = false;
+    std::int64_t conv_hidden = 64, ssm_rank = 16;
+    bool conv_norm_first = true, conv_bidirectional = false, mamba_normalize = true, bias = true, compat = false;
     static const FieldTable<Config>& fields();
   };
 
   FreeEnergyMixer(const MixerSizes& sizes, const Config& config) : d_(sizes.d), config_(config) {
     heads_ = config.heads ? config.heads : heads_for(d_, 64);
-    const bool fixed = prior("gla") || prior("rnn_softmax");
+    const bool fixed = prior("gla") || prior("rnn_softmax") || averages();
     check(config.causal || !fixed, "fem: causal is false; expected true with prior_type ", config.prior_type);
     width_ = config.fem_dim ? config.fem_dim : nearest_multiple(std::round(config.fem_ratio * d_), 4 * heads_);
     const double pair = 0.5 * config.p_t_to_fem_ratio * static_cast<double>(width_);
@@ -49,26 +51,33 @@ class FreeEnergyMixer final : public SequenceMixer {
     check(width_ % heads_ == 0 && keys_ % (2 * heads_) == 0, "fem: heads is ", heads_,
           "; expected a divisor of fem_dim = ", width_, " and of half of qk_dim = ", keys_);
     if (prior("rnn_softmax") && (width_ / heads_) % (keys_ / heads_) != 0) keys_ = width_;
+    if (averages()) keys_ = 0;
     const auto linear = [&](const char* name, std::int64_t in, std::int64_t out) {
-      auto module = register_module(name, Linear(in, out));
-      module->weight.data().normal_(0, 0.02);
-      module->bias.data().zero_();
-      return module;
+      return register_module(name, Linear(torch::nn::LinearOptions(in, out).bias(config.bias)));
     };
     value_ = linear("W_v", d_, width_);
     out_ = linear("W_o", width_, d_);
-    query_ = linear("W_q", d_, keys_);
-    key_ = linear("W_k", d_, keys_);
+    if (!averages()) query_ = linear("W_q", d_, keys_), key_ = linear("W_k", d_, keys_);
     if (prior("gla")) decay_ = linear("W_decay", d_, heads_);
+    if (prior("mamba"))
+      selective_.emplace(*this, d_, width_, config.ssm_rank, config.bias, config.mamba_normalize, config.eps);
+    if (prior("ema")) fading_.emplace(*this, d_, heads_, config.bias, config.eps);
     if (free_energy()) lambda_ = linear("W_lambda", d_, width_);
     if (config.use_outer_gate) gate_ = linear("W_gate", d_, width_);
     beta_ = register_parameter("_beta_param", at::full({width_}, config.beta_max_init));
     if (config.use_conv) {
       const auto extra = (lambda_ ? width_ : 0) + (gate_ ? width_ : 0) + (decay_ ? heads_ : 0);
       const auto conditioning = register_module("tdc", std::make_shared<torch::nn::Module>());
-      conditioning_ = conditioning->register_module(
-          "fwd", std::make_shared<TimeDecay>(d_, config.conv_hidden, width_ + 2 * keys_ + extra, config.compat));
+      const TimeDecayOptions options{.hidden = config.conv_hidden / (config.conv_bidirectional ? 2 : 1),
+                                     .out = width_ + 2 * keys_ + extra,
+                                     .norm_first = config.conv_norm_first,
+                                     .bias = config.bias,
+                                     .compat = config.compat};
+      for (const auto* name : {"fwd", "bwd"})
+        if (conditioning_.empty() || config.conv_bidirectional)
+          conditioning_.push_back(conditioning->register_module(name, std::make_shared<TimeDecay>(d_, options)));
     }
+    start_linear_maps();
   }
 
   MixerProperties properties() const override {
@@ -85,11 +94,13 @@ class FreeEnergyMixer final : public SequenceMixer {
     check_input("fem", x_any, d_, lengths, state);
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
-    auto v = value_->forward(x), q = query_->forward(x), k = key_->forward(x);
+    auto v = value_->forward(x);
+    auto q = query_ ? query_->forward(x) : Tensor(), k = key_ ? key_->forward(x) : Tensor();
     auto lambda = lambda_ ? lambda_->forward(x) : Tensor(), gate = gate_ ? gate_->forward(x) : Tensor();
-    if (conditioning_) condition(conditioning_->forward(x, valid, state, "tdc"), {&v, &q, &k, &lambda, &gate});
-    const auto o =
-        read(x, split_heads(q, heads_), split_heads(k, heads_), split_heads(v, heads_), lambda, valid, state);
+    condition(x, valid, state, {&v, &q, &k, &lambda, &gate});
+    const auto heads_of = [&](const Tensor& y) { return y.defined() ? split_heads(y, heads_) : y; };
+    if (averages()) v = at::sigmoid(v);
+    const auto o = read({x, heads_of(q), heads_of(k), valid, lengths}, heads_of(v), lambda, state);
     if (state && state->count("position"))
       state->at("position") =
           state->at("position") + (lengths.defined() ? lengths : at::full({}, x.size(1), at::kLong));
@@ -99,11 +110,16 @@ class FreeEnergyMixer final : public SequenceMixer {
   State initial_state(std::int64_t b) const override {
     if (!properties().streams) return SequenceMixer::initial_state(b);
     const auto options = out_->weight.options().requires_grad(false);
-    const auto e = width_ / heads_, values = free_energy() ? 2 * e : e;
+    const auto e = width_ / heads_, values = kinds() * e;
     State state;
-    if (conditioning_) conditioning_->add_initial_state(b, state, "tdc");
-    if (config_.use_rope) state["position"] = at::zeros({b}, at::kLong);
-    if (prior("rnn_softmax")) {
+    for (std::size_t i = 0; i < conditioning_.size(); ++i)
+      conditioning_[i]->add_initial_state(b, state, conditioning_name(i));
+    if (config_.use_rope && !averages()) state["position"] = at::zeros({b}, at::kLong);
+    if (selective_) {
+      selective_->add_initial_state(b, kinds(), state);
+    } else if (fading_) {
+      fading_->add_initial_state(b, kinds() * e, state);
+    } else if (prior("rnn_softmax")) {
       state["largest"] = at::full({b, 1, keys_}, -1e30, options);
       state["averages"] = at::zeros({b, heads_ * 2 * values}, options);
       state["plain"] = at::zeros({b, 1, heads_ * values}, options);
@@ -120,8 +136,30 @@ class FreeEnergyMixer final : public SequenceMixer {
   bool free_energy() const { return config_.use_temperature || config_.use_lse; }
   bool leaks() const { return prior("rnn_softmax") && config_.compat; }
 
-  /// Multiplies each part by 1 + its share of `scales`, in order; parts that do not exist have none.
-  static void condition(const Tensor& scales, const std::vector<Tensor*>& parts) {
+  /// Priors that average the values without queries and keys.
+  bool averages() const { return prior("mamba") || prior("ema"); }
+  /// Of values: themselves, and their exponentials. The reference's `ema` reads the mean alone.
+  std::int64_t kinds() const { return free_energy() && !(prior("ema") && config_.compat) ? 2 : 1; }
+
+  void start_linear_maps() {
+    const at::NoGradGuard no_grad;
+    for (const auto& module : modules(false))
+      if (auto* map = module->as<Linear>()) {
+        map->weight.normal_(0, 0.02);
+        if (map->bias.defined()) map->bias.zero_();
+      }
+  }
+
+  static std::string conditioning_name(std::size_t i) { return i == 0 ? "tdc" : "tdc_second"; }
+
+  /// Multiplies each part by 1 + its share of the conditioning, in order; parts that do not exist have none.
+  void condition(const Tensor& x, const Tensor& valid, State* state, const std::vector<Tensor*>& parts) {
+    if (conditioning_.empty()) return;
+    Tensor scales;
+    for (std::size_t i = 0; i < conditioning_.size(); ++i) {
+      const auto more = conditioning_[i]->forward(x, valid, state, conditioning_name(i));
+      scales = i == 0 ? more : scales + more;
+    }
     std::int64_t at = 0;
     for (auto* part : parts) {
       if (!part->defined()) continue;
@@ -135,10 +173,14 @@ class FreeEnergyMixer final : public SequenceMixer {
     return g / at::sqrt((g * g).sum(-1, true)).clamp_min(1e-5) * std::sqrt(static_cast<double>(g.size(-1)));
   }
 
+  /// What a prior sees: the input [b, t, d], queries and keys [b, t, h, e] or undefined, and which steps are real.
+  struct Seen {
+    Tensor x, q, k, valid, lengths;
+  };
+
   /// Reads values and exponentials of values under the prior and combines them, [b, t, width].
-  Tensor read(const Tensor& x, Tensor q, Tensor k, const Tensor& v_any, const Tensor& lambda, const Tensor& valid,
-              State* state) {
-    if (config_.use_rope) q = turned(q, state), k = turned(k, state);
+  Tensor read(Seen seen, const Tensor& v_any, const Tensor& lambda, State* state) {
+    if (config_.use_rope && seen.q.defined()) seen.q = turned(seen.q, state), seen.k = turned(seen.k, state);
     const auto e = width_ / heads_;
     auto v = v_any;
     auto beta = at::ones({heads_, e}, v.options());
@@ -147,9 +189,9 @@ class FreeEnergyMixer final : public SequenceMixer {
       const auto limit = config_.value_logexp_cap / beta;
       v = at::maximum(at::minimum(v, limit), -limit);
     }
-    if (!free_energy()) return merge_heads(under_prior(x, q, k, v, valid, state));
+    if (kinds() == 1) return merge_heads(under_prior(seen, v, state));
     // beta v lies within the cap, so that no exponential leaves the range of float and none needs a shift.
-    const auto both = under_prior(x, q, k, at::cat({v, at::exp(beta * v)}, -1), valid, state).split(e, -1);
+    const auto both = under_prior(seen, at::cat({v, at::exp(beta * v)}, -1), state).split(e, -1);
     const double tiny =
         v.scalar_type() == at::kDouble ? std::numeric_limits<double>::min() : double(std::numeric_limits<float>::min());
     const auto energy = at::log(both[1].clamp_min(0) + tiny) / beta;
@@ -169,11 +211,12 @@ class FreeEnergyMixer final : public SequenceMixer {
     return x * at::cos(angle).to(x.scalar_type()) + quarter * at::sin(angle).to(x.scalar_type());
   }
 
-  Tensor under_prior(const Tensor& x, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& valid,
-                     State* state) {
-    if (prior("softmax")) return softmax_read(q, k, v, valid);
-    if (prior("rnn_softmax")) return average_read(q, k, v, valid, state);
-    return linear_read(x, at::relu(q) + config_.eps, at::relu(k) + config_.eps, v, valid, state);
+  Tensor under_prior(const Seen& seen, const Tensor& v, State* state) {
+    if (selective_) return selective_->average(seen.x, v, kinds(), seen.lengths, state);
+    if (fading_) return fading_->average(seen.x, v, seen.valid, state);
+    if (prior("softmax")) return softmax_read(seen.q, seen.k, v, seen.valid);
+    if (prior("rnn_softmax")) return average_read(seen.q, seen.k, v, seen.valid, state);
+    return linear_read(seen.x, at::relu(seen.q) + config_.eps, at::relu(seen.k) + config_.eps, v, seen.valid, state);
   }
 
   Tensor softmax_read(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& valid) const {
@@ -258,7 +301,9 @@ class FreeEnergyMixer final : public SequenceMixer {
   Linear value_{nullptr}, out_{nullptr}, query_{nullptr}, key_{nullptr}, decay_{nullptr}, lambda_{nullptr},
       gate_{nullptr};
   Tensor beta_;
-  std::shared_ptr<TimeDecay> conditioning_;
+  std::vector<std::shared_ptr<TimeDecay>> conditioning_;
+  std::optional<SelectivePrior> selective_;
+  std::optional<FadingPrior> fading_;
 };
 
 const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
@@ -267,7 +312,7 @@ const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
   static const auto table =
       FieldTable<Config>()
           .add("prior_type", &Config::prior_type, "the attention that gives the weights of the steps",
-               one_of({"softmax", "linear", "gla", "rnn_softmax"}))
+               one_of({"softmax", "linear", "gla", "rnn_softmax", "mamba", "ema"}))
           .add("heads", &Config::heads, "heads; 0: one for every 64 channels", natural)
           .add("fem_dim", &Config::fem_dim, "width of the values; 0: from fem_ratio", natural)
           .add("qk_dim", &Config::qk_dim, "width of the queries; 0: from p_t_to_fem_ratio", natural)
@@ -284,7 +329,13 @@ const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
           .add("use_rope", &Config::use_rope, "rotary positions on queries and keys")
           .add("use_conv", &Config::use_conv, "time-decay conditioning of all projections")
           .add("rope_theta", &Config::rope_theta, "base of the rotary frequencies", positive)
-          .add("conv_hidden", &Config::conv_hidden, "width of the conditioning", at_least<std::int64_t>(1))
+          .add("conv_hidden", &Config::conv_hidden, "width of the conditioning", at_least<std::int64_t>(2))
+          .add("conv_norm_first", &Config::conv_norm_first, "the conditioning sees the layer-normed input")
+          .add("conv_bidirectional", &Config::conv_bidirectional,
+               "two conditionings of half the width, which as in the reference both run forward")
+          .add("ssm_rank", &Config::ssm_rank, "prior mamba: states of a channel", at_least<std::int64_t>(1))
+          .add("mamba_normalize", &Config::mamba_normalize, "prior mamba: weights are divided by their sum")
+          .add("bias", &Config::bias, "biases of all linear maps and norms")
           .add("compat", &Config::compat,
                "the reference's floors and clips of cumulative sums, which cut memories after some tens of steps");
   return table;
@@ -295,6 +346,10 @@ MixerReference reference() {
             sizes.d = config.at("D");
             settings["heads"] = config.at("H");
             settings["compat"] = true;
+            // The reference falls back to fading averages where mamba is not installed.
+            const auto weights = config.value("weights", Json::array());
+            for (const auto& name : weights)
+              if (name == "W_delta.weight") settings["prior_type"] = "ema";
             if (config.contains("E")) settings["fem_dim"] = config.at("E");
             if (config.contains("d_k"))
               settings["qk_dim"] = config.at("d_k").get<std::int64_t>() * config.at("H").get<std::int64_t>();
@@ -312,6 +367,12 @@ const RegisterMixer<FreeEnergyMixer> registered(
       {"gla as the reference", {{"prior_type", "gla"}, {"compat", true}, {"conv_hidden", 5}}, 12},
       {"aft", {{"prior_type", "rnn_softmax"}, {"heads", 2}, {"conv_hidden", 3}}, 12},
       {"aft as the reference", {{"prior_type", "rnn_softmax"}, {"compat", true}, {"use_conv", false}}, 12},
+      {"mamba", {{"prior_type", "mamba"}, {"heads", 2}, {"ssm_rank", 3}, {"conv_hidden", 4}}, 12},
+      {"mamba, weights as they are",
+       {{"prior_type", "mamba"}, {"ssm_rank", 2}, {"mamba_normalize", false}, {"bias", false}, {"use_conv", false}},
+       8},
+      {"ema", {{"prior_type", "ema"}, {"heads", 2}, {"conv_hidden", 4}, {"conv_bidirectional", true}}, 12},
+      {"ema as the reference", {{"prior_type", "ema"}, {"compat", true}, {"conv_norm_first", false}}, 8},
       {"softmax", {{"prior_type", "softmax"}, {"heads", 2}, {"use_temperature", false}, {"conv_hidden", 4}}},
       {"mean alone", {{"use_temperature", false}, {"use_lse", false}, {"use_outer_gate", false}, {"use_conv", false}}},
       {"bidirectional", {{"causal", false}, {"use_conv", false}, {"use_rope", false}}},

@@ -83,7 +83,9 @@ const RegisterFixtureCheck registered({
     [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
       const auto& info = *implementation(fixture.system_id);
       check_with_gradients(fixture, report, [&](const TensorMap& in, const TensorMap& param, Json config) {
-        config.emplace("case", fixture.name);  // some say what they are by their name alone
+        config.emplace("case", fixture.name);               // some say what they are by their name alone,
+        auto& weights = config["weights"] = Json::array();  // or by the weights that they have
+        for (const auto& item : param) weights.push_back(item.first);
         return run(info, fixture.path, in, param, config);
       });
     },

@@ -10,21 +10,27 @@ namespace longwave {
 
 using at::Tensor;
 
-TimeDecay::TimeDecay(std::int64_t d, std::int64_t hidden, std::int64_t out, bool compat)
-    : d_(d), hidden_(hidden), compat_(compat) {
-  norm_ = register_module("norm", std::make_shared<Weights>(at::ones({d}), at::zeros({d})));
-  in_ = register_module("in_f", torch::nn::Linear(d, hidden));
-  x_ = register_module("x_f", torch::nn::Linear(d, hidden));
-  shortcut_ = register_module("shortcut", torch::nn::Linear(d, hidden));
-  out_ = register_parameter("out_proj", at::zeros({hidden, out}));
-  out_norm_ = register_module("ln", std::make_shared<Weights>(at::ones({hidden}), at::zeros({hidden})));
+TimeDecay::TimeDecay(std::int64_t d, const TimeDecayOptions& options)
+    : d_(d), hidden_(options.hidden), compat_(options.compat) {
+  const auto norm = [&](std::int64_t width) {
+    return std::make_shared<Weights>(at::ones({width}), options.bias ? at::zeros({width}) : Tensor());
+  };
+  const auto linear = [&](const char* name) {
+    return register_module(name, torch::nn::Linear(torch::nn::LinearOptions(d, hidden_).bias(options.bias)));
+  };
+  if (options.norm_first) norm_ = register_module("norm", norm(d));
+  in_ = linear("in_f");
+  x_ = linear("x_f");
+  shortcut_ = linear("shortcut");
+  out_ = register_parameter("out_proj", at::zeros({hidden_, options.out}));
+  out_norm_ = register_module("ln", norm(hidden_));
 }
 
 Tensor TimeDecay::forward(const Tensor& x, const Tensor& valid, TensorMap* state, const std::string& name) {
   const auto padded = [&](const Tensor& y) {
     return valid.defined() ? at::where(valid, y, at::zeros({}, y.options())) : y;
   };
-  const auto normed = at::layer_norm(x, {d_}, norm_->weight, norm_->bias);
+  const auto normed = norm_ ? at::layer_norm(x, {d_}, norm_->weight, norm_->bias) : x;
   const auto positive = at::softplus(shortcut_->forward(normed)) + 1e-8;
   const auto gate = positive * std::sqrt(static_cast<double>(hidden_)) / at::sqrt((positive * positive).sum(-1, true));
   const auto a = padded(-at::softplus(in_->forward(normed))), input = padded(x_->forward(normed));
