@@ -89,13 +89,53 @@ void cauchy_all(const Cauchy<T>& p) {
 ///   dL/de = Re G, dL/da (direct) = Re(2 i s G) = -2 s Im G,
 ///   dq = -q^2 d(denominator):  dL/d(denominator) = X with X = -conj(g) (e + 2 i s a) q^2,
 ///   dL/dc = 2 c Re X + Re(-2 i s X) = 2 c Re X + 2 s Im X,  dL/dd = 2 d Re X.
-template <class T>
-void gradient_of(const CauchyGrad<T>& p, std::int64_t h, const T* s, T* pairs) {
+/// Of kValues values v of pole n, from m on, which share q; the pole's own gradient is added to `pole`.
+template <class T, int kValues>
+void gradient_of_values(const CauchyGrad<T>& p, std::int64_t m, std::int64_t h, std::int64_t n, std::int64_t vectors,
+                        const T* s, const T* pairs, T* pole) {
   const hn::ScalableTag<T> tag;
   using V = hn::Vec<decltype(tag)>;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
-  const auto vectors = (p.l + lanes - 1) / lanes;
   const auto sum_of = [&](V x) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(tag, x)); };
+  const T c = p.w[2 * (h * p.n + n)], d = p.w[2 * (h * p.n + n) + 1];
+  T a[kValues], b[kValues], e[kValues];
+  V by_e[kValues], by_a[kValues], by_c = hn::Zero(tag), by_real = hn::Zero(tag);
+  for (int i = 0; i < kValues; ++i) {
+    const T* v = p.v + 2 * (((m + i) * p.h + h) * p.n + n);
+    a[i] = v[0], b[i] = v[1], e[i] = -2 * (a[i] * c + b[i] * d);
+    by_e[i] = by_a[i] = hn::Zero(tag);
+  }
+  for (std::int64_t k = 0; k < vectors; ++k) {
+    const Nodes<T> nodes(hn::LoadU(tag, s + k * lanes));
+    V qr, qi;
+    nodes.inverse(c, d, qr, qi);
+    for (int i = 0; i < kValues; ++i) {
+      const auto* g = pairs + ((m + i) * vectors + k) * 2 * lanes;
+      const auto gr = hn::LoadU(tag, g), gi = hn::LoadU(tag, g + lanes);
+      const auto re = hn::MulAdd(gr, qr, hn::Mul(gi, qi)), im = hn::NegMulAdd(gi, qr, hn::Mul(gr, qi));  // conj(g) q
+      by_e[i] = hn::Add(by_e[i], re);
+      by_a[i] = hn::NegMulAdd(nodes.two_s, im, by_a[i]);
+      const auto nr = hn::Set(tag, e[i]), ni = hn::Mul(nodes.two_s, hn::Set(tag, a[i]));
+      const auto fr = hn::NegMulAdd(ni, qi, hn::Mul(nr, qr)), fi = hn::MulAdd(ni, qr, hn::Mul(nr, qi));
+      by_real = hn::Add(by_real, hn::NegMulAdd(re, fr, hn::Mul(im, fi)));            // Re X
+      by_c = hn::NegMulAdd(nodes.two_s, hn::MulAdd(re, fi, hn::Mul(im, fr)), by_c);  // 2 s Im X
+    }
+  }
+  const T real = sum_of(by_real);
+  pole[0] += 2 * c * real + sum_of(by_c), pole[1] += 2 * d * real;
+  for (int i = 0; i < kValues; ++i) {
+    const auto at = 2 * (((m + i) * p.h + h) * p.n + n);
+    const T sum = sum_of(by_e[i]);
+    p.dv[at] = sum_of(by_a[i]) - 2 * c * sum;
+    p.dv[at + 1] = -2 * d * sum;
+    pole[0] -= 2 * a[i] * sum, pole[1] -= 2 * b[i] * sum;
+  }
+}
+
+template <class T>
+void gradient_of(const CauchyGrad<T>& p, std::int64_t h, const T* s, T* pairs) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>()));
+  const auto vectors = (p.l + lanes - 1) / lanes;
   // g with real and imaginary parts apart, zero beyond the last node: [m, vectors, 2, lanes].
   for (std::int64_t m = 0; m < p.m; ++m)
     for (std::int64_t l = 0; l < vectors * lanes; ++l)
@@ -103,36 +143,12 @@ void gradient_of(const CauchyGrad<T>& p, std::int64_t h, const T* s, T* pairs) {
         pairs[((m * vectors + l / lanes) * 2 + part) * lanes + l % lanes] =
             l < p.l ? p.dr[2 * ((m * p.h + h) * p.l + l) + part] : T(0);
   for (std::int64_t n = 0; n < p.n; ++n) {
-    const T c = p.w[2 * (h * p.n + n)], d = p.w[2 * (h * p.n + n) + 1];
-    T pole_c = 0, pole_d = 0;
-    for (std::int64_t m = 0; m < p.m; ++m) {
-      const auto at = 2 * ((m * p.h + h) * p.n + n);
-      const T a = p.v[at], b = p.v[at + 1], e = -2 * (a * c + b * d);
-      auto by_e = hn::Zero(tag), by_a = hn::Zero(tag), by_c = hn::Zero(tag), by_real = hn::Zero(tag);
-      for (std::int64_t k = 0; k < vectors; ++k) {
-        const Nodes<T> nodes(hn::LoadU(tag, s + k * lanes));
-        V qr, qi;
-        nodes.inverse(c, d, qr, qi);
-        const auto gr = hn::LoadU(tag, pairs + (m * vectors + k) * 2 * lanes);
-        const auto gi = hn::LoadU(tag, pairs + ((m * vectors + k) * 2 + 1) * lanes);
-        const auto re = hn::MulAdd(gr, qr, hn::Mul(gi, qi)), im = hn::NegMulAdd(gi, qr, hn::Mul(gr, qi));  // conj(g) q
-        by_e = hn::Add(by_e, re);
-        by_a = hn::NegMulAdd(nodes.two_s, im, by_a);
-        const auto nr = hn::Set(tag, e), ni = hn::Mul(nodes.two_s, hn::Set(tag, a));
-        const auto fr = hn::NegMulAdd(ni, qi, hn::Mul(nr, qr)), fi = hn::MulAdd(ni, qr, hn::Mul(nr, qi));
-        const auto xr = hn::NegMulAdd(re, fr, hn::Mul(im, fi));  // -(re fr - im fi)
-        const auto xi = hn::Neg(hn::MulAdd(re, fi, hn::Mul(im, fr)));
-        by_real = hn::Add(by_real, xr);
-        by_c = hn::MulAdd(nodes.two_s, xi, by_c);
-      }
-      const T se = sum_of(by_e), sr = sum_of(by_real);
-      p.dv[at] = sum_of(by_a) - 2 * c * se;
-      p.dv[at + 1] = -2 * d * se;
-      pole_c += 2 * c * sr + sum_of(by_c) - 2 * a * se;
-      pole_d += 2 * d * sr - 2 * b * se;
-    }
-    p.dw[2 * (h * p.n + n)] = pole_c;
-    p.dw[2 * (h * p.n + n) + 1] = pole_d;
+    T pole[2] = {};
+    std::int64_t m = 0;
+    for (; m + 4 <= p.m; m += 4) gradient_of_values<T, 4>(p, m, h, n, vectors, s, pairs, pole);
+    for (; m < p.m; ++m) gradient_of_values<T, 1>(p, m, h, n, vectors, s, pairs, pole);
+    p.dw[2 * (h * p.n + n)] = pole[0];
+    p.dw[2 * (h * p.n + n) + 1] = pole[1];
   }
 }
 

@@ -8,6 +8,7 @@
 #include "longwave/nn/diagonal_ssm.h"
 #include "longwave/nn/krylov.h"
 #include "longwave/ops/cauchy.h"
+#include "longwave/ops/low_rank.h"
 
 namespace longwave {
 namespace {
@@ -44,19 +45,6 @@ Tensor apply_matrix(const Dplr& ssm, const Tensor& x) {
   auto y = ssm.lambda * x;
   for (std::int64_t r = 0; r < ssm.p.size(0); ++r) y = y - ssm.p[r] * pair_sum(conjugate(ssm.p[r]) * x).unsqueeze(-1);
   return y;
-}
-
-/// Values at the nodes of sums [inputs + r, outputs + r, h, l] -> [inputs, outputs, h, l]: eliminates the low-rank rows
-/// and columns one by one (Woodbury's identity).
-Tensor eliminate_low_rank(Tensor sums, std::int64_t rank) {
-  for (std::int64_t r = 0; r < rank; ++r) {
-    const auto rows = sums.size(0) - 1, columns = sums.size(1) - 1;
-    const auto pivot = 1 + sums[rows][columns];
-    const auto last_column = sums.slice(0, 0, rows).select(1, columns) / pivot;  // [rows, h, l]
-    const auto last_row = sums[rows].slice(0, 0, columns);                       // [columns, h, l]
-    sums = sums.slice(0, 0, rows).slice(1, 0, columns) - last_column.unsqueeze(1) * last_row.unsqueeze(0);
-  }
-  return sums;
 }
 
 /// The model with C (I - dA^l) for an l >= t: doubled as often as needed, C (I - dA^2l) = C (I - dA^l) (I + dA^l).
@@ -114,7 +102,7 @@ Tensor dplr_kernels(const Dplr& any, std::int64_t t, const Tensor& any_states) {
   const auto zero = at::zeros_like(tangent);
   const auto sums = ops::cauchy_kernel(products.flatten(0, 1), at::complex(zero, 2 * tangent), ssm.dt * ssm.lambda)
                         .unflatten(0, {left.size(0), right.size(0)});
-  auto spectrum = at::complex(at::ones_like(tangent), tangent) * eliminate_low_rank(sums, rank);
+  auto spectrum = ops::low_rank_response(sums, tangent, rank);
   if (length % 2 == 0) {  // the node at infinity
     const auto last = at::real(products.slice(0, 0, inputs.size(0)).slice(1, 0, ssm.c.size(0))).sum(-1, true);
     spectrum = at::cat({spectrum, at::complex(last, at::zeros_like(last))}, -1);

@@ -1,6 +1,7 @@
 // Kernels of state-space models: sums over poles at the steps of a sequence (Vandermonde) or at nodes (Cauchy).
 
 #include "longwave/ops/cauchy.h"
+#include "longwave/ops/low_rank.h"
 #include "longwave/ops/vandermonde.h"
 #include "tests/support/op_testing.h"
 
@@ -121,6 +122,50 @@ TEST(StateSpaceKernels, SayWhatIsWrong) {
                "vandermonde_kernel: x is [2, 2]; expected [h, n] = [2, 3] or [1, n]");
   expect_error([&] { ops::vandermonde_kernel(v, x, 0); }, "vandermonde_kernel: t is 0; expected at least 1");
   expect_error([&] { ops::cauchy_kernel(v, x, x); }, "cauchy_kernel: z is [2, 3]; expected [l]");
+}
+
+// --- Low-rank part
+
+at::Tensor tangents(const at::Tensor& sums) {
+  return at::linspace(0.1, 1.5, sums.size(3), sums.options().requires_grad(false));
+}
+Op response_of(std::int64_t rank) {
+  return [rank](const Tensors& in) {
+    const auto y = ops::low_rank_response(at::view_as_complex(in[0]), tangents(in[0]), rank);
+    return Tensors{at::view_as_real(y)};
+  };
+}
+/// Sums with a part that keeps 1 + M away from singular, as those of a model do.
+Tensors sums_of(std::int64_t inputs, std::int64_t outputs, std::int64_t rank, std::int64_t l) {
+  at::manual_seed(static_cast<std::uint64_t>(l));
+  return {0.3 * at::randn({inputs + rank, outputs + rank, 3, l, 2})};
+}
+
+TEST(LowRankResponse, IsTheInverseItStandsFor) {
+  for (const std::int64_t rank : {1, 2, 3}) {
+    const auto in = sums_of(2, 3, rank, 7);
+    const auto s = at::view_as_complex(in[0].to(at::kDouble)).permute({2, 3, 0, 1});  // [h, l, rows, columns]
+    const auto left = s.slice(2, 0, 2).slice(3, 3), right = s.slice(2, 2).slice(3, 0, 3);
+    const auto matrix = at::eye(rank, s.options()) + s.slice(2, 2).slice(3, 3);
+    const auto expected =
+        (s.slice(2, 0, 2).slice(3, 0, 3) - at::matmul(left, at::linalg_solve(matrix, right))).permute({2, 3, 0, 1}) *
+        at::complex(at::ones({7}, at::kDouble), tangents(in[0].to(at::kDouble)));
+    const Tensors exact{in[0].to(at::kDouble)};
+    EXPECT_LT(largest_difference(response_of(rank)(exact)[0], at::view_as_real(expected)), 1e-12);
+    EXPECT_LT(largest_difference(response_of(rank)(in)[0], at::view_as_real(expected)), 2e-6);
+  }
+}
+
+TEST(LowRankResponse, GradientsMatchDifferences) {
+  for (const std::int64_t rank : {1, 2}) expect_gradients_match_differences(response_of(rank), sums_of(2, 2, rank, 5));
+}
+
+TEST(LowRankResponse, WrongRankGetsOneLine) {
+  expect_error(
+      [] {
+        ops::low_rank_response(at::zeros({2, 2, 1, 1}, at::kComplexFloat), at::zeros({1}), 5);
+      },
+      "low_rank_response: rank is 5; expected 1 to 4");
 }
 
 }  // namespace
