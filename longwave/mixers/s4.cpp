@@ -6,7 +6,6 @@
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
-#include "longwave/nn/activation.h"
 #include "longwave/nn/s4_layer.h"
 
 namespace longwave {
@@ -24,7 +23,7 @@ struct S4Config : S4Options {
     static const auto table = [] {
       FieldTable<S4Config> t;
       add_state_space_fields(t);
-      t.add("activation", &S4Config::activation, "of the outputs", one_of(activation_names()));
+      t.add("activation", &S4Config::activation, "of the outputs", one_of(s4_activation_names()));
       return t;
     }();
     return table;
@@ -37,8 +36,7 @@ class S4 final : public SequenceMixer {
   using Config = S4Config<kDiagonal>;
 
   S4(const MixerSizes& sizes, const Config& config) : options_(with_sizes(config, sizes.d, sizes.l_max)) {
-    activation_ = config.activation;
-    layer_ = make_s4_layer(*this, options_);
+    layer_ = make_s4_layer(*this, options_, config.activation);
   }
 
   MixerProperties properties() const override {
@@ -54,7 +52,7 @@ class S4 final : public SequenceMixer {
     S4Layer::Note noter;
     if (trace) noter = [this](const std::string& name, const at::Tensor& value) { note(name, value); };
     const auto y = layer_.forward(zero_padding(x, valid), lengths, state ? &state->at("h") : nullptr, noter);
-    return zero_padding(activate(activation_, y), valid);
+    return zero_padding(layer_.activated(y), valid);
   }
 
   State initial_state(std::int64_t b) const override {
@@ -69,7 +67,6 @@ class S4 final : public SequenceMixer {
 
  private:
   S4Options options_;
-  std::string activation_;
   S4Layer layer_;
 };
 
@@ -106,7 +103,9 @@ const RegisterMixer<S4<true>> s4d({
     .reference = {{"s4d"}, configure, "bdt", final_state, {}},
     .variants = {variant("inv", {{"init", "diag-inv"}, {"disc", "bilinear"}, {"dt_tie", false}, {"d_state", 8}}),
                  variant("legs", {{"init", "diag-legs"}, {"d_state", 8}, {"activation", "gelu"}}),
-                 variant("real", {{"init", "diag-real"}, {"d_state", 8}}),
+                 variant("real poles", {{"init", "diag-real"}, {"d_state", 8}, {"activation", "glu"}}),
+                 variant("real", {{"init", "diag-real"}, {"is_real", true}, {"d_state", 5}, {"n_ssm", 2}}),
+                 variant("transforms", {{"real_transform", "softplus"}, {"imag_transform", "relu"}, {"d_state", 6}}),
                  variant("quad", {{"init", "diag-quad"}, {"d_state", 8}, {"bandlimit", 0.5}}),
                  variant("shared", {{"n_ssm", 3}, {"init", "diag-random"}, {"d_state", 6}}),
                  variant("bidirectional", {{"bidirectional", true}, {"n_ssm", 2}, {"d_state", 8}})},

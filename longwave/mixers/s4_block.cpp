@@ -1,5 +1,6 @@
 // The S4 block of the Long Range Arena models (Gu, Goel, Re 2021): S4 or S4D layer, activation, and a linear map of the
-// features with an activation of its own, usually a gate. Residual and norm belong to the model.
+// features with an activation of its own, usually a gate. Options: fewer features inside (bottleneck), a wide branch
+// that gates them (both as in GSS), a second layer beside the first. Residual and norm belong to the model.
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
@@ -14,7 +15,8 @@ namespace longwave {
 namespace {
 
 struct S4BlockConfig : S4Options {
-  std::string activation = "gelu", final_act = "glu";
+  std::string activation = "gelu", final_act = "glu", gate_act = "none", mult_act = "none", second_layer = "none";
+  std::int64_t bottleneck = 1, gate = 0;
   double dropout = 0;
   bool dropout_tie = false;
   static const FieldTable<S4BlockConfig>& fields() {
@@ -26,7 +28,16 @@ struct S4BlockConfig : S4Options {
       t.add("mode", static_cast<std::string S4BlockConfig::*>(&S4Options::mode),
             "dplr: diagonal plus low rank (S4); diag: diagonal (S4D)", one_of({"dplr", "diag"}));
       add_state_space_fields(t);
-      t.add("activation", &S4BlockConfig::activation, "of the layer's outputs", one_of(activation_names()));
+      t.add("activation", &S4BlockConfig::activation, "of the layer's outputs", one_of(s4_activation_names()));
+      t.add("bottleneck", &S4BlockConfig::bottleneck, "width of x over that of the layer", at_least<std::int64_t>(1));
+      t.add("gate", &S4BlockConfig::gate,
+            "width of a branch that multiplies the layer's outputs, over that of x; 0: none",
+            at_least<std::int64_t>(0));
+      t.add("gate_act", &S4BlockConfig::gate_act, "of that branch", one_of(activation_names()));
+      t.add("mult_act", &S4BlockConfig::mult_act, "of the gated outputs", one_of(activation_names()));
+      t.add("second_layer", &S4BlockConfig::second_layer,
+            "a layer beside the first, joined by a linear map: same reads the same input, reversed from its end",
+            one_of({"none", "same", "reversed"}));
       t.add("final_act", &S4BlockConfig::final_act,
             "of the output's linear map; linear: none; none: no linear map either", one_of(finals));
       t.add("dropout", &S4BlockConfig::dropout, "after the layer and after the activation", fraction());
@@ -47,33 +58,53 @@ class S4Block final : public SequenceMixer {
  public:
   using Config = S4BlockConfig;
 
-  S4Block(const MixerSizes& sizes, const Config& any)
-      : config_(consistent(any)), options_(with_sizes(config_, sizes.d, sizes.l_max)) {
-    layer_module_ = register_module("layer", std::make_shared<Module>());
-    layer_ = make_s4_layer(*layer_module_, options_);
-    const auto width = options_.channels * sizes.d;
-    check(config_.final_act != "none" || options_.channels == 1, "s4_block: channels is ", options_.channels,
-          " without output map; expected final_act linear or glu");
-    if (config_.final_act != "none") {
-      const auto outputs = config_.final_act == "glu" ? 2 * sizes.d : sizes.d;
-      output_ = torch::nn::Linear(width, outputs);
+  S4Block(const MixerSizes& sizes, const Config& any) : config_(consistent(any)), d_(sizes.d) {
+    const auto& c = config_;
+    check(d_ % c.bottleneck == 0, "s4_block: bottleneck is ", c.bottleneck, "; expected a divisor of the width ", d_);
+    options_ = with_sizes(config_, d_ / c.bottleneck, sizes.l_max);
+    const auto inner = options_.d, outputs = options_.channels * inner, gated = c.gate * d_;
+    const auto linear = [&](const char* name, std::int64_t in, std::int64_t out) {
+      return register_module(name, torch::nn::Linear(in, out));
+    };
+    if (c.bottleneck > 1) input_ = linear("input_linear", d_, inner);
+    if (c.gate > 0) {
+      gate_ = linear("input_gate", d_, gated);
+      if (outputs != gated) to_gate_ = linear("output_gate", outputs, gated);
+    }
+    add_layer("layer");
+    if (c.second_layer != "none") {
+      add_layer("reverse_layer");
+      join_ = linear("bidirectional_linear", 2 * outputs, outputs);
+    }
+    const auto width = c.gate > 0 ? gated : outputs;
+    check(c.final_act != "none" || width == d_, "s4_block: the width without output map is ", width, "; expected ", d_,
+          ", or final_act linear or glu");
+    if (c.final_act != "none") {
+      output_ = torch::nn::Linear(width, c.final_act == "glu" ? 2 * d_ : d_);
       register_module("output_linear", std::make_shared<Module>())->register_module("0", output_);
     }
     random_.seed = static_cast<std::uint64_t>(at::randint(1LL << 62, {1}, at::kLong).item<std::int64_t>());
   }
 
   MixerProperties properties() const override {
-    return {.causal = !options_.bidirectional,
-            .streams = !options_.bidirectional,
+    return {.causal = causal(),
+            .streams = causal(),
             .cost = Cost::linearithmic,
-            .reason = options_.bidirectional ? "bidirectional: outputs depend on later steps" : ""};
+            .reason = causal() ? "" : "bidirectional: outputs depend on later steps"};
   }
 
-  at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state) override {
-    check_input("s4_block", x, options_.d, lengths, state);
-    const auto valid = valid_steps(lengths, x);
-    auto y = layer_.forward(zero_padding(x, valid), lengths, state ? &state->at("h") : nullptr);
-    y = drop(activate(config_.activation, y));
+  at::Tensor forward(const at::Tensor& x_any, const Lengths& lengths, State* state) override {
+    check_input("s4_block", x_any, d_, lengths, state);
+    const auto valid = valid_steps(lengths, x_any);
+    const auto x = zero_padding(x_any, valid);
+    const auto u = input_ ? zero_padding(input_->forward(x), valid) : x;
+    auto y = run_layer(0, u, lengths, state ? &state->at("h") : nullptr);
+    if (join_) y = join_->forward(at::cat({y, run_second(u, lengths, state)}, -1));
+    if (gate_) {
+      if (to_gate_) y = to_gate_->forward(y);
+      y = y * activate(config_.gate_act, gate_->forward(x));
+    }
+    y = drop(activate(config_.mult_act, y));
     if (output_) y = output_->forward(y);
     if (config_.final_act == "glu")
       y = gated_linear_unit(y);
@@ -83,8 +114,10 @@ class S4Block final : public SequenceMixer {
   }
 
   State initial_state(std::int64_t b) const override {
-    check(!options_.bidirectional, "s4_block: a bidirectional layer has no state");
-    return {{"h", layer_.initial_state(b)}};
+    check(causal(), "s4_block: a bidirectional layer has no state");
+    State state{{"h", layers_[0].initial_state(b)}};
+    if (join_) state["h_second"] = layers_[1].initial_state(b);
+    return state;
   }
 
   TensorMap import_reference(TensorMap weights) const override {
@@ -93,6 +126,30 @@ class S4Block final : public SequenceMixer {
   }
 
  private:
+  bool causal() const { return !options_.bidirectional && config_.second_layer != "reversed"; }
+
+  void add_layer(const char* name) {
+    owners_.push_back(register_module(name, std::make_shared<Module>()));
+    layers_.push_back(make_s4_layer(*owners_.back(), options_, config_.activation));
+  }
+
+  at::Tensor run_layer(std::size_t i, const at::Tensor& u, const Lengths& lengths, at::Tensor* state) {
+    return layers_[i].activated(drop(layers_[i].forward(u, lengths, state)));
+  }
+
+  at::Tensor run_second(const at::Tensor& u, const Lengths& lengths, State* state) {
+    if (config_.second_layer == "same") return run_layer(1, u, lengths, state ? &state->at("h_second") : nullptr);
+    return reversed(run_layer(1, reversed(u, lengths), lengths, nullptr), lengths);
+  }
+
+  /// Every row's real steps in reverse order; what is padded stays where it is.
+  static at::Tensor reversed(const at::Tensor& x, const Lengths& lengths) {
+    if (!lengths.defined()) return x.flip(1);
+    const auto step = at::arange(x.size(1), lengths.options()).unsqueeze(0), end = lengths.unsqueeze(1);
+    const auto source = at::where(step < end, end - 1 - step, step);  // [b, t]
+    return x.gather(1, source.unsqueeze(-1).expand_as(x));
+  }
+
   at::Tensor drop(const at::Tensor& y) {
     const Dropout dropout{config_.dropout, &random_};
     if (!config_.dropout_tie) return dropout(y, is_training());
@@ -101,10 +158,11 @@ class S4Block final : public SequenceMixer {
   }
 
   S4BlockConfig config_;
-  S4Options options_;
-  std::shared_ptr<Module> layer_module_;
-  S4Layer layer_;
-  torch::nn::Linear output_{nullptr};
+  std::int64_t d_;
+  S4Options options_;  // of the layers
+  std::vector<std::shared_ptr<Module>> owners_;
+  std::vector<S4Layer> layers_;
+  torch::nn::Linear input_{nullptr}, gate_{nullptr}, to_gate_{nullptr}, join_{nullptr}, output_{nullptr};
   RandomStream random_;
 };
 
@@ -112,6 +170,11 @@ void configure(const Json& config, MixerSizes& sizes, Json& settings) {
   sizes.d = config.at("H").get<std::int64_t>();
   sizes.l_max = config.value("l_max", config.at("L").get<std::int64_t>());
   settings = s4_settings(config);
+  for (const auto* key : {"gate", "bottleneck", "gate_act", "mult_act"})  // null: none
+    if (settings.contains(key) && settings[key].is_null()) settings.erase(key);
+  if (settings.contains("final_act") && settings["final_act"].is_null()) settings["final_act"] = "none";
+  if (settings.contains("final_act") && settings["final_act"] == "id") settings["final_act"] = "linear";
+  if (settings.contains("tie_dropout")) settings["dropout_tie"] = settings["tie_dropout"];
 }
 
 const RegisterMixer<S4Block> registered({
@@ -123,6 +186,12 @@ const RegisterMixer<S4Block> registered({
     .reference = {{"s4_block"}, configure, "bdt", {}, {}},
     .variants = {{"diagonal", {{"mode", "diag"}, {"init", "diag-inv"}, {"d_state", 8}, {"channels", 2}}, 6},
                  {"plain", {{"mode", "diag"}, {"init", "diag-lin"}, {"d_state", 4}, {"final_act", "none"}}, 5},
+                 {"gated", {{"mode", "diag"}, {"d_state", 4}, {"bottleneck", 2}, {"gate", 2}, {"gate_act", "gelu"}}, 6},
+                 {"wide",
+                  {{"d_state", 4}, {"channels", 2}, {"gate", 2}, {"mult_act", "silu"}, {"activation", "glu"}},
+                  5},
+                 {"two layers", {{"mode", "diag"}, {"d_state", 4}, {"second_layer", "same"}, {"is_real", true}}, 5},
+                 {"both ends", {{"d_state", 4}, {"second_layer", "reversed"}, {"final_act", "linear"}}, 6},
                  {"bidirectional", {{"bidirectional", true}, {"d_state", 8}, {"n_ssm", 2}}, 6}},
 });
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "longwave/base/check.h"
+#include "longwave/nn/activation.h"
 #include "longwave/nn/hippo.h"
 
 namespace longwave {
@@ -26,14 +27,30 @@ Start dplr_start(const S4Options& o) {
 }
 
 Start diagonal_start(const S4Options& o) {
+  const auto n = o.is_real ? 2 * o.d_state : o.d_state;
   if (o.init == "diag-legs") {
-    const auto parts = normal_plus_low_rank("legs", o.d_state);
+    const auto parts = normal_plus_low_rank("legs", n);
     return {parts.lambda, clip_imaginary(parts.b, kClip)};
   }
-  return {diagonal_poles(o.init, o.d_state), at::ones({o.d_state / 2}, at::kComplexDouble)};
+  return {diagonal_poles(o.init, n), at::ones({n / 2}, at::kComplexDouble)};
 }
 
 Tensor stored(const Tensor& x) { return at::view_as_real(x.resolve_conj()).to(at::kFloat).contiguous(); }
+
+Tensor transformed(const std::string& name, const Tensor& x) {
+  if (name == "exp") return at::exp(x);
+  if (name == "relu") return at::relu(x) + kSmallest;
+  if (name == "sigmoid") return at::sigmoid(x);
+  return name == "softplus" ? at::softplus(x) : x;
+}
+
+/// The parameter that becomes x, but for x below kSmallest.
+Tensor parameter_for(const std::string& name, const Tensor& any) {
+  const auto x = any.clamp_min(kSmallest);
+  if (name == "exp") return at::log(x);
+  if (name == "sigmoid") return at::logit(x);
+  return name == "softplus" ? at::log(at::expm1(x)) : x;
+}
 
 Tensor standard_complex_normal(at::IntArrayRef sizes) {
   return at::randn(sizes, at::kComplexDouble);  // variance 1/2 of each part
@@ -46,7 +63,9 @@ Tensor standard_complex_normal(at::IntArrayRef sizes) {
 S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
   auto& o = options_;
   if (o.n_ssm == 0) o.n_ssm = o.d;
-  check(o.d_state >= 2 && o.d_state % 2 == 0, "s4: d_state is ", o.d_state, "; expected an even number");
+  check(o.is_real || (o.d_state >= 2 && o.d_state % 2 == 0), "s4: d_state is ", o.d_state, "; expected an even number");
+  check(o.mode == "diag" || !o.is_real, "s4: is_real is true; expected false for mode dplr");
+  check(!o.is_real || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 with is_real (no frequencies)");
   check(o.d % o.n_ssm == 0, "s4: n_ssm is ", o.n_ssm, "; expected a divisor of the width ", o.d);
   check(o.mode == "diag" || o.dt_tie, "s4: dt_tie is false; expected true for mode dplr");
   check(o.dt_min > 0 && o.dt_min <= o.dt_max, "s4: dt_min is ", o.dt_min, ", dt_max is ", o.dt_max,
@@ -55,21 +74,22 @@ S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
 }
 
 void S4Kernel::start(const S4Options& o) {
-  const auto half = o.d_state / 2, outputs = o.channels * (o.bidirectional ? 2 : 1);
+  const auto count = states(), outputs = o.channels * (o.bidirectional ? 2 : 1);
   const bool low_rank = o.mode == "dplr";
   const auto dt =
-      at::exp(at::rand({o.d, o.dt_tie ? 1 : half}, at::kDouble) * std::log(o.dt_max / o.dt_min) + std::log(o.dt_min));
+      at::exp(at::rand({o.d, o.dt_tie ? 1 : count}, at::kDouble) * std::log(o.dt_max / o.dt_min) + std::log(o.dt_min));
   const auto from = low_rank ? dplr_start(o) : diagonal_start(o);
-  const auto copies = [&](const Tensor& x) { return x.unsqueeze(-2).expand({-1, o.n_ssm, half}); };
+  const auto copies = [&](const Tensor& x) { return x.unsqueeze(-2).expand({-1, o.n_ssm, count}); };
   const auto a = copies(from.a.unsqueeze(0))[0];
-  const auto inv_dt = o.dt_transform == "softplus" ? at::log(at::expm1(dt)) : at::log(dt);
-  inv_dt_ = register_parameter("inv_dt", inv_dt.to(at::kFloat));
-  a_real_ = register_parameter("A_real", at::log((-at::real(a)).clamp_min(kSmallest)).to(at::kFloat).contiguous());
-  a_imag_ = register_parameter("A_imag", (-at::imag(a)).to(at::kFloat).contiguous());
+  const auto real = [](const Tensor& x) { return at::real(x).to(at::kFloat).contiguous(); };
+  const auto number = [&](const Tensor& x) { return o.is_real ? real(x) : stored(x); };
+  inv_dt_ = register_parameter("inv_dt", real(parameter_for(o.dt_transform, dt)));
+  a_real_ = register_parameter("A_real", real(parameter_for(o.real_transform, -at::real(a))));
+  if (!o.is_real) a_imag_ = register_parameter("A_imag", real(parameter_for(o.imag_transform, -at::imag(a))));
   if (low_rank) p_ = register_parameter("P", stored(copies(from.p)));
-  b_ = register_parameter("B", stored(copies(from.b.unsqueeze(0))));
-  const auto c = standard_complex_normal({outputs, o.d, half});
-  c_ = register_parameter("C", stored(c));
+  b_ = register_parameter("B", number(copies(from.b.unsqueeze(0))));
+  const auto c = standard_complex_normal({outputs, o.d, count});
+  c_ = register_parameter("C", number(c));
   if (!low_rank) return;
   l_kernel_ = register_buffer("l_kernel", at::full({1}, o.l_max, at::kLong));
   if (o.l_max == 0) return;
@@ -78,8 +98,12 @@ void S4Kernel::start(const S4Options& o) {
   c_.copy_(stored(times_power(c, dense_system(ssm), o.l_max, -1)));
 }
 
-Tensor S4Kernel::step_sizes() const {
-  return options_.dt_transform == "softplus" ? at::softplus(inv_dt_) : at::exp(inv_dt_);
+std::int64_t S4Kernel::states() const { return options_.is_real ? options_.d_state : options_.d_state / 2; }
+
+Tensor S4Kernel::step_sizes() const { return transformed(options_.dt_transform, inv_dt_); }
+
+Tensor S4Kernel::number(const Tensor& stored) const {
+  return options_.is_real ? at::complex(stored, at::zeros_like(stored)) : at::view_as_complex(stored);
 }
 
 Tensor S4Kernel::per_feature(const Tensor& copies) const {
@@ -88,16 +112,20 @@ Tensor S4Kernel::per_feature(const Tensor& copies) const {
   return at::cat(std::vector<Tensor>(static_cast<std::size_t>(repeats), copies), -2);
 }
 
-Tensor S4Kernel::poles() const { return per_feature(at::complex(-at::exp(a_real_), -a_imag_)); }
+Tensor S4Kernel::poles() const {
+  const auto decay = transformed(options_.real_transform, a_real_);
+  const auto frequency = options_.is_real ? at::zeros_like(decay) : transformed(options_.imag_transform, a_imag_);
+  return per_feature(at::complex(-decay, -frequency));
+}
 
 DiagonalSsm S4Kernel::diagonal() const {
   const auto dt = step_sizes(), a = poles();
-  auto c = at::view_as_complex(c_);
+  auto c = number(c_);
   if (options_.bandlimit > 0) {
     const auto frequency = dt * at::imag(a).abs() / (2 * M_PI);
     c = c * (frequency < 0.5 * options_.bandlimit);
   }
-  return {discretize_logarithm(options_.disc, a, per_feature(at::view_as_complex(b_))[0], dt), c};
+  return {discretize_logarithm(options_.disc, a, per_feature(number(b_))[0], dt), c};
 }
 
 Dplr S4Kernel::dplr() const {
@@ -143,16 +171,25 @@ bool S4Kernel::unchanged() const {
   return false;
 }
 
+Tensor S4Kernel::diagonal_forward(const Tensor& u, const Tensor& lengths, Tensor* state,
+                                  const ops::ConvolutionParts& parts, const Tensor& kernel) {
+  if (!state || at::GradMode::is_enabled()) return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
+  if (!unchanged()) {
+    step_diagonal_ = diagonal();
+    if (options_.channels == 1) step_diagonal_.steps = step_diagonal_.step_coefficients();
+  }
+  return diagonal_ssm(step_diagonal_, u, lengths, state, parts, kernel);
+}
+
 Tensor S4Kernel::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const ops::ConvolutionParts& parts,
                          const Tensor& kernel) {
-  if (options_.mode == "diag") {
-    if (!state || at::GradMode::is_enabled()) return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
-    if (!unchanged()) {
-      step_diagonal_ = diagonal();
-      if (options_.channels == 1) step_diagonal_.steps = step_diagonal_.step_coefficients();
-    }
-    return diagonal_ssm(step_diagonal_, u, lengths, state, parts, kernel);
+  if (options_.is_real && state) {  // calculates with complex numbers whose imaginary parts are zero
+    auto pairs = at::stack({*state, at::zeros_like(*state)}, -1);
+    const auto y = diagonal_forward(u, lengths, &pairs, parts, kernel);
+    *state = pairs.select(-1, 0);
+    return y;
   }
+  if (options_.mode == "diag") return diagonal_forward(u, lengths, state, parts, kernel);
   const auto t = u.size(1);
   if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : dplr_kernels(dplr(), t)[0], parts);
   auto x = at::view_as_complex(state->contiguous());
@@ -184,8 +221,9 @@ TensorMap S4Kernel::discrete_system() const {
 
 // --- The layer
 
-S4Layer make_s4_layer(Module& owner, const S4Options& options) {
-  S4Layer layer{options, {}, {}};
+S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activation) {
+  if (activation == "glu") options.channels *= 2;
+  S4Layer layer{options, activation, {}, {}};
   layer.skip = owner.register_parameter("D", at::randn({options.channels, options.d}));
   layer.kernel = owner.register_module("kernel", std::make_shared<S4Kernel>(options));
   return layer;
@@ -205,8 +243,20 @@ Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state, c
   return kernel->forward(u, lengths, state, parts, k);
 }
 
+Tensor S4Layer::activated(const Tensor& y) const {
+  return activation == "glu" ? gated_linear_unit(y) : activate(activation, y);
+}
+
+std::vector<std::string> s4_activation_names() {
+  auto names = activation_names();
+  names.push_back("glu");
+  return names;
+}
+
 Tensor S4Layer::initial_state(std::int64_t b) const {
-  return at::zeros({b, options.d, kernel->states(), 2}, skip.options().requires_grad(false));
+  std::vector<std::int64_t> sizes{b, options.d, kernel->states()};
+  if (!options.is_real) sizes.push_back(2);
+  return at::zeros(sizes, skip.options().requires_grad(false));
 }
 
 // --- Sizes and fixtures
@@ -220,9 +270,14 @@ S4Options with_sizes(S4Options options, std::int64_t d, std::int64_t l_max) {
 
 Json s4_settings(const Json& config) {
   auto settings = config;
+  // What the reference offers for experiments, and we do not.
+  for (const auto* key : {"dt_fast", "swap_channels", "weight_norm", "drop_kernel", "shift"})
+    if (const auto found = config.find(key); found != config.end())
+      check(found->is_null() || *found == false || *found == 0, "s4: ", key, " is ", found->dump(),
+            ", which is not offered; expected it off");
   if (config.contains("N")) settings["d_state"] = config["N"];
-  for (const auto* key : {"disc", "activation"})  // null: the default
-    if (settings.contains(key) && settings[key].is_null()) settings.erase(key);
+  if (settings.contains("disc") && settings["disc"].is_null()) settings.erase("disc");  // the default
+  if (settings.contains("activation") && settings["activation"].is_null()) settings["activation"] = "none";
   const auto mode = config.value("mode", "dplr");
   if (mode == "s4d") settings["mode"] = "diag";
   if (mode == "nplr" || mode == "s4") settings["mode"] = "dplr";

@@ -33,15 +33,19 @@ class S4Kernel final : public Module, public HasStateParameters {
   /// Also forgets what was computed for steps: optimisers may write parameters without a trace.
   void train(bool on = true) override;
 
-  std::int64_t states() const { return options_.d_state / 2; }
+  /// Of a feature: conjugate pairs, or real ones.
+  std::int64_t states() const;
 
  private:
   at::Tensor step_sizes() const;                           // [h, 1] or [h, n / 2]
+  at::Tensor number(const at::Tensor& stored) const;       // complex, of parts or real
   at::Tensor per_feature(const at::Tensor& copies) const;  // [.., n_ssm, n / 2] -> [.., h, n / 2]
   at::Tensor poles() const;                                // [h, n / 2] complex
   DiagonalSsm diagonal() const;
   Dplr dplr() const;
   DplrStep recurrence() const;
+  at::Tensor diagonal_forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
+                              const ops::ConvolutionParts& parts, const at::Tensor& kernel);
   void start(const S4Options& options);
 
   S4Options options_;
@@ -55,7 +59,7 @@ class S4Kernel final : public Module, public HasStateParameters {
   mutable std::vector<std::uint64_t> step_versions_;
 };
 
-/// The layer of the S4 family: convolution with the kernels of a state-space model, and a skip.
+/// The layer of the S4 family: convolution with the kernels of a state-space model, a skip, and an activation.
 class S4Layer {
  public:
   using Note = std::function<void(const std::string&, const at::Tensor&)>;
@@ -63,16 +67,21 @@ class S4Layer {
   /// y [b, t, channels h] for u [b, t, h], zero at padded steps. `note` is told the kernel ("K") and the discrete
   /// system.
   at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state, const Note& note = {}) const;
+  /// The activation of y, [b, t, channels h], for glu half of them.
+  at::Tensor activated(const at::Tensor& y) const;
 
-  at::Tensor initial_state(std::int64_t b) const;  // [b, h, n / 2, 2]
+  at::Tensor initial_state(std::int64_t b) const;  // [b, h, n / 2, 2], or [b, h, n] if states are real
 
-  S4Options options;
+  S4Options options;  // channels are those before the activation
+  std::string activation;
   at::Tensor skip;  // [channels, h]
   std::shared_ptr<S4Kernel> kernel;
 };
 
-/// A layer with fresh weights, which become parameters of `owner`: D, kernel.*.
-S4Layer make_s4_layer(Module& owner, const S4Options& options);
+/// A layer with fresh weights, which become parameters of `owner`: D, kernel.*. Its activation is one of these names;
+/// glu takes twice the channels that `options` say, and gates one half by the other.
+std::vector<std::string> s4_activation_names();
+S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activation);
 
 /// The options of a model of width d for sequences of up to l_max steps (0: unknown), where they do not say it.
 S4Options with_sizes(S4Options options, std::int64_t d, std::int64_t l_max);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "longwave/base/fields.h"
 
@@ -18,10 +19,18 @@ struct S4Options {
   bool bidirectional = false;
   bool dt_tie = true;  // diag: one step size a feature, or one a state
   double dt_min = 0.001, dt_max = 0.1;
-  std::string dt_transform = "exp";  // of the stored step size: exp, softplus
+  std::string dt_transform = "exp";                             // from the stored step size: positive_transforms()
+  std::string real_transform = "exp", imag_transform = "none";  // likewise from the stored parts of the poles, negated
+  bool is_real = false;  // diag: d_state real states without partners instead of conjugate pairs
   double bandlimit = 0;  // diag: states of a frequency dt |Im A| / (2 pi) at or above half of it are left out; 0: none
   std::int64_t l_max = 0;  // dplr: length that the output vector is stored for; 0: C itself is stored
 };
+
+/// From a parameter to a positive number: itself, e^x, max(x, 0) + 1e-4, the logistic function, log(1 + e^x).
+inline const std::vector<std::string>& positive_transforms() {
+  static const std::vector<std::string> names = {"none", "exp", "relu", "sigmoid", "softplus"};
+  return names;
+}
 
 /// Adds the fields of the state-space model to those of a Config derived from S4Options.
 template <class Config>
@@ -40,7 +49,11 @@ void add_state_space_fields(FieldTable<Config>& table) {
   add("dt_tie", &S4Options::dt_tie, "one step size a feature; false: one a state (diagonal models)");
   add("dt_min", &S4Options::dt_min, "smallest initial step size");
   add("dt_max", &S4Options::dt_max, "largest initial step size");
-  add("dt_transform", &S4Options::dt_transform, "from parameter to step size", one_of({"exp", "softplus"}));
+  add("dt_transform", &S4Options::dt_transform, "from parameter to step size", one_of(positive_transforms()));
+  add("real_transform", &S4Options::real_transform, "from parameter to decay of a pole", one_of(positive_transforms()));
+  add("imag_transform", &S4Options::imag_transform, "from parameter to frequency of a pole",
+      one_of(positive_transforms()));
+  add("is_real", &S4Options::is_real, "diagonal models: real poles and states, d_state of them");
   add("disc", &S4Options::disc, "discretisation of diagonal models", one_of({"zoh", "bilinear"}));
   add("bandlimit", &S4Options::bandlimit, "diagonal models: states beyond half this frequency are left out; 0: none",
       at_least<double>(0));
