@@ -18,12 +18,15 @@ struct HeadVectors {
 ///   S_t = diag(exp(g_t)) S_{t-1} + k_t v_t',   o_t = scale S_t' q_t
 /// and with a bonus u for the present step (RWKV-6): o_t = scale (S_{t-1} + diag(u) k_t v_t')' q_t.
 /// The log decay g <= 0 is a number per head, or one per key channel, or missing (no decay).
+/// With beta the delta rule, by which S learns to answer k_t with v_t (g per head or missing, no u):
+///   S' = exp(g_t) S_{t-1},   S_t = S' + beta_t k_t (v_t - S'' k_t)' with S'' the transpose of S'
 template <class T>
 struct GatedLinearAttention {
   HeadVectors<const T> q, k, v;  // widths k, k, v
   HeadVectors<const T> g;        // width 1 or k
   bool per_channel = false;      // g has width k
   const T* u = nullptr;          // [h, k]
+  HeadVectors<const T> beta;     // width 1
   const T* initial = nullptr;    // [b, h, k, v]; null: zeros
   std::int64_t b = 0, t = 0, h = 0, dk = 0, dv = 0;
   T scale = 1;
@@ -46,6 +49,7 @@ struct GatedLinearAttentionGrad {
   const T* d_final;               // [b, h, k, v]; null: zeros
   const T* states;                // as the forward pass left them
   HeadVectors<T> dq, dk, dv, dg;  // of the widths of q, k, v, g; dg null: not wanted
+  HeadVectors<T> dbeta;           // width 1; null if there is no beta
   T* du;                          // [b, h, k], to be summed over rows; null if there is no u
   T* d_initial;                   // [b, h, k, v]; null: not wanted
 };
@@ -53,7 +57,7 @@ struct GatedLinearAttentionGrad {
 /// Floats of scratch memory that a call needs with the present number of threads.
 std::int64_t gated_linear_attention_workspace(const GatedLinearAttention<float>& p, bool gradient);
 
-/// In chunks of 64 steps, as products of matrices.
+/// In chunks of 64 steps, as products of matrices, and for the delta rule a triangular system for each chunk.
 void gated_linear_attention(const GatedLinearAttention<float>& p, const GatedLinearAttentionOut<float>& out,
                             float* workspace);
 void gated_linear_attention_grad(const GatedLinearAttention<float>& p, const GatedLinearAttentionGrad<float>& grad,

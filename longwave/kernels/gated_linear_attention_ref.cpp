@@ -23,10 +23,24 @@ struct Head {
   std::int64_t state_size() const { return p.dk * p.dv; }
   std::int64_t index() const { return row * p.h + head; }
 
+  T beta(std::int64_t t) const { return *p.beta.at(row, t, head); }
+
+  /// v_t, or for the delta rule what S' does not answer yet: v_t - S'' k_t, S' = decay * s.
+  std::vector<T> error(std::int64_t t, const T* s) const {
+    std::vector<T> x(v(t), v(t) + p.dv);
+    if (p.beta.data)
+      for (std::int64_t i = 0; i < p.dk; ++i)
+        for (std::int64_t j = 0; j < p.dv; ++j) x[j] -= decay(t, i) * s[i * p.dv + j] * k(t)[i];
+    return x;
+  }
+
+  /// `after` may be `before`.
   void step_state(std::int64_t t, const T* before, T* after) const {
+    const auto x = error(t, before);
+    const T rate = p.beta.data ? beta(t) : T(1);
     for (std::int64_t i = 0; i < p.dk; ++i)
       for (std::int64_t j = 0; j < p.dv; ++j)
-        after[i * p.dv + j] = decay(t, i) * before[i * p.dv + j] + k(t)[i] * v(t)[j];
+        after[i * p.dv + j] = decay(t, i) * before[i * p.dv + j] + rate * k(t)[i] * x[j];
   }
 
   void forward(const GatedLinearAttentionOut<T>& out) const {
@@ -89,6 +103,37 @@ struct Head {
     }
   }
 
+  /// The same for the delta rule.
+  void step_back_rule(std::int64_t t, const T* before, const T* after, const GatedLinearAttentionGrad<T>& grad,
+                      T* ds) const {
+    const T w = decay(t, 0);
+    const T* d_o = grad.d_o.at(row, t, head);
+    T *dq = grad.dq.at(row, t, head), *dk = grad.dk.at(row, t, head), *dv = grad.dv.at(row, t, head);
+    std::fill_n(dq, p.dk, T(0));
+    std::fill_n(dk, p.dk, T(0));
+    std::fill_n(dv, p.dv, T(0));
+    const auto x = error(t, before);
+    T dbeta = 0, dg = 0;
+    for (std::int64_t i = 0; i < p.dk; ++i)
+      for (std::int64_t j = 0; j < p.dv; ++j) {
+        const auto ij = i * p.dv + j;
+        dq[i] += p.scale * after[ij] * d_o[j];
+        ds[ij] += p.scale * q(t)[i] * d_o[j];
+        dbeta += ds[ij] * k(t)[i] * x[j];
+        dk[i] += ds[ij] * beta(t) * x[j];
+        dv[j] += ds[ij] * beta(t) * k(t)[i];  // the gradient of the error too
+      }
+    for (std::int64_t i = 0; i < p.dk; ++i)
+      for (std::int64_t j = 0; j < p.dv; ++j) {
+        const auto ij = i * p.dv + j;
+        dk[i] -= w * before[ij] * dv[j];
+        ds[ij] = w * (ds[ij] - k(t)[i] * dv[j]);
+        dg += ds[ij] * before[ij];
+      }
+    *grad.dbeta.at(row, t, head) = dbeta;
+    if (grad.dg.data) *grad.dg.at(row, t, head) = dg;
+  }
+
   void backward(const GatedLinearAttentionGrad<T>& grad) const {
     const auto size = state_size();
     std::vector<T> ds(size, T(0)), states((kStateSpacing + 1) * size);
@@ -99,7 +144,11 @@ struct Head {
       std::copy_n(grad.states + (index() * states_kept(p.t) + kept) * size, size, states.data());
       const auto state = [&](std::int64_t t) { return states.data() + (t - begin) * size; };  // before step t
       for (auto t = begin; t < end; ++t) step_state(t, state(t), state(t + 1));
-      for (auto t = end - 1; t >= begin; --t) step_back(t, state(t), state(t + 1), grad, ds.data());
+      for (auto t = end - 1; t >= begin; --t)
+        if (p.beta.data)
+          step_back_rule(t, state(t), state(t + 1), grad, ds.data());
+        else
+          step_back(t, state(t), state(t + 1), grad, ds.data());
     }
     if (grad.d_initial) std::copy_n(ds.data(), size, grad.d_initial + index() * size);
   }

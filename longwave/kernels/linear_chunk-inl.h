@@ -1,5 +1,5 @@
 // Included once per instruction set, after highway.h: no include guard of its own.
-// One chunk of gated linear attention: inputs as tiles, decays, and the lower triangular scores.
+// One chunk of gated linear attention: inputs as tiles, decays, and the lower triangular scores. What its rules share.
 #if defined(LONGWAVE_KERNELS_LINEAR_CHUNK_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LONGWAVE_KERNELS_LINEAR_CHUNK_INL_H
 #undef LONGWAVE_KERNELS_LINEAR_CHUNK_INL_H
@@ -299,14 +299,46 @@ struct Chunk {
   }
 
   /// The state [dk, vw] behind the chunk, from that before it.
-  void advance(float* state) const {
+  void advance(float* state) const { write(v, state); }
+  /// The same if not the values but `writes` [n, vw] are written.
+  void write(const float* writes, float* state) const {
     decay_state(state);
-    product<true>(p.dk, vw, n, turned_keys(), v, vw, state, vw);
+    product<true>(p.dk, vw, n, turned_keys(), writes, vw, state, vw);
   }
   void decay_state(float* state) const {
     if (decays())
       for (std::int64_t c = 0; c < p.dk; ++c) scale_row(whole[c], state + c * vw, state + c * vw, vw);
   }
+};
+
+/// What all rules keep for the gradients of one head.
+struct StateGradient {
+  const GatedLinearAttention<float>& p;
+  const GatedLinearAttentionGrad<float>& grad;
+  std::int64_t row, head, kw, vw;
+  float *d_state, *states, *turned;  // [dk, vw], several of those, [dv, kw]
+  float *d_o, *dq;                   // tiles
+  float *e, *writes_turned;          // gradients of the scores [chunk, chunk]; [dv, chunk]
+
+  static std::int64_t floats(const GatedLinearAttention<float>& p) {
+    const auto kw = padded(p.dk), vw = padded(p.dv);
+    return (kStateSpacing / kChunk + 2) * p.dk * vw + p.dv * kw + kChunk * (vw + kw + kChunk) + p.dv * kChunk +
+           8 * kPad;
+  }
+
+  StateGradient(const GatedLinearAttention<float>& problem, const GatedLinearAttentionGrad<float>& gradients,
+                std::int64_t of_row, std::int64_t of_head, Carver& carver)
+      : p(problem), grad(gradients), row(of_row), head(of_head), kw(padded(p.dk)), vw(padded(p.dv)) {
+    d_state = carver.take(p.dk * vw);
+    states = carver.take((kStateSpacing / kChunk + 1) * p.dk * vw);
+    turned = carver.take(p.dv * kw);
+    d_o = carver.take(kChunk * vw);
+    dq = carver.take(kChunk * kw);
+    e = carver.take(kChunk * kChunk);
+    writes_turned = carver.take(p.dv * kChunk);
+  }
+
+  float* state(std::int64_t i) const { return states + i * p.dk * vw; }
 };
 
 }  // namespace longwave::kernels::HWY_NAMESPACE

@@ -8,7 +8,6 @@
 #include "longwave/nn/flow_attention.h"
 #include "longwave/nn/linear_attention.h"
 #include "longwave/nn/sequence_parts.h"
-#include "longwave/ops/delta_rule.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/wkv4.h"
 

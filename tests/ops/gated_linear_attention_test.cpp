@@ -2,7 +2,6 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
-#include "longwave/ops/delta_rule.h"
 #include "longwave/ops/wkv4.h"
 #include "tests/support/op_testing.h"
 
