@@ -11,21 +11,13 @@
 #include "longwave/kernels/activation-inl.h"
 #include "longwave/kernels/exp-inl.h"
 #include "longwave/kernels/lanes-inl.h"
-
-#ifndef LONGWAVE_KERNELS_GATED_ACTIVATION_PARTS
-#define LONGWAVE_KERNELS_GATED_ACTIVATION_PARTS
-namespace longwave::kernels {
-namespace {
-constexpr std::int64_t kBlock = 64;              // rows of a work item
-constexpr std::int64_t kWorthThreads = 1 << 14;  // numbers
-std::int64_t parts_of(const GatedActivation& g) { return std::clamp<std::int64_t>(g.rows / kBlock, 1, 16); }
-}  // namespace
-}  // namespace longwave::kernels
-#endif
+#include "longwave/kernels/row_parts.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 namespace {
+
+constexpr std::int64_t kWorthThreads = 1 << 14;  // numbers
 
 struct Sigmoid {
   template <class D, class V = hn::Vec<D>>
@@ -77,7 +69,7 @@ HWY_INLINE auto input(D tag, const GatedActivation& g, std::int64_t row, std::in
 
 void gated_activation_all(const GatedActivation& g, float* y) {
   for_function(g.function, [&](auto function) {
-#pragma omp parallel for schedule(static, kBlock) if (g.rows * g.width > kWorthThreads)
+#pragma omp parallel for schedule(static, kRowBlock) if (g.rows * g.width > kWorthThreads)
     for (std::int64_t row = 0; row < g.rows; ++row)
       for_lanes(g.width, [&](auto tag, std::int64_t i) HWY_ATTR {
         auto value = decltype(function)::both(tag, input(tag, g, row, i)).value;
@@ -89,7 +81,7 @@ void gated_activation_all(const GatedActivation& g, float* y) {
 
 void gated_activation_grad_all(const GatedActivation& g, const float* dy, float* dx, float* dbias, float* dup,
                                float* workspace) {
-  const auto parts = parts_of(g);
+  const auto parts = row_parts(g.rows);
   for_function(g.function, [&](auto function) {
 #pragma omp parallel for schedule(static) if (g.rows * g.width > kWorthThreads)
     for (std::int64_t part = 0; part < parts; ++part) {
@@ -125,7 +117,7 @@ HWY_EXPORT(gated_activation_all);
 HWY_EXPORT(gated_activation_grad_all);
 
 void gated_activation(const GatedActivation& g, float* y) { HWY_DYNAMIC_DISPATCH(gated_activation_all)(g, y); }
-std::int64_t gated_activation_grad_workspace(const GatedActivation& g) { return parts_of(g) * g.width; }
+std::int64_t gated_activation_grad_workspace(const GatedActivation& g) { return row_parts(g.rows) * g.width; }
 void gated_activation_grad(const GatedActivation& g, const float* dy, float* dx, float* dbias, float* dup,
                            float* workspace) {
   HWY_DYNAMIC_DISPATCH(gated_activation_grad_all)(g, dy, dx, dbias, dup, workspace);

@@ -10,21 +10,13 @@
 #include <hwy/highway.h>
 
 #include "longwave/kernels/lanes-inl.h"
-
-#ifndef LONGWAVE_KERNELS_LAYER_NORM_PARTS
-#define LONGWAVE_KERNELS_LAYER_NORM_PARTS
-namespace longwave::kernels {
-namespace {
-constexpr std::int64_t kBlock = 64;              // rows of a work item
-constexpr std::int64_t kWorthThreads = 1 << 15;  // numbers
-std::int64_t parts_of(const LayerNorm& n) { return std::clamp<std::int64_t>(n.rows / kBlock, 1, 16); }
-}  // namespace
-}  // namespace longwave::kernels
-#endif
+#include "longwave/kernels/row_parts.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 namespace {
+
+constexpr std::int64_t kWorthThreads = 1 << 15;  // numbers
 
 /// Sum over i of term(tag, i).
 template <class Term>
@@ -104,13 +96,13 @@ void grad_row(const LayerNorm& n, std::int64_t row, const float* dy, const float
 }  // namespace
 
 void layer_norm_all(const LayerNorm& n, float* y, float* sum) {
-#pragma omp parallel for schedule(static, kBlock) if (n.rows * n.width > kWorthThreads)
+#pragma omp parallel for schedule(static, kRowBlock) if (n.rows * n.width > kWorthThreads)
   for (std::int64_t row = 0; row < n.rows; ++row) norm_row(n, row, y, sum);
 }
 
 void layer_norm_grad_all(const LayerNorm& n, const float* dy, const float* dsum, float* ds, float* dweight,
                          float* dbias, float* workspace) {
-  const auto parts = parts_of(n);
+  const auto parts = row_parts(n.rows);
 #pragma omp parallel for schedule(static) if (n.rows * n.width > kWorthThreads)
   for (std::int64_t part = 0; part < parts; ++part) {
     float *dw = workspace + part * 2 * n.width, *db = dw + n.width;
@@ -134,7 +126,7 @@ HWY_EXPORT(layer_norm_all);
 HWY_EXPORT(layer_norm_grad_all);
 
 void layer_norm(const LayerNorm& n, float* y, float* sum) { HWY_DYNAMIC_DISPATCH(layer_norm_all)(n, y, sum); }
-std::int64_t layer_norm_grad_workspace(const LayerNorm& n) { return parts_of(n) * 2 * n.width; }
+std::int64_t layer_norm_grad_workspace(const LayerNorm& n) { return row_parts(n.rows) * 2 * n.width; }
 void layer_norm_grad(const LayerNorm& n, const float* dy, const float* dsum, float* ds, float* dweight, float* dbias,
                      float* workspace) {
   HWY_DYNAMIC_DISPATCH(layer_norm_grad_all)(n, dy, dsum, ds, dweight, dbias, workspace);

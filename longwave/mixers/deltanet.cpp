@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
-#include "longwave/nn/sequence_parts.h"
-#include "longwave/ops/delta_rule.h"
+#include "longwave/nn/projection_taps.h"
+#include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
 
 namespace longwave {
@@ -64,9 +64,7 @@ class DeltaBase : public SequenceMixer {
     key_ = linear("k_proj", d_, dk_);
     value_ = linear("v_proj", d_, dv_);
     rate_ = linear("b_proj", d_, h);
-    if (config.use_short_conv)
-      for (const auto& [part, width] : {std::pair{"q", dk_}, {"k", dk_}, {"v", dv_}})
-        taps_[part] = register_module(std::string(part) + "_conv1d", depthwise_taps(width, config.conv_size, false));
+    if (config.use_short_conv) taps_ = ProjectionTaps(*this, {{"q", dk_}, {"k", dk_}, {"v", dv_}}, config.conv_size);
     if (config.use_gate) gate_ = linear("g_proj", d_, dv_);
     norm_ = register_module("o_norm", std::make_shared<Weights>(at::ones({dv_ / h})));
     out_ = linear("o_proj", dv_, d_);
@@ -98,8 +96,7 @@ class DeltaBase : public SequenceMixer {
     const auto h = config_.num_heads;
     const auto options = norm_->weight.options().requires_grad(false);
     State state{{"s", at::zeros({b, h, dk_ / h, dv_ / h}, options)}};
-    for (const auto& [name, taps] : taps_)
-      state["conv_" + name] = at::zeros({b, config_.conv_size, taps->weight.size(0)}, options);
+    taps_.add_initial_state(b, state);
     return state;
   }
 
@@ -115,16 +112,14 @@ class DeltaBase : public SequenceMixer {
   Tensor activated(const std::string& name, Linear projection, const Tensor& x, const Lengths& lengths,
                    State* state) const {
     const auto y = projection->forward(x);
-    const auto taps = taps_.find(name);
-    if (taps == taps_.end()) return at::silu(y);
-    return short_convolution(y, taps->second->weight, {}, true, lengths, state, "conv_" + name);
+    return taps_.exist() ? taps_.convolved(name, y, lengths, state) : at::silu(y);
   }
 
   const char* name_;
   std::int64_t d_, dk_ = 0, dv_ = 0;
   DeltaConfig config_;
   Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, rate_{nullptr}, gate_{nullptr}, out_{nullptr};
-  std::map<std::string, std::shared_ptr<Weights>> taps_;
+  ProjectionTaps taps_;
   std::shared_ptr<Weights> norm_;
 };
 

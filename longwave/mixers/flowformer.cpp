@@ -2,17 +2,15 @@
 // every source makes the sources compete and the sinks share, which takes the place of the softmax.
 
 #include <ATen/ATen.h>
-#include <torch/nn/modules/linear.h>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/attention_projections.h"
 #include "longwave/nn/flow_attention.h"
-#include "longwave/nn/sequence_parts.h"
 
 namespace longwave {
 namespace {
 
 using at::Tensor;
-using torch::nn::Linear;
 
 class Flowformer final : public SequenceMixer {
  public:
@@ -32,14 +30,8 @@ class Flowformer final : public SequenceMixer {
     }
   };
 
-  Flowformer(const MixerSizes& sizes, const Config& config) : d_(sizes.d), config_(config) {
-    heads_ = config.heads ? config.heads : heads_for(d_, 64);
-    check(d_ % heads_ == 0, "flowformer: heads is ", heads_, "; expected a divisor of d = ", d_);
-    query_ = register_module("query_projection", Linear(d_, d_));
-    key_ = register_module("key_projection", Linear(d_, d_));
-    value_ = register_module("value_projection", Linear(d_, d_));
-    out_ = register_module("out_projection", Linear(d_, d_));
-  }
+  Flowformer(const MixerSizes& sizes, const Config& config)
+      : d_(sizes.d), config_(config), maps_(*this, "flowformer", d_, config.heads) {}
 
   MixerProperties properties() const override {
     if (config_.causal) return {};
@@ -53,26 +45,26 @@ class Flowformer final : public SequenceMixer {
     check_input("flowformer", x_any, d_, lengths, state);
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
-    const auto q = features(query_->forward(x)), k = features(key_->forward(x));
-    const auto v = split_heads(value_->forward(x), heads_);
+    const auto q = features(maps_.query->forward(x)), k = features(maps_.key->forward(x));
+    const auto v = split_heads(maps_.value->forward(x), maps_.heads);
     const auto y = config_.causal ? causal_flow_attention(q, k, v, valid, lengths, config_.eps, state)
                                   : flow_attention(q, k, v, valid, valid, config_.eps);
-    return zero_padding(out_->forward(merge_heads(y)), valid);
+    return zero_padding(maps_.out->forward(merge_heads(y)), valid);
   }
 
   State initial_state(std::int64_t b) const override {
     if (!config_.causal) return SequenceMixer::initial_state(b);
-    return flow_state(b, heads_, d_ / heads_, d_ / heads_, out_->weight);
+    return flow_state(b, maps_.heads, d_ / maps_.heads, d_ / maps_.heads, maps_.out->weight);
   }
 
  private:
   Tensor features(const Tensor& x) const {
-    return split_heads(config_.kernel == "sigmoid" ? at::sigmoid(x) : at::relu(x) + 1e-6, heads_);
+    return split_heads(config_.kernel == "sigmoid" ? at::sigmoid(x) : at::relu(x) + 1e-6, maps_.heads);
   }
 
-  std::int64_t d_, heads_ = 1;
+  std::int64_t d_;
   Config config_;
-  Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, out_{nullptr};
+  AttentionProjections maps_;
 };
 
 MixerReference reference() {

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
-#include "longwave/nn/sequence_parts.h"
+#include "longwave/nn/projection_taps.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
 
@@ -61,9 +61,7 @@ class GatedLinearAttention final : public SequenceMixer {
     const auto decay = register_module("gk_proj", torch::nn::ModuleList());
     decay->push_back(decay_in_ = Linear(torch::nn::LinearOptions(d_, config.gate_low_rank_dim).bias(false)));
     decay->push_back(decay_out_ = Linear(config.gate_low_rank_dim, dk_));
-    if (config.use_short_conv)
-      for (const auto& [name, width] : {std::pair{"q", dk_}, {"k", dk_}, {"v", dv_}})
-        taps_[name] = register_module(std::string(name) + "_conv1d", depthwise_taps(width, config.conv_size, false));
+    if (config.use_short_conv) taps_ = ProjectionTaps(*this, {{"q", dk_}, {"k", dk_}, {"v", dv_}}, config.conv_size);
     norm_ = register_module("g_norm", std::make_shared<Weights>(at::ones({dv_ / h})));
     out_ = linear("o_proj", dv_, d_);
   }
@@ -92,23 +90,20 @@ class GatedLinearAttention final : public SequenceMixer {
     const auto h = config_.num_heads;
     const auto options = norm_->weight.options().requires_grad(false);
     State state{{"s", at::zeros({b, h, dk_ / h, dv_ / h}, options)}};
-    for (const auto& [name, taps] : taps_)
-      state["conv_" + name] = at::zeros({b, config_.conv_size, taps->weight.size(0)}, options);
+    taps_.add_initial_state(b, state);
     return state;
   }
 
  private:
   Tensor convolved(const std::string& name, const Tensor& x, const Lengths& lengths, State* state) const {
-    const auto taps = taps_.find(name);
-    return taps == taps_.end() ? x
-                               : short_convolution(x, taps->second->weight, {}, true, lengths, state, "conv_" + name);
+    return taps_.exist() ? taps_.convolved(name, x, lengths, state) : x;
   }
 
   std::int64_t d_, dk_ = 0, dv_ = 0;
   Config config_;
   Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, gate_{nullptr}, decay_in_{nullptr}, decay_out_{nullptr},
       out_{nullptr};
-  std::map<std::string, std::shared_ptr<Weights>> taps_;
+  ProjectionTaps taps_;
   std::shared_ptr<Weights> norm_;
 };
 

@@ -2,17 +2,15 @@
 // features phi(x) = elu(x) + 1, so that sums over keys replace the matrix over all pairs of steps.
 
 #include <ATen/ATen.h>
-#include <torch/nn/modules/linear.h>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/attention_projections.h"
 #include "longwave/nn/linear_attention.h"
-#include "longwave/nn/sequence_parts.h"
 
 namespace longwave {
 namespace {
 
 using at::Tensor;
-using torch::nn::Linear;
 
 class LinearAttention final : public SequenceMixer {
  public:
@@ -30,14 +28,8 @@ class LinearAttention final : public SequenceMixer {
     }
   };
 
-  LinearAttention(const MixerSizes& sizes, const Config& config) : d_(sizes.d), config_(config) {
-    heads_ = config.heads ? config.heads : heads_for(d_, 64);
-    check(d_ % heads_ == 0, "linear_attention: heads is ", heads_, "; expected a divisor of d = ", d_);
-    query_ = register_module("query_projection", Linear(d_, d_));
-    key_ = register_module("key_projection", Linear(d_, d_));
-    value_ = register_module("value_projection", Linear(d_, d_));
-    out_ = register_module("out_projection", Linear(d_, d_));
-  }
+  LinearAttention(const MixerSizes& sizes, const Config& config)
+      : d_(sizes.d), config_(config), maps_(*this, "linear_attention", d_, config.heads) {}
 
   MixerProperties properties() const override {
     if (config_.causal) return {};
@@ -48,16 +40,16 @@ class LinearAttention final : public SequenceMixer {
     check_input("linear_attention", x_any, d_, lengths, state);
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
-    const auto q = elu_features(split_heads(query_->forward(x), heads_));
-    const auto k = split_heads(zero_padding(elu_features(key_->forward(x)), valid), heads_);
-    const auto v = split_heads(value_->forward(x), heads_);
-    return zero_padding(out_->forward(merge_heads(attend(q, k, v, state))), valid);
+    const auto q = elu_features(split_heads(maps_.query->forward(x), maps_.heads));
+    const auto k = split_heads(zero_padding(elu_features(maps_.key->forward(x)), valid), maps_.heads);
+    const auto v = split_heads(maps_.value->forward(x), maps_.heads);
+    return zero_padding(maps_.out->forward(merge_heads(attend(q, k, v, state))), valid);
   }
 
   State initial_state(std::int64_t b) const override {
     if (!config_.causal) return SequenceMixer::initial_state(b);
-    const auto e = d_ / heads_;
-    return {{"sums", at::zeros({b, heads_, e, e + 1}, out_->weight.options().requires_grad(false))}};
+    const auto e = d_ / maps_.heads;
+    return {{"sums", at::zeros({b, maps_.heads, e, e + 1}, maps_.out->weight.options().requires_grad(false))}};
   }
 
  private:
@@ -69,9 +61,9 @@ class LinearAttention final : public SequenceMixer {
     return o;
   }
 
-  std::int64_t d_, heads_ = 1;
+  std::int64_t d_;
   Config config_;
-  Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, out_{nullptr};
+  AttentionProjections maps_;
 };
 
 MixerReference reference() {
