@@ -5,8 +5,10 @@
 #include <malloc.h>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/models/flops.h"
 #include "tests/support/allocation_counter.h"
 #include "tests/support/op_testing.h"
+#include "tests/support/work_counter.h"
 
 namespace longwave {
 namespace {
@@ -129,6 +131,32 @@ TEST_P(MixerContract, MemoryDoesNotGrowQuadratically) {
   const auto mixer = subject.make(at::kFloat, 7, 2048);
   const auto small = allocated(*mixer, 512, subject.d), large = allocated(*mixer, 2048, subject.d);
   EXPECT_LT(static_cast<double>(large), 5.0 * static_cast<double>(small)) << small << " bytes at t = 512";
+}
+
+// --- work
+
+/// Operations and numbers touched by a forward pass over t steps.
+struct Work {
+  double flops, numbers;
+};
+Work work_of(const Subject& subject, std::int64_t t) {
+  const at::NoGradGuard no_grad;
+  const auto mixer = subject.make(at::kFloat, 7, t);
+  const auto x = input(1, t, subject.d, at::kFloat);
+  mixer->forward(x);  // what is computed once
+  const auto count = count_flops([&] { mixer->forward(x); });
+  EXPECT_TRUE(count.unknown.empty()) << "no formula for the cost of " << *count.unknown.begin();
+  return {count.flops, testing::numbers_touched([&] { mixer->forward(x); })};
+}
+
+TEST_P(MixerContract, WorkGrowsAsItClaims) {
+  const auto cost = subject.properties().cost;
+  const auto once = work_of(subject, 2048), twice = work_of(subject, 4096);
+  EXPECT_GT(once.flops, 0);
+  if (cost == Cost::quadratic) return;
+  const double steps = cost == Cost::linearithmic ? 2 * 12.0 / 11.0 : 2;  // 4096 is 2^12
+  EXPECT_LT(twice.flops, 1.02 * steps * once.flops) << "operations";
+  EXPECT_LT(twice.numbers, 1.02 * steps * once.numbers) << "numbers touched";
 }
 
 // --- time

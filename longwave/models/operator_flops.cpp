@@ -1,0 +1,151 @@
+#include "longwave/models/operator_flops.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace longwave {
+namespace {
+
+using Inputs = c10::ArrayRef<const c10::IValue>;
+
+double size(const c10::IValue& value, std::int64_t axis) { return static_cast<double>(value.toTensor().size(axis)); }
+double numel(const c10::IValue& value) { return static_cast<double>(value.toTensor().numel()); }
+
+double nothing(Inputs) { return 0; }
+
+// --- Products of matrices
+
+/// mlp(x [.., d_in], norm_weight, w1 [d_hidden, d_in], b1, w2 [d_out, d_hidden], ...)
+double mlp(Inputs in) { return 2 * numel(in[0]) / size(in[0], -1) * (numel(in[2]) + numel(in[4])); }
+
+/// linear_cross_entropy(x [n, d], weight [v, d], ...)
+double linear_cross_entropy(Inputs in) { return 2 * numel(in[0]) * size(in[1], 0); }
+
+/// var_attention(y [b, t, d], norm, weight [2 m d, d], bias, norm, structural [h, e, e], ...): 2 m maps, m causal
+/// linear attentions, and a product with e x e numbers a head for half of the steps.
+double var_attention(Inputs in) {
+  const auto steps = numel(in[0]), e = size(in[5], 2), layers = size(in[2], 0) / size(in[2], 1) / 2;
+  return steps * (2 * size(in[2], 0) + layers * std::min(2 * (size(in[0], 1) + 1), 4 * e) + e);
+}
+
+/// arx_tokens(z [b, c, n, s], weights): main_weight [d, s], ..., mix_weight [j, c] the seventh.
+double arx_tokens(Inputs in) {
+  const auto weights = in[1].toTensorVector();
+  const auto &main = weights[0], &mix = weights[6];
+  const double targets = numel(in[0]) / size(in[0], 1) * static_cast<double>(mix.size(0));  // numbers of them
+  return targets * (4 * static_cast<double>(main.size(0)) + 2 * static_cast<double>(mix.size(1)));
+}
+
+/// recurrent(wx [b, t, gates, heads, p], r [heads, p, gates, p], ...): h meets every number of R at each step.
+double recurrent(Inputs in) { return 2 * size(in[0], 0) * size(in[0], 1) * numel(in[1]); }
+
+/// short_convolution(x [b, t, c], weight [c, n], ...)
+double short_convolution(Inputs in) { return 2 * numel(in[0]) * size(in[1], 1); }
+
+// --- Attention: products with each earlier step, or updates and products of a state, whichever is cheaper
+
+/// score_attention(q [b, t, h, e], k [b, s, h, e], ...): two products with every key.
+double score_attention(Inputs in) { return 4 * numel(in[0]) * size(in[1], 1); }
+
+/// softmax_attention(q [b, t, h, e], k [b, s, g, e], v [b, s, g, f], key_mask, offsets, scale, causal): two products
+/// with every key that a query sees; the last query sees them all.
+double softmax_attention(Inputs in) {
+  const auto t = size(in[0], 1), s = size(in[1], 1);
+  const auto pairs = in[6].toBool() ? t * s - t * (t - 1) / 2 : t * s;
+  return 2 * size(in[0], 0) * size(in[0], 2) * pairs * (size(in[0], 3) + size(in[2], 3));
+}
+
+/// For every row, step and head of q [b, t, h, e] and v [b, t, h, f].
+double linear_attention(const c10::IValue& q, const c10::IValue& v, double products_of_pair, double of_state) {
+  const auto e = size(q, 3), f = size(v, 3), earlier = (size(q, 1) + 1) / 2;
+  return numel(q) / e * std::min(products_of_pair * earlier * (e + f), of_state * e * f);
+}
+
+/// causal_linear_attention(q [b, t, h, e], k, v)
+double causal_linear_attention(Inputs in) { return linear_attention(in[0], in[2], 2, 4); }
+
+/// gated_linear_attention(q [b, t, h, e], k, v [b, t, h, f], g, u, beta, ...): in the delta rule, which has beta, keys
+/// meet keys or the state, too.
+double gated_linear_attention(Inputs in) {
+  return numel(in[5]) ? linear_attention(in[0], in[2], 4, 6) : linear_attention(in[0], in[2], 2, 4);
+}
+
+// --- Recurrences over numbers. A multiplication of complex numbers and an addition are 4 multiply-adds.
+
+/// linear_scan(a, u [b, t, d], h_init)
+double linear_scan(Inputs in) { return 2 * numel(in[1]); }
+
+/// diagonal_scan(pole, u [b, t, 2, n], ...): numel counts both parts of a complex number.
+double diagonal_scan(Inputs in) { return 4 * numel(in[1]); }
+
+/// diagonal_ssm(x [b, t, d], a [1 or 2, d, n], ..., liquid): a h + b x, and Re c h; liquid poles are a + b x.
+double diagonal_ssm(Inputs in) {
+  const auto states = numel(in[0]) * size(in[1], 2), planes = size(in[1], 0);
+  const auto kept = planes == 1 ? 2.0 : 8.0, liquid = in[6].toBool() ? 2 * planes : 0;
+  return states * (kept + 4 * planes + liquid);
+}
+
+/// selective_scan(u [b, t, d], delta, A [d, n], ...): decay h + (step u) B, and C h.
+double selective_scan(Inputs in) { return numel(in[0]) * size(in[2], 1) * (in[2].toTensor().is_complex() ? 16 : 6); }
+
+/// wkv4(w, u, k [b, t, c], ...): numerator and denominator, each read and updated.
+double wkv4(Inputs in) { return 8 * numel(in[2]); }
+
+// --- Kernels of convolutions
+
+/// vandermonde_kernel(v [r, h, n], x, t): the real part of a product for each number of the kernel.
+double vandermonde_kernel(Inputs in) { return 4 * numel(in[0]) * static_cast<double>(in[2].toInt()); }
+
+/// cauchy_kernel(v [m, h, n], z [l], w [h, n]): at every node and pole the distance, and for each v its quotient.
+double cauchy_kernel(Inputs in) { return numel(in[2]) * numel(in[1]) * (6 + 6 * size(in[0], 0)); }
+
+/// low_rank_response(s [i + r, c + r, h, l], tangent, r): r x r numbers are inverted and meet every column and row.
+double low_rank_response(Inputs in) {
+  const auto r = static_cast<double>(in[2].toInt()), rows = size(in[0], 0) - r, columns = size(in[0], 1) - r;
+  return 8 * size(in[0], 2) * size(in[0], 3) * (r * r * r + columns * r * r + rows * columns * (r + 1));
+}
+
+/// fft_convolution(u [b, t, h], k [c, h, l], ...): transforms of u, k and back, real, as long as both together, at 2.5
+/// n log2 n operations each, and products of their spectra.
+double fft_convolution(Inputs in) {
+  const auto b = size(in[0], 0), h = size(in[0], 2), c = size(in[1], 0), n = size(in[0], 1) + size(in[1], 2);
+  return (b * h + c * h + b * c * h) * 2.5 * n * std::log2(n) + 3 * b * c * h * n;
+}
+
+}  // namespace
+
+const std::map<std::string, FlopFormula>& operator_flops() {
+  static const std::map<std::string, FlopFormula> table = {
+      {"longwave::arx_tokens", arx_tokens},
+      {"longwave::cauchy_kernel", cauchy_kernel},
+      {"longwave::causal_linear_attention", causal_linear_attention},
+      {"longwave::diagonal_scan", diagonal_scan},
+      {"longwave::diagonal_ssm", diagonal_ssm},
+      {"longwave::dropout", nothing},
+      {"longwave::fft_convolution", fft_convolution},
+      {"longwave::gated_activation", nothing},
+      {"longwave::gated_linear_attention", gated_linear_attention},
+      {"longwave::linear_cross_entropy", linear_cross_entropy},
+      {"longwave::linear_scan", linear_scan},
+      {"longwave::low_rank_response", low_rank_response},
+      {"longwave::masked_series", nothing},
+      {"longwave::mlp", mlp},
+      {"longwave::next_segments", nothing},
+      {"longwave::recurrent", recurrent},
+      {"longwave::residual_norm", nothing},
+      {"longwave::rms_norm", nothing},
+      {"longwave::scaled_segments", nothing},
+      {"longwave::score_attention", score_attention},
+      {"longwave::selective_scan", selective_scan},
+      {"longwave::short_convolution", short_convolution},
+      {"longwave::softmax_attention", softmax_attention},
+      {"longwave::vandermonde_kernel", vandermonde_kernel},
+      {"longwave::var_attention", var_attention},
+      {"longwave::wkv4", wkv4},
+  };
+  return table;
+}
+
+}  // namespace longwave

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/record_function.h>
+
+#include <functional>
+
+namespace longwave::testing {
+
+/// Numbers that the operators which `work` calls on this thread are given, element-wise ones and moves of data included:
+/// what count_flops does not see. Operators inside others count again.
+inline double numbers_touched(const std::function<void()>& work) {
+  static thread_local double touched = 0;
+  touched = 0;
+  const auto enter = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+    for (const auto& input : function.inputs())
+      if (input.isTensor() && input.toTensor().defined()) touched += static_cast<double>(input.toTensor().numel());
+    return nullptr;
+  };
+  const auto handle = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(enter).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  try {
+    work();
+  } catch (...) {
+    at::removeCallback(handle);
+    throw;
+  }
+  at::removeCallback(handle);
+  return touched;
+}
+
+}  // namespace longwave::testing
