@@ -156,7 +156,8 @@ TEST_P(MixerContract, WorkGrowsAsItClaims) {
   if (cost == Cost::quadratic) return;
   const double steps = cost == Cost::linearithmic ? 2 * 12.0 / 11.0 : 2;  // 4096 is 2^12
   EXPECT_LT(twice.flops, 1.02 * steps * once.flops) << "operations";
-  EXPECT_LT(twice.numbers, 1.02 * steps * once.numbers) << "numbers touched";
+  // Libraries copy more from some size on, by a constant factor; t log t steps would be 1.09 times two.
+  EXPECT_LT(twice.numbers, 1.08 * steps * once.numbers) << "numbers touched";
 }
 
 // --- time

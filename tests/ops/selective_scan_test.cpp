@@ -74,7 +74,7 @@ Tensors complex_and_padded(const Tensors& t) {
   in.A = at::complex(-t[2].exp(), t[9]);
   in.B = at::complex(t[3], t[10]);
   in.C = at::complex(t[4], t[11]);
-  in.D = {}, in.z = {}, in.delta_bias = {}, in.state = {};
+  in.D = in.z = in.delta_bias = in.state = at::Tensor();
   in.lengths = at::arange(t[0].size(0), at::kLong) * (t[0].size(1) / 2);
   const auto [y, state] = ops::selective_scan(in);
   return {y, at::view_as_real(state)};
