@@ -7,8 +7,8 @@
 
 namespace longwave::testing {
 
-/// Numbers that the operators which `work` calls on this thread are given, element-wise ones and moves of data included:
-/// what count_flops does not see. Operators inside others count again.
+/// Numbers that the operators which `work` calls on this thread are given, element-wise ones and moves of data
+/// included: what count_flops does not see. Operators inside others count again.
 inline double numbers_touched(const std::function<void()>& work) {
   static thread_local double touched = 0;
   touched = 0;
