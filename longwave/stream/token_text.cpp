@@ -1,0 +1,88 @@
+#include "longwave/stream/token_text.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "longwave/base/check.h"
+
+namespace longwave {
+namespace {
+
+/// What an escaped name stands for; nothing if it is no escape.
+std::optional<std::string> unescaped(const std::string& name) {
+  if (name == "\\n") return "\n";
+  if (name == "\\t") return "\t";
+  if (name.size() != 4 || !name.starts_with("\\x")) return {};
+  return std::string(1, static_cast<char>(std::stoi(name.substr(2), nullptr, 16)));
+}
+
+bool is_special(const std::string& name) { return name.size() > 2 && name.front() == '<' && name.back() == '>'; }
+
+/// Bytes of the UTF-8 character at the front.
+std::size_t character_size(std::string_view text) {
+  const auto byte = static_cast<unsigned char>(text.front());
+  const std::size_t size = byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+  return std::min(size, text.size());
+}
+
+}  // namespace
+
+TokenText::TokenText(const std::vector<std::string>& names) {
+  check(!names.empty(), "this run does not know the names of its tokens: its data set has none");
+  for (const auto& name : names)
+    words_ = words_ || (!is_special(name) && !unescaped(name) && character_size(name) < name.size());
+  for (const auto& name : names) {
+    pieces_.push_back(words_ ? name : unescaped(name).value_or(name));
+    numbers_.emplace(pieces_.back(), static_cast<std::int32_t>(numbers_.size()));
+  }
+  const auto end = numbers_.find(words_ ? "<eos>" : "\n");
+  if (end != numbers_.end()) start_ = end->second;
+}
+
+std::int32_t TokenText::word(std::string_view text) const {
+  auto known = numbers_.find(std::string(text));
+  if (known == numbers_.end()) known = numbers_.find("<unk>");
+  check(known != numbers_.end(), "prompt: the model does not know the word '", text, "', and has no <unk>");
+  return known->second;
+}
+
+std::vector<std::int32_t> TokenText::encode_words(std::string_view text) const {
+  std::vector<std::int32_t> tokens;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == '\n') tokens.push_back(word("<eos>"));
+    const auto end = std::min(text.find_first_of(" \t\r\n", at), text.size());
+    if (end > at) tokens.push_back(word(text.substr(at, end - at)));
+    at = end > at ? end : at + 1;
+  }
+  return tokens;
+}
+
+std::vector<std::int32_t> TokenText::encode(std::string_view text) const {
+  if (words_) return encode_words(text);
+  std::vector<std::int32_t> tokens;
+  while (!text.empty()) {
+    auto size = character_size(text);
+    auto known = numbers_.find(std::string(text.substr(0, size)));
+    if (known == numbers_.end()) known = numbers_.find(std::string(text.substr(0, 1))), size = 1;  // tokens are bytes
+    check(known != numbers_.end(), "prompt: the model does not know the character '",
+          text.substr(0, character_size(text)), "'");
+    tokens.push_back(known->second);
+    text.remove_prefix(size);
+  }
+  return tokens;
+}
+
+std::string TokenText::piece(std::int32_t token, bool first) const {
+  const auto& text = pieces_.at(static_cast<std::size_t>(token));
+  if (!words_) return text;
+  if (text == "<eos>") return "\n";
+  return first ? text : " " + text;
+}
+
+std::string TokenText::decode(const std::vector<std::int32_t>& tokens) const {
+  std::string text;
+  for (const auto token : tokens) text += piece(token, text.empty() || text.back() == '\n');
+  return text;
+}
+
+}  // namespace longwave
