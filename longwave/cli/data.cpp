@@ -15,6 +15,7 @@
 #include "longwave/data/find_data.h"
 #include "longwave/data/forecast_data.h"
 #include "longwave/data/listops.h"
+#include "longwave/data/pathfinder_archive.h"
 #include "longwave/data/summary.h"
 #include "longwave/data/synthetic_var.h"
 #include "longwave/io/download.h"
@@ -116,12 +117,23 @@ void make_listops(const Arguments& arguments) {
              splits.trees.draws);
 }
 
+void make_pathfinder(const Arguments& arguments) {
+  auto settings = settings_of_words(arguments.words);
+  if (arguments.seed > 0) settings["seed"] = {arguments.seed, "--seed"};
+  const auto config = PathfinderConfig::fields().parse(settings, "");
+  const auto folder = write_pathfinder(config, arguments.out, [](std::int64_t images) {
+    if (::isatty(STDERR_FILENO)) fmt::print(stderr, "\r{} images", images);
+  });
+  if (::isatty(STDERR_FILENO)) fmt::print(stderr, "\n");
+  fmt::print("{}: {} images\n", folder.string(), config.train_samples + config.val_samples + config.test_samples);
+}
+
 void make(const Arguments& arguments) {
-  const std::map<std::string, void (*)(const Arguments&)> kinds{{"listops", make_listops},
-                                                                {"synthetic-var", make_synthetic_var}};
+  const std::map<std::string, void (*)(const Arguments&)> kinds{
+      {"listops", make_listops}, {"pathfinder", make_pathfinder}, {"synthetic-var", make_synthetic_var}};
   const auto kind = kinds.find(arguments.kind);
   check(kind != kinds.end(), "no generator is called '", arguments.kind, "'",
-        suggestion(arguments.kind, {"listops", "synthetic-var"}));
+        suggestion(arguments.kind, {"listops", "pathfinder", "synthetic-var"}));
   make_folder(arguments.out);
   kind->second(arguments);
 }
@@ -191,11 +203,12 @@ void define(CLI::App& app) {
   showing->add_option("--data", a->data, folder);
   showing->callback([a] { show_set(*a); });
 
-  auto* making = app.add_subcommand("make",
-                                    "generate data: listops (the files of Long Range Arena) or synthetic-var "
-                                    "(random vector autoregressions)");
-  making->add_option("kind", a->kind, "listops or synthetic-var")->required();
-  making->add_option("settings", a->words, "listops: field=value, see `longwave data show listops`");
+  auto* making =
+      app.add_subcommand("make",
+                         "generate data: listops, pathfinder (the files of Long Range Arena) or synthetic-var "
+                         "(random vector autoregressions)");
+  making->add_option("kind", a->kind, "listops, pathfinder or synthetic-var")->required();
+  making->add_option("settings", a->words, "listops, pathfinder: field=value, see `longwave data show NAME`");
   making
       ->add_option("--out", a->out,
                    "folder for the files: basic_{train,val,test}.tsv, or synthetic_var.safetensors "
