@@ -33,10 +33,10 @@ void run(const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
     std::copy(beams[i].tokens.begin(), beams[i].tokens.end(),
               sequences.data_ptr<std::int64_t>() + static_cast<std::int64_t>(i) * options.steps);
   }
-  report.compare("sequences", sequences, fixture.tensor("out.sequences"), 0);
+  report.compare("out.sequences", sequences, fixture.tensor("out.sequences"), 0);
   const auto tolerance = fixture.tolerance("tolerance", 2e-5);
-  report.compare("logprob", log_probabilities, fixture.tensor("out.logprob"), tolerance);
-  report.compare("augmented", scores, fixture.tensor("out.augmented"), tolerance);
+  report.compare("out.logprob", log_probabilities, fixture.tensor("out.logprob"), tolerance);
+  report.compare("out.augmented", scores, fixture.tensor("out.augmented"), tolerance);
 }
 
 const RegisterFixtureCheck registered({[](const Fixture& f) { return f.system_id == "diverse_beam_search"; }, run});

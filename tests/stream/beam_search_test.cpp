@@ -82,12 +82,16 @@ TEST(BeamSearch, GroupsWithoutDiversityAreAlikeAndWithItDiffer) {
 TEST(BeamSearch, FinishedBeamsStayAndLengthCounts) {
   // From the prompt: end (-1.0) or 1 (-0.5); from 1: end (-0.8) or 1 (-0.6).
   const auto table = at::tensor({-9.0, -9.0, -0.8, -0.6, -1.0, -0.5}, at::kDouble).view({3, 2});
-  const auto plain = beam_search({.per_group = 2, .steps = 3, .end = 0}, table_model(table));
-  EXPECT_EQ(plain[0].tokens, (std::vector<std::int32_t>{0}));
+  const auto plain = beam_search({.per_group = 3, .steps = 3, .end = 0}, table_model(table));
+  const std::vector<std::int32_t> one{0}, two{1, 0}, three{1, 1, 1};
+  EXPECT_EQ(plain[0].tokens, one);
   EXPECT_NEAR(plain[0].log_probability, -1.0, 1e-12);
-  EXPECT_EQ(plain[1].tokens, (std::vector<std::int32_t>{1, 0}));
-  const auto by_length = beam_search({.per_group = 2, .steps = 3, .end = 0, .length_penalty = 1}, table_model(table));
-  EXPECT_EQ(by_length[0].tokens, (std::vector<std::int32_t>{1, 0}));  // -1.3 / 2 is more than -1
+  EXPECT_EQ(plain[1].tokens, two);
+  EXPECT_NEAR(plain[1].log_probability, -1.3, 1e-12);
+  EXPECT_EQ(plain[2].tokens, three);
+  const auto by_length = beam_search({.per_group = 3, .steps = 3, .end = 0, .length_penalty = 1}, table_model(table));
+  EXPECT_EQ(by_length[0].tokens, three);  // -1.7 / 3 is more than -1.3 / 2, and that more than -1
+  EXPECT_EQ(by_length[2].tokens, one);
 }
 
 TEST(BeamSearch, FixtureOfDiverseBeamSearch) {
