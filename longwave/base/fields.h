@@ -1,15 +1,19 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+
+// Compiled once, in fields.cpp.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+extern template class nlohmann::detail::serializer<nlohmann::ordered_json>;
 
 namespace longwave {
 
@@ -37,50 +41,44 @@ struct Rule {
   std::function<bool(const T&)> holds;
 };
 
+template <class T>  // int64 or double
+Rule<T> at_least(T low);
 template <class T>
-Rule<T> at_least(T low) {
-  return {">= " + Json(low).dump(), [low](const T& v) { return v >= low; }};
-}
-template <class T>
-Rule<T> between(T low, T high) {
-  return {"in [" + Json(low).dump() + ", " + Json(high).dump() + "]",
-          [low, high](const T& v) { return v >= low && v <= high; }};
-}
-inline Rule<std::int64_t> odd() {
-  return {"odd and >= 1", [](const std::int64_t& v) { return v >= 1 && v % 2 == 1; }};
-}
+Rule<T> between(T low, T high);
+Rule<std::int64_t> odd();
+Rule<double> positive();
 /// For probabilities that must stay below one, such as dropout.
-inline Rule<double> fraction() {
-  return {"in [0, 1)", [](const double& v) { return v >= 0 && v < 1; }};
-}
-inline Rule<std::string> one_of(std::vector<std::string> choices) {
-  return {"one of " + join(choices),
-          [choices](const std::string& v) { return std::find(choices.begin(), choices.end(), v) != choices.end(); }};
-}
+Rule<double> fraction();
+Rule<std::string> one_of(std::vector<std::string> choices);
 
-/// Types a field can have: bool, int64, double, string, and lists of the last three. `name` is the user's word for it;
-/// `read` returns false if the JSON value is of another type. Accepted beyond the type itself: an integer where a real
-/// number is expected, 0 and 1 for false and true, null (an option that Python leaves out) for the text "none".
-std::string type_name(const bool*);
-std::string type_name(const std::int64_t*);
-std::string type_name(const double*);
-std::string type_name(const std::string*);
-template <class T>
-std::string type_name(const std::vector<T>*) {
-  return "list of " + type_name(static_cast<const T*>(nullptr));
-}
+/// False if the value is of another type. Accepted beyond the type itself: an integer where a real number is expected,
+/// 0 and 1 for false and true, null (an option that Python leaves out) for the text "none".
 bool read_value(const Json& json, bool& out);
 bool read_value(const Json& json, std::int64_t& out);
 bool read_value(const Json& json, double& out);
 bool read_value(const Json& json, std::string& out);
-template <class T>
-bool read_value(const Json& json, std::vector<T>& out) {
-  if (!json.is_array()) return false;
-  out.resize(json.size());
-  for (std::size_t i = 0; i < json.size(); ++i)
-    if (!read_value(json[i], out[i])) return false;
-  return true;
-}
+
+/// A table of fields without the type of their struct: a field is an offset into it. Compiled once, where a template
+/// would be compiled again for each of the many structs.
+class FieldList {
+ public:
+  /// T: bool, int64, double, string, or a list of one of the last three.
+  template <class T>
+  void add(const std::string& name, std::ptrdiff_t offset, const T& fallback, const std::string& help, Rule<T> rule);
+  void parse_into(void* config, const Settings& settings, const std::string& section, bool ignore_unknown) const;
+  Json dump(const void* config) const;
+  std::vector<FieldInfo> describe() const;
+  std::vector<std::string> names() const;
+
+ private:
+  struct Field {
+    FieldInfo info;
+    std::function<void(void* config, const Setting&, const std::string& key)> set;
+    std::function<Json(const void* config)> get;
+  };
+  const Field* find(const std::string& name) const;
+  std::vector<Field> fields_;
+};
 
 /// The table from which parsing, validation, --help, docs and the resolved dump of a configuration struct C come.
 ///
@@ -98,18 +96,9 @@ class FieldTable {
   template <class T>
   FieldTable& add(const std::string& name, T C::*member, const std::string& help, Rule<T> rule = {}) {
     const C defaults;
-    fields_.push_back({
-        {name, type_name(static_cast<const T*>(nullptr)), Json(defaults.*member).dump(), rule.text, help},
-        [=](C& config, const Setting& setting, const std::string& key) {
-          T value{};
-          check(read_value(setting.value, value), setting.where, ": ", key, " is ", setting.value.dump(), "; expected ",
-                type_name(static_cast<const T*>(nullptr)), rule.text.empty() ? "" : " " + rule.text);
-          check(!rule.holds || rule.holds(value), setting.where, ": ", key, " is ", setting.value.dump(), "; expected ",
-                rule.text);
-          config.*member = value;
-        },
-        [=](const C& config) { return Json(config.*member); },
-    });
+    const auto* start = reinterpret_cast<const char*>(&defaults);
+    const auto offset = reinterpret_cast<const char*>(&(defaults.*member)) - start;
+    list_.add<T>(name, offset, defaults.*member, help, std::move(rule));
     return *this;
   }
 
@@ -117,46 +106,16 @@ class FieldTable {
   /// An unknown key is an error with the nearest name, unless `ignore_unknown`.
   C parse(const Settings& settings, const std::string& section, bool ignore_unknown = false) const {
     C config;
-    for (const auto& [key, setting] : settings) {
-      const auto full = section.empty() ? key : section + "." + key;
-      if (const auto* field = find(key))
-        field->set(config, setting, full);
-      else
-        check(ignore_unknown, setting.where, ": unknown key ", full, suggestion(key, names()));
-    }
+    list_.parse_into(&config, settings, section, ignore_unknown);
     return config;
   }
 
-  Json dump(const C& config) const {
-    Json json = Json::object();
-    for (const auto& field : fields_) json[field.info.name] = field.get(config);
-    return json;
-  }
-
-  std::vector<FieldInfo> describe() const {
-    std::vector<FieldInfo> list;
-    for (const auto& field : fields_) list.push_back(field.info);
-    return list;
-  }
-
-  std::vector<std::string> names() const {
-    std::vector<std::string> list;
-    for (const auto& field : fields_) list.push_back(field.info.name);
-    return list;
-  }
+  Json dump(const C& config) const { return list_.dump(&config); }
+  std::vector<FieldInfo> describe() const { return list_.describe(); }
+  std::vector<std::string> names() const { return list_.names(); }
 
  private:
-  struct Field {
-    FieldInfo info;
-    std::function<void(C&, const Setting&, const std::string& key)> set;
-    std::function<Json(const C&)> get;
-  };
-  const Field* find(const std::string& name) const {
-    for (const auto& field : fields_)
-      if (field.info.name == name) return &field;
-    return nullptr;
-  }
-  std::vector<Field> fields_;
+  FieldList list_;
 };
 
 /// A JSON object as settings that all come from the same place.

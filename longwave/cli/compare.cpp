@@ -221,9 +221,10 @@ void compare(const Options& options) {
   if (options.cell) return serve_cell_process();
   check(!options.recipe.empty(), "a recipe is missing; expected longwave compare RECIPE.toml");
   auto sections = read_toml(options.recipe);
-  for (const auto& text : options.overrides) apply_override(sections, text);
   check_is_comparison(sections, options.recipe);
-  const auto comparison = plan_comparison(sections);
+  const auto written = sections["compare"];
+  for (const auto& text : options.overrides) apply_override(sections, text);
+  const auto comparison = plan_comparison(sections, written);
   const auto store = options.store.empty() ? default_folder(options.recipe) / "store.sqlite" : fs::path(options.store);
   if (options.report_only)
     check(fs::exists(store), store.string(),

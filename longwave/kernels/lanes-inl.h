@@ -6,7 +6,9 @@
 #define LONGWAVE_KERNELS_LANES_INL_H
 #endif
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include <hwy/highway.h>
 
@@ -48,6 +50,23 @@ HWY_INLINE float sum_of(std::int64_t n, Term term) {
   for_lanes(n - i,
             [&](auto tag, std::int64_t j) HWY_ATTR { sum += hn::GetLane(hn::SumOfLanes(tag, term(tag, i + j))); });
   return sum;
+}
+
+/// Largest of term(tag, i) over i < n; minus infinity for none.
+template <class Term>
+HWY_INLINE float most_of(std::int64_t n, Term term) {
+  const hn::ScalableTag<float> wide;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(wide));
+  float most = -std::numeric_limits<float>::infinity();
+  std::int64_t i = 0;
+  if (n >= step) {
+    auto largest = hn::Set(wide, most);
+    for (; i + step <= n; i += step) largest = hn::Max(largest, term(wide, i));
+    most = hn::GetLane(hn::MaxOfLanes(wide, largest));
+  }
+  for_lanes(n - i, [&](auto tag, std::int64_t j)
+                       HWY_ATTR { most = std::max(most, hn::GetLane(hn::MaxOfLanes(tag, term(tag, i + j)))); });
+  return most;
 }
 
 /// Sum of a[i].

@@ -97,10 +97,11 @@ HWY_INLINE void register_block(Strided a, const float* b, std::int64_t k, bool a
 template <int kRows, int kVectors>
 HWY_INLINE void narrow_block(Strided a, const float* b, std::int64_t k, std::int64_t columns, bool accumulate, float* c,
                              std::int64_t c_stride) {
-  float buffer[kRows * kPanel] = {};
-  for (int i = 0; accumulate && i < kRows; ++i) std::copy_n(c + i * c_stride, columns, buffer + i * kPanel);
-  register_block<kRows, kVectors>(a, b, k, accumulate, buffer, kPanel);
-  for (int i = 0; i < kRows; ++i) std::copy_n(buffer + i * kPanel, columns, c + i * c_stride);
+  constexpr std::int64_t kWide = kPanel / 4 * kVectors;
+  float buffer[kRows * kWide] = {};
+  for (int i = 0; accumulate && i < kRows; ++i) std::copy_n(c + i * c_stride, columns, buffer + i * kWide);
+  register_block<kRows, kVectors>(a, b, k, accumulate, buffer, kWide);
+  for (int i = 0; i < kRows; ++i) std::copy_n(buffer + i * kWide, columns, c + i * c_stride);
 }
 
 /// c [m, columns] with columns <= kVectors * lanes().

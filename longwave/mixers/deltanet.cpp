@@ -36,11 +36,10 @@ T Config::*member(T DeltaConfig::*of_base) {
 /// The fields that both forms have.
 template <class Config>
 FieldTable<Config> shared_fields() {
-  const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
   return FieldTable<Config>()
       .add("num_heads", member<Config>(&DeltaConfig::num_heads), "heads", at_least<std::int64_t>(1))
-      .add("expand_k", member<Config>(&DeltaConfig::expand_k), "width of the keys over that of x", positive)
-      .add("expand_v", member<Config>(&DeltaConfig::expand_v), "width of the values over that of x", positive)
+      .add("expand_k", member<Config>(&DeltaConfig::expand_k), "width of the keys over that of x", positive())
+      .add("expand_v", member<Config>(&DeltaConfig::expand_v), "width of the values over that of x", positive())
       .add("use_gate", member<Config>(&DeltaConfig::use_gate),
            "the output of each head is gated by silu of a linear map of x")
       .add("use_short_conv", member<Config>(&DeltaConfig::use_short_conv),
@@ -147,11 +146,10 @@ class GatedDeltaNet final : public DeltaBase {
       use_gate = true;
     }
     static const FieldTable<Config>& fields() {
-      const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
       static const auto table = shared_fields<Config>()
-                                    .add("dt_min", &Config::dt_min, "smallest initial step of the decay", positive)
-                                    .add("dt_max", &Config::dt_max, "largest initial step of the decay", positive)
-                                    .add("a_max", &Config::a_max, "largest initial rate of decay", positive);
+                                    .add("dt_min", &Config::dt_min, "smallest initial step of the decay", positive())
+                                    .add("dt_max", &Config::dt_max, "largest initial step of the decay", positive())
+                                    .add("a_max", &Config::a_max, "largest initial rate of decay", positive());
       return table;
     }
   };

@@ -307,7 +307,6 @@ class FreeEnergyMixer final : public SequenceMixer {
 };
 
 const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
-  const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
   const auto natural = at_least<std::int64_t>(0);
   static const auto table =
       FieldTable<Config>()
@@ -316,11 +315,11 @@ const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
           .add("heads", &Config::heads, "heads; 0: one for every 64 channels", natural)
           .add("fem_dim", &Config::fem_dim, "width of the values; 0: from fem_ratio", natural)
           .add("qk_dim", &Config::qk_dim, "width of the queries; 0: from p_t_to_fem_ratio", natural)
-          .add("fem_ratio", &Config::fem_ratio, "width of the values over that of x", positive)
+          .add("fem_ratio", &Config::fem_ratio, "width of the values over that of x", positive())
           .add("p_t_to_fem_ratio", &Config::p_t_to_fem_ratio, "widths of queries and keys over that of the values",
-               positive)
+               positive())
           .add("beta_max_init", &Config::beta_max_init, "initial inverse temperature, before softplus")
-          .add("value_logexp_cap", &Config::value_logexp_cap, "values are clipped to this over beta", positive)
+          .add("value_logexp_cap", &Config::value_logexp_cap, "values are clipped to this over beta", positive())
           .add("eps", &Config::eps, "added to positive features", at_least(0.0))
           .add("causal", &Config::causal, "a step sees itself and the past; otherwise the whole sequence")
           .add("use_temperature", &Config::use_temperature, "a learnt inverse temperature per channel")
@@ -328,7 +327,7 @@ const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
           .add("use_outer_gate", &Config::use_outer_gate, "a positive gate on the output")
           .add("use_rope", &Config::use_rope, "rotary positions on queries and keys")
           .add("use_conv", &Config::use_conv, "time-decay conditioning of all projections")
-          .add("rope_theta", &Config::rope_theta, "base of the rotary frequencies", positive)
+          .add("rope_theta", &Config::rope_theta, "base of the rotary frequencies", positive())
           .add("conv_hidden", &Config::conv_hidden, "width of the conditioning", at_least<std::int64_t>(2))
           .add("conv_norm_first", &Config::conv_norm_first, "the conditioning sees the layer-normed input")
           .add("conv_bidirectional", &Config::conv_bidirectional,

@@ -28,16 +28,15 @@ class GatedLinearAttention final : public SequenceMixer {
     std::int64_t conv_size = 4;
     double norm_eps = 1e-5;
     static const FieldTable<Config>& fields() {
-      const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
       static const auto table =
           FieldTable<Config>()
               .add("num_heads", &Config::num_heads, "heads", at_least<std::int64_t>(1))
-              .add("expand_k", &Config::expand_k, "width of the keys over that of x", positive)
-              .add("expand_v", &Config::expand_v, "width of the values over that of x", positive)
+              .add("expand_k", &Config::expand_k, "width of the keys over that of x", positive())
+              .add("expand_v", &Config::expand_v, "width of the values over that of x", positive())
               .add("gate_low_rank_dim", &Config::gate_low_rank_dim, "rank of the map from x to the decays",
                    at_least<std::int64_t>(1))
               .add("gate_logit_normalizer", &Config::gate_logit_normalizer,
-                   "log decay = logsigmoid(logit) / this: larger remembers longer", positive)
+                   "log decay = logsigmoid(logit) / this: larger remembers longer", positive())
               .add("use_short_conv", &Config::use_short_conv, "short causal convolutions on queries, keys and values")
               .add("conv_size", &Config::conv_size, "taps of these", at_least<std::int64_t>(1))
               .add("norm_eps", &Config::norm_eps, "of the norm of each head's output", at_least(0.0));

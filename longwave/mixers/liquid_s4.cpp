@@ -38,15 +38,14 @@ class LiquidS4 final : public SequenceMixer, public HasStateParameters {
     double dt_min = 1e-3, dt_max = 0.1;
     static const FieldTable<Config>& fields() {
       static const Rule<std::int64_t> even{"even and >= 2", [](const std::int64_t& v) { return v >= 2 && v % 2 == 0; }};
-      static const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
       static const auto table =
           FieldTable<Config>()
               .add("d_state", &Config::d_state, "states of a channel; half as many complex ones are kept", even)
               .add("measure", &Config::measure, "start of the poles", one_of({"legs", "lin", "inv"}))
               .add("discretization", &Config::discretization, "how the continuous system is sampled",
                    one_of({"zoh", "bilinear"}))
-              .add("dt_min", &Config::dt_min, "smallest step size at the start", positive)
-              .add("dt_max", &Config::dt_max, "largest step size at the start", positive);
+              .add("dt_min", &Config::dt_min, "smallest step size at the start", positive())
+              .add("dt_max", &Config::dt_max, "largest step size at the start", positive());
       return table;
     }
   };

@@ -28,7 +28,6 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
     bool conv_bias = true, bias = false;
     static const FieldTable<Config>& fields() {
       static const auto one = at_least<std::int64_t>(1);
-      static const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
       static const auto table =
           FieldTable<Config>()
               .add("d_state", &Config::d_state, "states of a channel", one)
@@ -36,11 +35,11 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
               .add("expand", &Config::expand, "channels inside over the width of x", one)
               .add("dt_rank", &Config::dt_rank, "rank of the map to the step sizes; 0: the width of x / 16, rounded up",
                    at_least<std::int64_t>(0))
-              .add("dt_min", &Config::dt_min, "smallest step size at the start", positive)
-              .add("dt_max", &Config::dt_max, "largest step size at the start", positive)
+              .add("dt_min", &Config::dt_min, "smallest step size at the start", positive())
+              .add("dt_max", &Config::dt_max, "largest step size at the start", positive())
               .add("dt_init", &Config::dt_init, "start of the map to the step sizes", one_of({"random", "constant"}))
-              .add("dt_scale", &Config::dt_scale, "scale of that start", positive)
-              .add("dt_init_floor", &Config::dt_init_floor, "no step size starts below", positive)
+              .add("dt_scale", &Config::dt_scale, "scale of that start", positive())
+              .add("dt_init_floor", &Config::dt_init_floor, "no step size starts below", positive())
               .add("conv_bias", &Config::conv_bias, "bias of the short convolution")
               .add("bias", &Config::bias, "biases of the input and output maps");
       return table;

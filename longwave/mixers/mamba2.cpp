@@ -25,7 +25,6 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
     bool conv_bias = true, bias = false;
     double dt_min = 1e-3, dt_max = 0.1, dt_init_floor = 1e-4, a_min = 1, a_max = 16;
     static const FieldTable<Config>& fields() {
-      const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
       static const auto table =
           FieldTable<Config>()
               .add("d_state", &Config::d_state, "states of each channel", at_least<std::int64_t>(1))
@@ -36,11 +35,11 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
               .add("ngroups", &Config::ngroups, "groups of heads that share B and C", at_least<std::int64_t>(1))
               .add("conv_bias", &Config::conv_bias, "bias of the short convolution")
               .add("bias", &Config::bias, "bias of the projections")
-              .add("dt_min", &Config::dt_min, "smallest initial step", positive)
-              .add("dt_max", &Config::dt_max, "largest initial step", positive)
+              .add("dt_min", &Config::dt_min, "smallest initial step", positive())
+              .add("dt_max", &Config::dt_max, "largest initial step", positive())
               .add("dt_init_floor", &Config::dt_init_floor, "initial steps are at least this", at_least(0.0))
-              .add("a_min", &Config::a_min, "smallest initial rate of decay", positive)
-              .add("a_max", &Config::a_max, "largest initial rate of decay", positive);
+              .add("a_min", &Config::a_min, "smallest initial rate of decay", positive())
+              .add("a_max", &Config::a_max, "largest initial rate of decay", positive());
       return table;
     }
   };

@@ -36,7 +36,6 @@ class S5 final : public SequenceMixer, public HasStateParameters {
     double dt_min = 1e-3, dt_max = 0.1;
     bool bidirectional = false, clip_eigs = false, conj_sym = true;
     static const FieldTable<Config>& fields() {
-      static const Rule<double> positive{"> 0", [](const double& v) { return v > 0; }};
       static const auto table =
           FieldTable<Config>()
               .add("d_state", &Config::d_state, "complex states that are kept; 0: the width of x, made even",
@@ -47,8 +46,8 @@ class S5 final : public SequenceMixer, public HasStateParameters {
                    one_of({"zoh", "bilinear"}))
               .add("C_init", &Config::C_init, "start of the output map",
                    one_of({"trunc_standard_normal", "lecun_normal", "complex_normal"}))
-              .add("dt_min", &Config::dt_min, "smallest step size at the start", positive)
-              .add("dt_max", &Config::dt_max, "largest step size at the start", positive)
+              .add("dt_min", &Config::dt_min, "smallest step size at the start", positive())
+              .add("dt_max", &Config::dt_max, "largest step size at the start", positive())
               .add("bidirectional", &Config::bidirectional, "also scan from the end")
               .add("clip_eigs", &Config::clip_eigs, "keep the real parts of the poles at or below -1e-4")
               .add("conj_sym", &Config::conj_sym, "keep one of each pair of conjugate states");

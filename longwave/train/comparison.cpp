@@ -27,12 +27,30 @@ struct Names {
   bool has(const std::string& name) const { return name == model || name == data || name == horizon; }
 };
 
-std::vector<std::string> known_names(const ComparisonConfig& config) {
-  auto names = config.models;
-  names.insert(names.end(), config.data.begin(), config.data.end());
-  for (const auto h : config.horizons) names.push_back(std::to_string(h));
-  return names;
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
+
+/// What sections may be named after: everything that the comparison or the recipe as written has.
+struct KnownNames {
+  std::vector<std::string> models, data, horizons;
+
+  void add(const ComparisonConfig& config) {
+    const auto once = [](std::vector<std::string>& names, const std::string& name) {
+      if (!has(names, name)) names.push_back(name);
+    };
+    for (const auto& name : config.models) once(models, name);
+    for (const auto& name : config.data) once(data, name);
+    for (const auto h : config.horizons) once(horizons, std::to_string(h));
+  }
+
+  std::vector<std::string> all() const {
+    auto names = models;
+    names.insert(names.end(), data.begin(), data.end());
+    names.insert(names.end(), horizons.begin(), horizons.end());
+    return names;
+  }
+};
 
 /// Cuts "samovar.336" into known names. A name may hold dots itself (a CSV file), so the longest that fits is taken.
 std::vector<std::string> split_names(std::string rest, const std::vector<std::string>& known,
@@ -69,8 +87,7 @@ std::string take_ending(std::string& rest, bool sequences) {
   return {};
 }
 
-std::vector<Scoped> scoped_sections(const Sections& sections, const ComparisonConfig& config,
-                                    const std::vector<std::string>& known, bool sequences) {
+std::vector<Scoped> scoped_sections(const Sections& sections, const KnownNames& known, bool sequences) {
   std::vector<Scoped> list;
   for (const auto& [section, settings] : sections) {
     if (section == "compare" || section.starts_with("compare.")) continue;
@@ -78,16 +95,15 @@ std::vector<Scoped> scoped_sections(const Sections& sections, const ComparisonCo
     const auto dot = section.find('.');
     auto base = section.substr(0, dot);
     const auto& bases = section_bases(sequences);
-    if (std::find(bases.begin(), bases.end(), base) == bases.end()) check_sections({{section, settings}}, bases);
+    if (!has(bases, base)) check_sections({{section, settings}}, bases);
     auto rest = dot == std::string::npos ? std::string() : section.substr(dot + 1);
     if (base == "model") base += take_ending(rest, sequences);
-    const auto names = split_names(rest, known, where);
-    const bool of_model = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-      return std::find(config.models.begin(), config.models.end(), name) != config.models.end();
-    });
+    const auto names = split_names(rest, known.all(), where);
+    const bool of_model =
+        std::any_of(names.begin(), names.end(), [&](const std::string& name) { return has(known.models, name); });
     const bool common = sequences ? !base.starts_with("model.") : base != "model";
     check(common || of_model || settings.empty(), where, ": [", section,
-          "] does not say which model it is of; expected [model.NAME] with one of ", join(config.models));
+          "] does not say which model it is of; expected [model.NAME] with one of ", join(known.models));
     list.push_back({base, names, &settings});
   }
   std::stable_sort(list.begin(), list.end(),
@@ -164,7 +180,8 @@ ComparisonCell make_cell(Sections sections, const CellNames& of, bool sequences)
 }
 
 /// The lists of [compare] as [compare.DATA] changes them for one data set.
-ComparisonConfig config_of_data(const Sections& sections, const ComparisonConfig& common, const std::string& data) {
+ComparisonConfig config_of_data(const Sections& sections, const ComparisonConfig& common, const KnownNames& known,
+                                const std::string& data) {
   auto config = common;
   const auto found = sections.find("compare." + data);
   if (found == sections.end()) return config;
@@ -176,20 +193,21 @@ ComparisonConfig config_of_data(const Sections& sections, const ComparisonConfig
   if (found->second.count("seeds")) config.seeds = own.seeds;
   const auto models = found->second.find("models");
   if (models == found->second.end()) return config;
-  config.models = own.models;
-  for (const auto& model : config.models)
-    check(std::find(common.models.begin(), common.models.end(), model) != common.models.end(), models->second.where,
-          ": compare.", data, ".models: '", model, "' is not in compare.models", suggestion(model, common.models));
+  config.models.clear();
+  for (const auto& model : own.models) {
+    check(has(known.models, model), models->second.where, ": compare.", data, ".models: '", model,
+          "' is not in compare.models", suggestion(model, common.models));
+    if (has(common.models, model)) config.models.push_back(model);
+  }
   return config;
 }
 
-void check_data_sections(const Sections& sections, const ComparisonConfig& config) {
+void check_data_sections(const Sections& sections, const KnownNames& known) {
   for (const auto& [section, settings] : sections) {
     if (!section.starts_with("compare.")) continue;
     const auto data = section.substr(8);
-    check(std::find(config.data.begin(), config.data.end(), data) != config.data.end(),
-          settings.empty() ? "" : settings.begin()->second.where + ": ", "section [", section,
-          "] is of no data set of this comparison", suggestion(data, config.data));
+    check(has(known.data, data), settings.empty() ? "" : settings.begin()->second.where + ": ", "section [", section,
+          "] is of no data set of this comparison", suggestion(data, known.data));
   }
 }
 
@@ -237,7 +255,8 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, last - first + 1);
 }
 
-std::vector<PublishedScore> published_scores(const ComparisonConfig& config, const Settings& settings) {
+std::vector<PublishedScore> published_scores(const ComparisonConfig& config, const Settings& settings,
+                                             const KnownNames& known) {
   std::vector<PublishedScore> list;
   for (const auto& line : config.published) {
     std::vector<std::string> parts(1);
@@ -252,10 +271,10 @@ std::vector<PublishedScore> published_scores(const ComparisonConfig& config, con
     const bool good = scan_number(at, '.', score) && *at == '\0';
     check(good, settings.at("published").where, ": compare.published: '", line,
           "'; expected \"DATA | NAME | SCORE | SOURCE\"");
-    check(std::find(config.data.begin(), config.data.end(), parts[0]) != config.data.end(),
-          settings.at("published").where, ": compare.published: no data set of this comparison is called '", parts[0],
-          "'", suggestion(parts[0], config.data));
-    list.push_back({parts[0], parts[1], score, parts[3]});
+    check(has(known.data, parts[0]), settings.at("published").where,
+          ": compare.published: no data set of this comparison is called '", parts[0], "'",
+          suggestion(parts[0], known.data));
+    if (has(config.data, parts[0])) list.push_back({parts[0], parts[1], score, parts[3]});
   }
   return list;
 }
@@ -289,7 +308,7 @@ const FieldTable<ComparisonConfig>& ComparisonConfig::fields() {
   return table;
 }
 
-Comparison plan_comparison(const Sections& sections) {
+Comparison plan_comparison(const Sections& sections, const Settings& written) {
   Comparison plan;
   const auto found = sections.find("compare");
   const auto settings = found == sections.end() ? Settings() : found->second;
@@ -297,14 +316,15 @@ Comparison plan_comparison(const Sections& sections) {
   plan.sequences = are_sequences(plan.config, settings);
   check_lists(plan.config, settings, plan.sequences);
   check_file_names(plan.config, settings);
-  check_data_sections(sections, plan.config);
+  KnownNames known;
+  known.add(plan.config);
+  known.add(ComparisonConfig::fields().parse(written, "compare"));
+  check_data_sections(sections, known);
   plan.contenders = contenders_of(plan.config, plan.sequences);
-  plan.published = published_scores(plan.config, settings);
+  plan.published = published_scores(plan.config, settings, known);
   if (plan.sequences) plan.config.horizons = {0};
-  auto known = known_names(plan.config);
-  for (const auto& data : plan.config.data)
-    for (const auto h : config_of_data(sections, plan.config, data).horizons) known.push_back(std::to_string(h));
-  const auto scoped = scoped_sections(sections, plan.config, known, plan.sequences);
+  for (const auto& data : std::vector(known.data)) known.add(config_of_data(sections, plan.config, known, data));
+  const auto scoped = scoped_sections(sections, known, plan.sequences);
   const auto add = [&](const CellNames& of) {
     auto cell = make_cell(sections_of_cell(scoped, of.names), of, plan.sequences);
     const bool twice = std::any_of(plan.cells.begin(), plan.cells.end(),
@@ -314,7 +334,7 @@ Comparison plan_comparison(const Sections& sections) {
     plan.cells.push_back(std::move(cell));
   };
   for (const auto& data : plan.config.data) {
-    const auto config = config_of_data(sections, plan.config, data);
+    const auto config = config_of_data(sections, plan.config, known, data);
     for (const auto horizon : config.horizons)
       for (const auto seed : config.seeds)
         for (const auto& contender : contenders_of(config, plan.sequences))

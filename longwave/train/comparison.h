@@ -58,6 +58,8 @@ struct Comparison {
 /// mixers, horizons do not apply, [data.DATA] has the fields of a set, [model] those of all stacks, [model.NAME.mixer]
 /// and [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining. UserError names the
 /// place, the key and the nearest name; every cell's recipe is checked before any runs.
-Comparison plan_comparison(const Sections& sections);
+/// `written` is [compare] as the recipe has it, where the command line changed its lists: what only that one names may
+/// have sections, which then apply to no cell.
+Comparison plan_comparison(const Sections& sections, const Settings& written = {});
 
 }  // namespace longwave

@@ -1,15 +1,9 @@
 #include "longwave/train/train_config.h"
 
-#include <cmath>
-
 namespace longwave {
 namespace {
 
 using Int = std::int64_t;
-
-Rule<double> positive() {
-  return {"> 0 and finite", [](const double& v) { return v > 0 && std::isfinite(v); }};
-}
 
 }  // namespace
 

@@ -34,8 +34,9 @@ moving_avg = 13
 
 Comparison plan(const std::string& text, const std::vector<std::string>& overrides = {}) {
   auto sections = parse_toml(text, "c.toml");
+  const auto written = sections["compare"];
   for (const auto& o : overrides) apply_override(sections, o);
-  return plan_comparison(sections);
+  return plan_comparison(sections, written);
 }
 
 std::string refusal(const std::string& text) {
@@ -73,6 +74,14 @@ TEST(Comparison, NarrowerSectionsWinOverWiderAndTheCommandLineOverAll) {
   c = plan(kRecipe, {"train.epochs=1", "compare.seeds=[5]"});
   EXPECT_EQ(cell(c, "weather", 96, "linear").recipe.train.epochs, 1);
   EXPECT_EQ(c.cells.size(), 6u);
+}
+
+TEST(Comparison, ListsCutOnTheCommandLineLeaveTheRestAsItWas) {
+  const auto whole = plan(kRecipe), part = plan(kRecipe, {"compare.models=[\"linear\"]", "compare.data=[\"ETTh1\"]"});
+  ASSERT_EQ(part.cells.size(), 2u * 2);  // seeds, horizons
+  for (const auto& of_part : part.cells)
+    EXPECT_TRUE(std::any_of(whole.cells.begin(), whole.cells.end(),
+                            [&](const ComparisonCell& other) { return other.key == of_part.key; }));
 }
 
 TEST(Comparison, KeyChangesWithWhatChangesTheResultOnly) {
