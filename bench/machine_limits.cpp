@@ -3,9 +3,15 @@
 
 #include "bench/measure.h"
 
-int main(int, char** words) {
-  longwave::bench::prepare_process(words);
+namespace {
+
+int run(int, char**) {
   auto record = longwave::bench::machine_record();
   record["limits"] = longwave::bench::measure_limits().json();
   longwave::bench::print(record);
+  return 0;
 }
+
+}  // namespace
+
+int main(int count, char** words) { return longwave::bench::main_of(count, words, run); }

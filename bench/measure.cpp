@@ -46,8 +46,6 @@ double gemm_rate() {
   return 2 * std::pow(2048.0, 3) / median_seconds(0.5, [&] { at::mm_out(c, a, b); });
 }
 
-}  // namespace
-
 void prepare_process(char** words) {
   const auto cpu = detect_cpu();
   bool complete = true;
@@ -55,6 +53,18 @@ void prepare_process(char** words) {
   apply_process_policy(cpu);
   if (!complete) execv("/proc/self/exe", words);
   at::set_num_threads(compute_threads(cpu));
+}
+
+}  // namespace
+
+int main_of(int count, char** words, int (*run)(int count, char** words)) {
+  prepare_process(words);
+  try {
+    return run(count, words);
+  } catch (const UserError& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 2;
+  }
 }
 
 Json machine_record() {

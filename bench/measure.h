@@ -7,9 +7,10 @@
 
 namespace longwave::bench {
 
-/// The process policy of the program `longwave`. The libraries that read its variables are loaded with this program, so
-/// it starts itself again where the policy had to set any. Call first in main().
-void prepare_process(char** words);
+/// The main function of a benchmark: `run` under the process policy of the program `longwave`, and what a user got
+/// wrong in one line. The libraries that read the policy's variables are loaded with this program, so it starts itself
+/// again where any had to be set.
+int main_of(int count, char** words, int (*run)(int count, char** words));
 
 /// What every record says of where it was measured: machine, threads, instruction sets, BLAS core, and the commit that
 /// the variable BENCH_COMMIT holds.

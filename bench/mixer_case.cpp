@@ -67,12 +67,4 @@ int run(int count, char** words) {
 }  // namespace
 }  // namespace longwave::bench
 
-int main(int count, char** words) {
-  longwave::bench::prepare_process(words);
-  try {
-    return longwave::bench::run(count, words);
-  } catch (const longwave::UserError& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return 2;
-  }
-}
+int main(int count, char** words) { return longwave::bench::main_of(count, words, longwave::bench::run); }

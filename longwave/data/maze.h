@@ -15,6 +15,16 @@ struct Maze {
   std::vector<std::int32_t> path;                     // a shortest one, from start to goal
 };
 
+/// What all mazes have; their tables of fields differ in the sides that make sense.
+struct MazeConfig : GeneratedConfig {
+  std::int64_t side = 10;
+
+  MazeConfig() {
+    train_samples = 100000;
+    val_samples = test_samples = 2000;
+  }
+};
+
 /// Cells beside one another in the lattice: up, down, left, right as far as they exist.
 std::vector<std::int32_t> lattice_neighbours(std::int64_t side, std::int32_t cell);
 

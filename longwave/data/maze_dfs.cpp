@@ -40,13 +40,7 @@ const std::vector<std::string> kNames{"<pad>",         "<mask>",
 
 class MazeDfs final : public GeneratedData {
  public:
-  struct Config : GeneratedConfig {
-    std::int64_t side = 10;
-
-    Config() {
-      train_samples = 100000;
-      val_samples = test_samples = 2000;
-    }
+  struct Config : MazeConfig {
     static const FieldTable<Config>& fields();
   };
 
@@ -151,7 +145,7 @@ class MazeDfs final : public GeneratedData {
 const FieldTable<MazeDfs::Config>& MazeDfs::Config::fields() {
   static const auto table = [] {
     FieldTable<Config> t;
-    t.add("side", &Config::side, "cells a side", between<std::int64_t>(3, 100));
+    t.add<std::int64_t>("side", &Config::side, "cells a side", between<std::int64_t>(3, 100));
     return add_generated_fields(t);
   }();
   return table;

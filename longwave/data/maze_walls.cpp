@@ -16,13 +16,7 @@ const std::vector<std::string> kNames{"<pad>", "<mask>", "start", "goal", "wall"
 
 class MazeWalls final : public GeneratedData {
  public:
-  struct Config : GeneratedConfig {
-    std::int64_t side = 10;
-
-    Config() {
-      train_samples = 100000;
-      val_samples = test_samples = 2000;
-    }
+  struct Config : MazeConfig {
     static const FieldTable<Config>& fields();
   };
 
@@ -114,7 +108,7 @@ class MazeWalls final : public GeneratedData {
 const FieldTable<MazeWalls::Config>& MazeWalls::Config::fields() {
   static const auto table = [] {
     FieldTable<Config> t;
-    t.add("side", &Config::side, "cells a side; published: 10, 20, 30", between<std::int64_t>(4, 100));
+    t.add<std::int64_t>("side", &Config::side, "cells a side; published: 10, 20, 30", between<std::int64_t>(4, 100));
     return add_generated_fields(t);
   }();
   return table;

@@ -9,6 +9,8 @@
 #include <set>
 #include <thread>
 
+#include "tests/data/sequence_set_testing.h"
+
 namespace longwave {
 namespace {
 
@@ -19,11 +21,10 @@ const std::map<std::string, Json> kSmall{
 };
 
 std::shared_ptr<const SequenceData> make(const std::string& name, Json settings) {
-  const auto& info = find_sequence_data(name);
   if (const auto small = kSmall.find(name); small != kSmall.end())
     for (const auto& [key, value] : small->second.items())
       if (!settings.contains(key)) settings[key] = value;
-  return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {});
+  return make_set(name, settings);
 }
 
 /// The sets whose samples come from GeneratedData.

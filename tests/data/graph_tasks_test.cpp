@@ -7,22 +7,10 @@
 #include <set>
 
 #include "longwave/data/digraph.h"
-#include "longwave/data/sequence_data.h"
+#include "tests/data/sequence_set_testing.h"
 
 namespace longwave {
 namespace {
-
-std::shared_ptr<const SequenceData> make(const std::string& name, const Json& settings) {
-  const auto& info = find_sequence_data(name);
-  return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {});
-}
-
-double score_of(const SequenceData& data, const std::string& name) {
-  for (const auto& line : data.baselines())
-    if (line.name == name) return line.score;
-  ADD_FAILURE() << "no baseline " << name;
-  return -1;
-}
 
 /// A question of graph search, read from its tokens.
 struct Question {
@@ -70,7 +58,8 @@ void expect_sound(const Question& q) {
 
 TEST(GraphSearch, AnswersLeadToTheGoalInBothForms) {
   for (const char* form : {"crafted", "naive"}) {
-    const auto data = make("graph-search", {{"form", form}, {"steps", 64}, {"max_edges", 19}, {"max_lookahead", 4}});
+    const auto data =
+        make_set("graph-search", {{"form", form}, {"steps", 64}, {"max_edges", 19}, {"max_lookahead", 4}});
     EXPECT_EQ(data->facts().vocabulary, 19 + 5);
     std::set<std::size_t> paddings;
     for (int i = 0; i < 300; ++i) {
@@ -84,7 +73,7 @@ TEST(GraphSearch, AnswersLeadToTheGoalInBothForms) {
 }
 
 TEST(GraphSearch, LookAheadIsTheOneWantedAndEquallyFrequent) {
-  const auto data = make("graph-search", {{"steps", 64}, {"max_edges", 19}, {"max_lookahead", 3}});
+  const auto data = make_set("graph-search", {{"steps", 64}, {"max_edges", 19}, {"max_lookahead", 3}});
   std::map<std::int64_t, int> counts;
   for (int i = 0; i < 2000; ++i) {
     const auto q = read(*data, i);
@@ -96,7 +85,7 @@ TEST(GraphSearch, LookAheadIsTheOneWantedAndEquallyFrequent) {
   }
   for (int lookahead = 0; lookahead <= 3; ++lookahead) EXPECT_NEAR(counts[lookahead], 500, 120) << lookahead;
   const auto three =
-      make("graph-search", {{"steps", 64}, {"max_edges", 19}, {"min_lookahead", 3}, {"max_lookahead", 3}});
+      make_set("graph-search", {{"steps", 64}, {"max_edges", 19}, {"min_lookahead", 3}, {"max_lookahead", 3}});
   for (int i = 0; i < 100; ++i) {
     const auto q = read(*three, i);
     EXPECT_GE(q.graph.children[static_cast<std::size_t>(q.path.back())].size(), 2u) << "branches to choose from";
@@ -104,20 +93,21 @@ TEST(GraphSearch, LookAheadIsTheOneWantedAndEquallyFrequent) {
 }
 
 TEST(GraphSearch, VerticesHaveRandomNames) {
-  const auto data = make("graph-search", {{"steps", 48}, {"max_edges", 12}, {"max_lookahead", 2}});
+  const auto data = make_set("graph-search", {{"steps", 48}, {"max_edges", 12}, {"max_lookahead", 2}});
   std::vector<double> goals(16);
   for (int i = 0; i < 3000; ++i) ++goals[static_cast<std::size_t>(read(*data, i).goal)];
   for (std::size_t id = 1; id <= 14; ++id) EXPECT_NEAR(goals[id], 3000 / 14.0, 5 * std::sqrt(3000 / 14.0));
 }
 
 TEST(GraphSearch, GuessingAChildScoresOneOverBranches) {
-  const auto none = make("graph-search", {{"steps", 48}, {"max_edges", 12}, {"max_lookahead", 0}});
-  const auto two = make("graph-search", {{"steps", 48}, {"max_edges", 12}, {"min_lookahead", 2}, {"max_lookahead", 2}});
+  const auto none = make_set("graph-search", {{"steps", 48}, {"max_edges", 12}, {"max_lookahead", 0}});
+  const auto two =
+      make_set("graph-search", {{"steps", 48}, {"max_edges", 12}, {"min_lookahead", 2}, {"max_lookahead", 2}});
   EXPECT_GT(score_of(*none, "any child of the last vertex"), 0.9);
   const auto score = score_of(*two, "any child of the last vertex");
   EXPECT_TRUE(score > 0.2 && score < 0.5) << score;
-  EXPECT_THROW(make("graph-search", {{"steps", 48}, {"max_edges", 15}}), UserError);
-  EXPECT_THROW(make("graph-search", {{"max_lookahead", 21}}), UserError);
+  EXPECT_THROW(make_set("graph-search", {{"steps", 48}, {"max_edges", 15}}), UserError);
+  EXPECT_THROW(make_set("graph-search", {{"max_lookahead", 21}}), UserError);
 }
 
 TEST(LookAhead, CountsStepsUntilOneBranchIsLeftOrTheGoalIsMet) {
@@ -129,7 +119,7 @@ TEST(LookAhead, CountsStepsUntilOneBranchIsLeftOrTheGoalIsMet) {
 }
 
 TEST(Connectivity, LabelSaysWhetherAWayLeadsAndEdgesDoNotTell) {
-  const auto data = make("connectivity", {{"vertices", 12}});
+  const auto data = make_set("connectivity", {{"vertices", 12}});
   SequenceExample sample;
   std::map<std::size_t, std::array<int, 2>> by_edges;
   int connected = 0;

@@ -6,13 +6,10 @@
 #include <cmath>
 #include <set>
 
+#include "tests/data/sequence_set_testing.h"
+
 namespace longwave {
 namespace {
-
-std::shared_ptr<const SequenceData> make(const std::string& name, const Json& settings) {
-  const auto& info = find_sequence_data(name);
-  return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {});
-}
 
 using Tokens = std::vector<std::int32_t>;
 
@@ -66,7 +63,7 @@ void expect_shortest(const Read& read) {
 }
 
 TEST(MazeDfs, EdgesAreASpanningTreeAndThePathIsTheOnlyOne) {
-  const auto data = make("maze-dfs", {{"side", 4}});
+  const auto data = make_set("maze-dfs", {{"side", 4}});
   EXPECT_EQ(data->facts().vocabulary, 16 + 9 + 5);
   SequenceExample sample;
   std::set<Tokens> beginnings;
@@ -94,7 +91,7 @@ TEST(MazeDfs, EdgesAreASpanningTreeAndThePathIsTheOnlyOne) {
 }
 
 TEST(MazeDfs, TargetsAreThePathOneStepAhead) {
-  const auto data = make("maze-dfs", {{"side", 3}});
+  const auto data = make_set("maze-dfs", {{"side", 3}});
   SequenceExample sample;
   data->example(Split::test, 0, sample);
   const auto& x = sample.first.tokens;
@@ -110,7 +107,7 @@ TEST(MazeDfs, TargetsAreThePathOneStepAhead) {
 }
 
 TEST(MazeDfs, WallsOfTheSplitsDiffer) {
-  const auto data = make("maze-dfs", {{"side", 3}});  // of 192 trees, depth-first search makes some
+  const auto data = make_set("maze-dfs", {{"side", 3}});  // of 192 trees, depth-first search makes some
   std::set<std::set<std::pair<std::int32_t, std::int32_t>>> seen[3];
   SequenceExample sample;
   for (const auto split : {Split::train, Split::val, Split::test})
@@ -127,7 +124,7 @@ TEST(MazeDfs, WallsOfTheSplitsDiffer) {
 }
 
 TEST(MazeWalls, PlanIsAsShortAsCanBeAndLongEnough) {
-  const auto data = make("maze-walls", {{"side", 10}});
+  const auto data = make_set("maze-walls", {{"side", 10}});
   SequenceExample sample;
   std::vector<int> walls(21);
   for (int i = 0; i < 1000; ++i) {

@@ -8,15 +8,10 @@
 #include <numeric>
 #include <set>
 
-#include "longwave/data/sequence_data.h"
+#include "tests/data/sequence_set_testing.h"
 
 namespace longwave {
 namespace {
-
-std::shared_ptr<const SequenceData> make(const std::string& name, const Json& settings) {
-  const auto& info = find_sequence_data(name);
-  return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {});
-}
 
 template <class Visit>
 void visit(const SequenceData& data, std::int64_t count, const Visit& look, Split split = Split::train) {
@@ -35,15 +30,8 @@ void expect_uniform(const std::vector<double>& counts) {
   for (std::size_t i = 0; i < counts.size(); ++i) EXPECT_NEAR(counts[i], mean, 5 * std::sqrt(mean)) << i;
 }
 
-double score_of(const SequenceData& data, const std::string& name) {
-  for (const auto& line : data.baselines())
-    if (line.name == name) return line.score;
-  ADD_FAILURE() << "no baseline " << name;
-  return -1;
-}
-
 TEST(Copying, MarkersAskForTheFirstTokensInOrder) {
-  const auto data = make("copying", {{"noise", 30}, {"memorize", 5}, {"alphabet", 7}});
+  const auto data = make_set("copying", {{"noise", 30}, {"memorize", 5}, {"alphabet", 7}});
   std::vector<double> counts(5);
   visit(*data, 2000, [&](const Tokens& x, const Tokens& y) {
     ASSERT_EQ(x.size(), 40u);
@@ -59,7 +47,7 @@ TEST(Copying, MarkersAskForTheFirstTokensInOrder) {
 }
 
 TEST(Copying, WordsOfTheTestAreNeverTrainedOn) {
-  const auto data = make("copying", {{"noise", 3}, {"memorize", 4}, {"alphabet", 8}});  // 1296 words
+  const auto data = make_set("copying", {{"noise", 3}, {"memorize", 4}, {"alphabet", 8}});  // 1296 words
   std::set<Tokens> words[3];
   for (const auto split : {Split::train, Split::val, Split::test})
     visit(
@@ -72,7 +60,7 @@ TEST(Copying, WordsOfTheTestAreNeverTrainedOn) {
 
 TEST(Copying, OptionsVaryReverseAndLag) {
   std::vector<double> counts(4);
-  const auto varied = make("copying", {{"noise", 10}, {"memorize", 4}, {"variable", true}, {"reverse", true}});
+  const auto varied = make_set("copying", {{"noise", 10}, {"memorize", 4}, {"variable", true}, {"reverse", true}});
   visit(*varied, 4000, [&](const Tokens& x, const Tokens& y) {
     const auto m = (x.size() - 10) / 2;
     ++counts[m - 1];
@@ -80,14 +68,14 @@ TEST(Copying, OptionsVaryReverseAndLag) {
               Tokens(x.rend() - static_cast<std::ptrdiff_t>(m), x.rend()));
   });
   expect_uniform(counts);
-  const auto lagged = make("copying", {{"noise", 10}, {"lag", 3}});
+  const auto lagged = make_set("copying", {{"noise", 10}, {"lag", 3}});
   visit(*lagged, 20, [&](const Tokens& x, const Tokens& y) {
     for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(y[i], i < 3 ? kIgnoredTarget : x[i - 3]);
   });
 }
 
 TEST(SelectiveCopying, TokensStandAnywhereInFrontOfTheMarkers) {
-  const auto data = make("selective-copying", {{"noise", 12}, {"memorize", 4}, {"alphabet", 10}});
+  const auto data = make_set("selective-copying", {{"noise", 12}, {"memorize", 4}, {"alphabet", 10}});
   std::vector<double> places(16);
   visit(*data, 4000, [&](const Tokens& x, const Tokens& y) {
     ASSERT_EQ(x.size(), 20u);
@@ -102,13 +90,13 @@ TEST(SelectiveCopying, TokensStandAnywhereInFrontOfTheMarkers) {
 }
 
 TEST(SelectiveCopying, DefaultsAreThePublishedOnes) {
-  const auto data = make("selective-copying", Json::object());
+  const auto data = make_set("selective-copying", Json::object());
   EXPECT_EQ(data->length(Split::train, 0), 4096);
   EXPECT_EQ(data->facts().vocabulary, 16);
 }
 
 TEST(Induction, LastPrefixAsksForWhatFollowedTheFirstOne) {
-  const auto data = make("induction", {{"steps", 20}, {"test_steps", 320}});
+  const auto data = make_set("induction", {{"steps", 20}, {"test_steps", 320}});
   EXPECT_EQ(data->facts().max_length, 320);
   std::vector<double> places(18), answers(14);
   visit(*data, 9000, [&](const Tokens& x, const Tokens& y) {
@@ -132,7 +120,7 @@ TEST(Induction, LastPrefixAsksForWhatFollowedTheFirstOne) {
 
 TEST(Induction, SeveralTriggersRepeatTheSameTokensWithRoomBetween) {
   const auto data =
-      make("induction", {{"steps", 40}, {"test_steps", 40}, {"triggers", 4}, {"copy", 3}, {"score_all", true}});
+      make_set("induction", {{"steps", 40}, {"test_steps", 40}, {"triggers", 4}, {"copy", 3}, {"score_all", true}});
   int single = 0;
   visit(*data, 2000, [&](const Tokens& x, const Tokens& y) {
     std::vector<std::size_t> places;
@@ -155,7 +143,7 @@ TEST(Induction, SeveralTriggersRepeatTheSameTokensWithRoomBetween) {
 
 TEST(Recall, QueryIsAKeyThatWasSeenAndItsValueTheAnswer) {
   for (const bool missing : {false, true}) {
-    const auto data = make("recall", {{"vocabulary", 22}, {"steps", 18}, {"missing", missing}});
+    const auto data = make_set("recall", {{"vocabulary", 22}, {"steps", 18}, {"missing", missing}});
     int absent = 0;
     std::vector<double> queries(10);
     visit(*data, 3000, [&](const Tokens& x, const Tokens& y) {
@@ -178,7 +166,7 @@ TEST(Recall, QueryIsAKeyThatWasSeenAndItsValueTheAnswer) {
 }
 
 TEST(Mqar, EveryKeyIsAskedOnceBehindThePairsAndItsValueIsTheTarget) {
-  const auto data = make("mqar", {{"vocabulary", 128}, {"steps", 64}, {"pairs", 6}});
+  const auto data = make_set("mqar", {{"vocabulary", 128}, {"steps", 64}, {"pairs", 6}});
   visit(*data, 500, [&](const Tokens& x, const Tokens& y) {
     std::map<std::int32_t, std::int32_t> value_of;
     std::set<std::int32_t> values;
@@ -209,7 +197,7 @@ TEST(Mqar, EveryKeyIsAskedOnceBehindThePairsAndItsValueIsTheTarget) {
 
 TEST(Mqar, FirstQueryFollowsThePowerLawAndTheOthersDrawFromTheRest) {
   for (const double a : {0.01, 1.0, 0.5}) {
-    const auto data = make("mqar", {{"vocabulary", 64}, {"steps", 24}, {"pairs", 2}, {"power", a}});
+    const auto data = make_set("mqar", {{"vocabulary", 64}, {"steps", 24}, {"pairs", 2}, {"power", a}});
     const std::size_t slots = 10;
     std::vector<double> law(slots), first(slots), second(slots), expected(slots);
     for (std::size_t i = 0; i < slots; ++i) law[i] = std::pow(static_cast<double>(i + 1), a - 1);
@@ -233,7 +221,7 @@ TEST(Mqar, FirstQueryFollowsThePowerLawAndTheOthersDrawFromTheRest) {
 }
 
 TEST(Mqar, LatestValueCountsWhereKeysAreReassigned) {
-  const auto data = make("mqar", {{"vocabulary", 128}, {"steps", 40}, {"pairs", 5}, {"reassigned", 3}});
+  const auto data = make_set("mqar", {{"vocabulary", 128}, {"steps", 40}, {"pairs", 5}, {"reassigned", 3}});
   visit(*data, 300, [&](const Tokens& x, const Tokens& y) {
     std::map<std::int32_t, std::int32_t> latest;
     std::set<std::int32_t> values;
@@ -256,7 +244,7 @@ TEST(Mqar, LatestValueCountsWhereKeysAreReassigned) {
 }
 
 TEST(Mqar, FillerIsUniformOverTheVocabularyIfWanted) {
-  const auto data = make("mqar", {{"vocabulary", 26}, {"steps", 24}, {"pairs", 2}, {"random_filler", true}});
+  const auto data = make_set("mqar", {{"vocabulary", 26}, {"steps", 24}, {"pairs", 2}, {"random_filler", true}});
   std::vector<double> counts(26);
   visit(*data, 4000, [&](const Tokens& x, const Tokens& y) {
     for (std::size_t i = 4; i < 24; ++i)
@@ -266,7 +254,7 @@ TEST(Mqar, FillerIsUniformOverTheVocabularyIfWanted) {
 }
 
 TEST(Mqar, MixtureHasThePublishedShares) {
-  const auto data = make("mqar", {{"mixture", "based"}, {"train_samples", 1800}, {"test_samples", 70}});
+  const auto data = make_set("mqar", {{"mixture", "based"}, {"train_samples", 1800}, {"test_samples", 70}});
   std::map<std::int64_t, int> train, test;
   for (std::int64_t i = 0; i < 1800; ++i) ++train[data->length(Split::train, i)];
   for (std::int64_t i = 0; i < 70; ++i) ++test[data->length(Split::test, i)];
@@ -275,11 +263,11 @@ TEST(Mqar, MixtureHasThePublishedShares) {
 }
 
 TEST(Mqar, WhatDoesNotFitIsRefused) {
-  EXPECT_THROW(make("mqar", {{"steps", 64}, {"pairs", 17}}), UserError);
-  EXPECT_THROW(make("mqar", {{"steps", 63}}), UserError);
-  EXPECT_THROW(make("mqar", {{"vocabulary", 64}, {"steps", 64}}), UserError);
-  EXPECT_THROW(make("recall", {{"steps", 7}}), UserError);
-  EXPECT_THROW(make("induction", {{"steps", 5}, {"copy", 3}}), UserError);
+  EXPECT_THROW(make_set("mqar", {{"steps", 64}, {"pairs", 17}}), UserError);
+  EXPECT_THROW(make_set("mqar", {{"steps", 63}}), UserError);
+  EXPECT_THROW(make_set("mqar", {{"vocabulary", 64}, {"steps", 64}}), UserError);
+  EXPECT_THROW(make_set("recall", {{"steps", 7}}), UserError);
+  EXPECT_THROW(make_set("induction", {{"steps", 5}, {"copy", 3}}), UserError);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -13,7 +15,7 @@ namespace longwave {
 
 /// A registered set with these settings.
 inline std::shared_ptr<const SequenceData> make_set(const std::string& name, const Json& settings,
-                                                    const std::vector<std::filesystem::path>& roots) {
+                                                    const std::vector<std::filesystem::path>& roots = {}) {
   const auto& info = find_sequence_data(name);
   return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {roots});
 }
@@ -44,6 +46,14 @@ inline SequenceExample example_of(const SequenceData& data, Split split, std::in
   SequenceExample example;
   data.example(split, index, example);
   return example;
+}
+
+/// Score of the baseline of that name.
+inline double score_of(const SequenceData& data, const std::string& name) {
+  for (const auto& line : data.baselines())
+    if (line.name == name) return line.score;
+  ADD_FAILURE() << "no baseline " << name;
+  return -1;
 }
 
 /// Number of samples of each class of a split.

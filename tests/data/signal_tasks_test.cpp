@@ -6,25 +6,13 @@
 #include <cmath>
 #include <numbers>
 
-#include "longwave/data/sequence_data.h"
+#include "tests/data/sequence_set_testing.h"
 
 namespace longwave {
 namespace {
 
-std::shared_ptr<const SequenceData> make(const std::string& name, const Json& settings) {
-  const auto& info = find_sequence_data(name);
-  return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {});
-}
-
-double score_of(const SequenceData& data, const std::string& name) {
-  for (const auto& line : data.baselines())
-    if (line.name == name) return line.score;
-  ADD_FAILURE() << "no baseline " << name;
-  return -1;
-}
-
 TEST(Regression, TargetsStandAtTheirPointAndAreShownBehindIt) {
-  const auto data = make("regression", {{"dimensions", 3}, {"points", 5}});
+  const auto data = make_set("regression", {{"dimensions", 3}, {"points", 5}});
   EXPECT_EQ(data->facts().channels, 3);
   SequenceExample sample;
   double x_square = 0, y_square = 0;
@@ -47,7 +35,7 @@ TEST(Regression, TargetsStandAtTheirPointAndAreShownBehindIt) {
 }
 
 TEST(Regression, FourPointsInThreeDimensionsAreLinearlyDependent) {
-  const auto data = make("regression", {{"dimensions", 1}, {"points", 4}});
+  const auto data = make_set("regression", {{"dimensions", 1}, {"points", 4}});
   SequenceExample sample;
   for (int i = 0; i < 20; ++i) {
     data->example(Split::val, i, sample);
@@ -58,7 +46,7 @@ TEST(Regression, FourPointsInThreeDimensionsAreLinearlyDependent) {
 
 TEST(Regression, LeastSquaresLeavesWhatTheoryLeaves) {
   // Point i of d dimensions, i - 1 seen: 1 - (i - 1) / d is left, and nothing from point d + 1 on.
-  const auto data = make("regression", {{"dimensions", 5}, {"points", 11}});
+  const auto data = make_set("regression", {{"dimensions", 5}, {"points", 11}});
   EXPECT_NEAR(score_of(*data, "zero predictor"), 1, 1e-12);
   EXPECT_NEAR(score_of(*data, "least squares"), (1 + 0.8 + 0.6 + 0.4 + 0.2) / 11, 0.02);
   EXPECT_GT(score_of(*data, "average of y x"), 0.3);
@@ -66,7 +54,7 @@ TEST(Regression, LeastSquaresLeavesWhatTheoryLeaves) {
 }
 
 TEST(Regression, OptionsMakeItSparseOrNoisy) {
-  const auto sparse = make("regression", {{"dimensions", 6}, {"points", 7}, {"nonzero", 2}});
+  const auto sparse = make_set("regression", {{"dimensions", 6}, {"points", 7}, {"nonzero", 2}});
   SequenceExample sample;
   double square = 0;
   for (int i = 0; i < 2000; ++i) {
@@ -74,15 +62,15 @@ TEST(Regression, OptionsMakeItSparseOrNoisy) {
     for (std::size_t t = 0; t < 14; t += 2) square += std::pow(sample.target_values[t], 2);
   }
   EXPECT_NEAR(square / 14000, 2, 0.3);
-  const auto plain = make("regression", {{"dimensions", 2}, {"points", 40}});
-  const auto noisy = make("regression", {{"dimensions", 2}, {"points", 40}, {"noise", 1.5}});
+  const auto plain = make_set("regression", {{"dimensions", 2}, {"points", 40}});
+  const auto noisy = make_set("regression", {{"dimensions", 2}, {"points", 40}, {"noise", 1.5}});
   EXPECT_LT(score_of(*plain, "least squares"), 0.06);
   EXPECT_GT(score_of(*noisy, "least squares"), 1.5 * 1.5 / (2 + 1.5 * 1.5) * 0.9);  // the noise cannot be foretold
-  EXPECT_THROW(make("regression", {{"dimensions", 2}, {"nonzero", 3}}), UserError);
+  EXPECT_THROW(make_set("regression", {{"dimensions", 2}, {"nonzero", 3}}), UserError);
 }
 
 TEST(Chirps, EverySecondStepIsOfTheSameSample) {
-  const auto whole = make("chirps", {{"steps", 101}}), half = make("chirps", {{"steps", 101}, {"every", 2}});
+  const auto whole = make_set("chirps", {{"steps", 101}}), half = make_set("chirps", {{"steps", 101}, {"every", 2}});
   SequenceExample a, b;
   whole->example(Split::test, 4, a);
   half->example(Split::test, 4, b);
@@ -92,7 +80,7 @@ TEST(Chirps, EverySecondStepIsOfTheSameSample) {
 }
 
 TEST(Chirps, FrequencyRisesAtTheRateOfTheClassAndNoiseHasItsPower) {
-  const auto pure = make("chirps", {{"snr", 200.0}}), noisy = make("chirps", Json::object());
+  const auto pure = make_set("chirps", {{"snr", 200.0}}), noisy = make_set("chirps", Json::object());
   SequenceExample sample;
   double power = 0;
   int labels[10] = {};
@@ -116,14 +104,14 @@ TEST(Chirps, FrequencyRisesAtTheRateOfTheClassAndNoiseHasItsPower) {
 
 TEST(Chirps, CanBeToldByAMatchedFilterAtBothRates) {
   for (const int every : {1, 2}) {
-    const auto data = make("chirps", {{"every", every}, {"test_samples", 100}});
+    const auto data = make_set("chirps", {{"every", every}, {"test_samples", 100}});
     EXPECT_GT(score_of(*data, "matched filter"), 0.97);
     EXPECT_NEAR(score_of(*data, "chance"), 0.1, 1e-12);
   }
 }
 
 TEST(Motifs, MotifWithOneWrongLetterIsThereOrNotAndNothingElseTells) {
-  const auto data = make("motifs", Json::object());
+  const auto data = make_set("motifs", Json::object());
   const std::vector<std::int32_t> motif{4, 1, 4, 1, 1, 1, 1, 3};
   SequenceExample sample;
   int positive = 0;
@@ -149,9 +137,9 @@ TEST(Motifs, MotifWithOneWrongLetterIsThereOrNotAndNothingElseTells) {
 }
 
 TEST(Motifs, MotifsThatCannotBeMissingAreRefused) {
-  EXPECT_THROW(make("motifs", {{"motif", "TAXA"}}), UserError);
-  EXPECT_THROW(make("motifs", {{"motif", "T"}}), UserError);
-  const auto hopeless = make("motifs", {{"motif", "TA"}});
+  EXPECT_THROW(make_set("motifs", {{"motif", "TAXA"}}), UserError);
+  EXPECT_THROW(make_set("motifs", {{"motif", "T"}}), UserError);
+  const auto hopeless = make_set("motifs", {{"motif", "TA"}});
   SequenceExample sample;
   EXPECT_THROW(
       {
