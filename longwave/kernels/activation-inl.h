@@ -8,7 +8,7 @@
 
 #include <hwy/highway.h>
 
-#include <hwy/contrib/math/math-inl.h>
+#include "longwave/kernels/exp-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
@@ -37,7 +37,7 @@ struct Gelu {
   template <class D, class V = hn::Vec<D>>
   static HWY_INLINE ValueAndSlope<V> both(D tag, V x) {
     const auto set = [&](float value) HWY_ATTR { return hn::Set(tag, value); };
-    const auto bell = hn::Exp(tag, hn::Mul(hn::Mul(x, x), set(-0.5f)));
+    const auto bell = fast_exp(tag, hn::Mul(hn::Mul(x, x), set(-0.5f)));
     const auto t = reciprocal(tag, hn::MulAdd(hn::Abs(x), set(0.23164189f), set(1)));  // 0.3275911 / sqrt(2)
     auto poly = hn::MulAdd(t, set(0.5307027145f), set(-0.7265760135f));                // coefficients halved
     poly = hn::MulAdd(poly, t, set(0.7107068705f));
