@@ -118,7 +118,7 @@ std::string evaluation_note(const CellResult& result) {
   std::string text;
   for (const auto* key : {"protocol", "evaluation", "input"})
     if (result.about.contains(key))
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, result.about[key].get<std::string>());
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", key, result.about[key].get<std::string>());
   return text;
 }
 
@@ -254,6 +254,8 @@ std::string sequence_page(const Comparison& comparison, const CellRecords& recor
                                [](const CellResult& r) { return about_number(r, "total", "flops"); }));
     costs.push_back(cost_chart(groups, setting, "training time", NumberStyle::seconds,
                                [](const CellResult& r) { return r.total_seconds; }));
+    costs.push_back(cost_chart(groups, setting, "state of a sequence", NumberStyle::bytes,
+                               [](const CellResult& r) { return about_number(r, "cost", "state_bytes"); }));
     lengths.push_back(length_chart(groups, setting));
     curves.push_back(curve_chart(groups, setting));
   }

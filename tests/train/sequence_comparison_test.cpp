@@ -121,6 +121,7 @@ TEST(SequenceComparison, TablesAndPageShowScoresCostsAndReferences) {
   const auto page = sequence_page(c, records, "longwave compare c.toml");
   EXPECT_EQ(xml_fault(page), "");
   EXPECT_NE(page.find("Score against cost"), std::string::npos);
+  EXPECT_NE(page.find("state of a sequence"), std::string::npos);
   EXPECT_NE(page.find("Learning curves"), std::string::npos);
 }
 
