@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
+#include "longwave/models/backbone.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/selective_scan.h"
 #include "longwave/ops/softmax_attention.h"
@@ -66,6 +67,15 @@ Case softmax_attention() {
   return c;
 }
 
+/// Numbers of all matrices of two dimensions: what products a step takes.
+double matrix_weights(const Module& module) {
+  double weights = 0;
+  for (const auto& parameter : module.named_parameters())
+    if (parameter.key().find("weight") != std::string::npos && parameter.value().dim() == 2)
+      weights += static_cast<double>(parameter.value().numel());
+  return weights;
+}
+
 /// A mixer of the registry; its bound is that of its matrices of two or more dimensions: 2 operations a weight and step
 /// forward, 4 more backward.
 Case mixer_case(const std::string& name, std::int64_t b, std::int64_t t, std::int64_t d, double target,
@@ -74,14 +84,9 @@ Case mixer_case(const std::string& name, std::int64_t b, std::int64_t t, std::in
   const auto& info = find_mixer(name);
   const auto mixer = info.make({d, t}, info.resolve(settings_from_json(settings, "case"), "mixer", false), 1);
   const auto x = leaf(c, "x", at::randn({b, t, d}));
-  double weights = 0;
-  for (const auto& parameter : mixer->named_parameters()) {
-    c.leaves[parameter.key()] = parameter.value();
-    if (parameter.key().find("weight") != std::string::npos && parameter.value().dim() == 2)
-      weights += static_cast<double>(parameter.value().numel());
-  }
+  for (const auto& parameter : mixer->named_parameters()) c.leaves[parameter.key()] = parameter.value();
   c.forward = [=] { return mixer->forward(x); };
-  c.forward_work = 2 * weights * static_cast<double>(b * t), c.both_work = 3 * c.forward_work;
+  c.forward_work = 2 * matrix_weights(*mixer) * static_cast<double>(b * t), c.both_work = 3 * c.forward_work;
   return c;
 }
 
@@ -95,6 +100,22 @@ Case s4d() {
   c.bound = Bound::fft_flops;
   c.forward_work = transform * static_cast<double>(2 * b * d + d);
   c.both_work = c.forward_work + transform * static_cast<double>(3 * b * d + 2 * d);
+  return c;
+}
+
+/// The body of a ListOps step: six blocks of width 256 with an MLP each, at the longest of its lengths. Bound by the
+/// matrix products alone, to which a mixer may add `more` for each step and layer.
+Case stack(const std::string& mixer, const Json& settings, double more) {
+  const std::int64_t b = 4, t = 2000, d = 256, layers = 6;
+  Case c{.sizes = fmt::format("b{} t{} d{}", b, t, d), .target = 4};
+  BackboneConfig config{.mixer = mixer, .mixer_settings = settings, .channel = "mlp"};
+  config.d_model = d, config.layers = layers, config.l_max = t, config.norm = "layer";
+  const auto model = std::make_shared<Backbone>(config, 1);
+  const auto x = leaf(c, "x", at::randn({b, t, d}));
+  for (const auto& parameter : model->named_parameters()) c.leaves[parameter.key()] = parameter.value();
+  c.forward = [=] { return model->forward(x); };
+  c.forward_work = 2 * static_cast<double>(b * t) * (matrix_weights(*model) + layers * more);
+  c.both_work = 3 * c.forward_work;
   return c;
 }
 
@@ -116,6 +137,12 @@ const std::vector<std::pair<std::string, std::function<Case()>>>& cases() {
       block("mamba2", 10),
       block("gla", 10),
       block("deltanet", 10),
+      {"s4d_stack", [] { return stack("s4d", Json::object(), 0); }},
+      // Products with the keys and the values of all steps.
+      {"transformer_stack",
+       [] {
+         return stack("attention", {{"causal", false}, {"rotary", "none"}, {"bias", false}}, 2 * 2000 * 256);
+       }},
   };
   return all;
 }

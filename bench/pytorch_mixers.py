@@ -5,6 +5,7 @@ works in. FORMS lists the chunk lengths to try; the fastest counts. No loop take
 over chunks, or over the steps inside all chunks at once.
 """
 
+import functools
 import math
 
 import torch
@@ -169,6 +170,32 @@ def deltanet(p, n):
     return F.linear(o.flatten(-2), p["o_proj.weight"])
 
 
+def attention(p, _):
+    b, t, d = p["x"].shape
+    q, k, v = (F.linear(p["x"], p[f"{name}.weight"]).view(b, t, d // 64, 64).transpose(1, 2)
+               .reshape(-1, t, 64) for name in "qkv")
+    weights = torch.baddbmm(q.new_zeros(1, 1, 1), q, k.transpose(1, 2), beta=0, alpha=1 / 8).softmax(-1)
+    y = torch.bmm(weights, v).view(b, d // 64, t, 64).transpose(1, 2).reshape(b, t, d)
+    return F.linear(y, p["o.weight"])
+
+
+def layer_norm(x, p, name):
+    return F.layer_norm(x, x.shape[-1:], p[f"{name}.weight"], p[f"{name}.bias"], 1e-5)
+
+
+def stack(mixer, p, n):
+    """Blocks of a mixer and an MLP, each behind a layer norm and around it the sum."""
+    x = p["x"]
+    for layer in range(1 + max(int(key.split(".")[1]) for key in p if key.startswith("layers."))):
+        prefix = f"layers.{layer}."
+        own = {key[len(prefix):]: value for key, value in p.items() if key.startswith(prefix)}
+        inner = {key[len("mixer."):]: value for key, value in own.items() if key.startswith("mixer.")}
+        x = x + mixer({**inner, "x": layer_norm(x, own, "mixer_norm")}, n)
+        hidden = F.linear(layer_norm(x, own, "channel_norm"), own["channel.up.weight"], own["channel.up.bias"])
+        x = x + F.linear(F.gelu(hidden), own["channel.down.weight"], own["channel.down.bias"])
+    return layer_norm(x, p, "norm")
+
+
 FORMS = {
     "selective_scan": (selective_scan, (16, 32, 64)),
     "s4d": (s4d, (128, 16384)),
@@ -180,4 +207,6 @@ FORMS = {
     "mamba2": (mamba2, (32, 64, 128, 256)),
     "gla": (gla, (16, 32, 64)),
     "deltanet": (deltanet, (32, 64, 128)),
+    "s4d_stack": (functools.partial(stack, s4d), (125, 2000)),
+    "transformer_stack": (functools.partial(stack, attention), (0,)),
 }
