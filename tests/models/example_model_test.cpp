@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "longwave/base/atomic_file.h"
 #include "tests/models/example_model.cpp"
 
@@ -9,9 +11,9 @@ namespace longwave {
 namespace {
 
 TEST(ExampleModel, IsWhatContributingShows) {
-  const std::string root = LONGWAVE_SOURCE_DIR;
-  const auto shown = "```cpp\n" + read_file(root + "/tests/models/example_model.cpp") + "```\n";
-  EXPECT_NE(read_file(root + "/CONTRIBUTING.md").find(shown), std::string::npos)
+  const std::filesystem::path root = LONGWAVE_SOURCE_DIR;
+  const auto shown = "```cpp\n" + read_file(root / "tests/models/example_model.cpp") + "```\n";
+  EXPECT_NE(read_file(root / "CONTRIBUTING.md").find(shown), std::string::npos)
       << "copy tests/models/example_model.cpp into the code block of CONTRIBUTING.md";
 }
 
