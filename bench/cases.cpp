@@ -103,12 +103,12 @@ Case s4d() {
   return c;
 }
 
-/// The body of a ListOps step: six blocks of width 256 with an MLP each, at the longest of its lengths. Bound by the
-/// matrix products alone, to which a mixer may add `more` for each step and layer.
-Case stack(const std::string& mixer, const Json& settings, double more) {
+/// The body of a ListOps step: six blocks of width 256 at the longest of its lengths. Bound by the matrix products
+/// alone, to which a mixer may add `more` for each step and layer.
+Case stack(const std::string& mixer, const Json& settings, const std::string& channel, double more) {
   const std::int64_t b = 4, t = 2000, d = 256, layers = 6;
   Case c{.sizes = fmt::format("b{} t{} d{}", b, t, d), .target = 4};
-  BackboneConfig config{.mixer = mixer, .mixer_settings = settings, .channel = "mlp"};
+  BackboneConfig config{.mixer = mixer, .mixer_settings = settings, .channel = channel};
   config.d_model = d, config.layers = layers, config.l_max = t, config.norm = "layer";
   const auto model = std::make_shared<Backbone>(config, 1);
   const auto x = leaf(c, "x", at::randn({b, t, d}));
@@ -137,11 +137,15 @@ const std::vector<std::pair<std::string, std::function<Case()>>>& cases() {
       block("mamba2", 10),
       block("gla", 10),
       block("deltanet", 10),
-      {"s4d_stack", [] { return stack("s4d", Json::object(), 0); }},
+      // As published for ListOps: a gated map of the features behind every kernel, no MLP.
+      {"s4d_stack",
+       [] {
+         return stack("s4_block", {{"mode", "diag"}, {"d_state", 4}, {"n_ssm", 1}, {"bidirectional", true}}, "none", 0);
+       }},
       // Products with the keys and the values of all steps.
       {"transformer_stack",
        [] {
-         return stack("attention", {{"causal", false}, {"rotary", "none"}, {"bias", false}}, 2 * 2000 * 256);
+         return stack("attention", {{"causal", false}, {"rotary", "none"}, {"bias", false}}, "mlp", 2 * 2000 * 256);
        }},
   };
   return all;

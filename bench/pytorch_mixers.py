@@ -75,21 +75,37 @@ def recurrent_weights(p):
     return [p[name] for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")]
 
 
-def s4d(p, n):
-    """Zero-order hold; the powers of the poles as a product of those of n steps and those of every n-th."""
-    x, t = p["x"], p["x"].shape[1]
-    a = torch.complex(-torch.exp(p["kernel.A_real"]), -p["kernel.A_imag"])  # [h, n]
-    z = torch.exp(p["kernel.inv_dt"]) * a
-    c = torch.view_as_complex(p["kernel.C"])[0] * torch.view_as_complex(p["kernel.B"])[0] * (torch.exp(z) - 1) / a
+def s4d_kernels(p, t, n):
+    """[c, h, t]. Zero-order hold; the powers of the poles as a product of those of n steps and those of every n-th."""
+    a = torch.complex(-torch.exp(p["A_real"]), -p["A_imag"])  # [h or 1, n]
+    z = torch.exp(p["inv_dt"]) * a
+    c = torch.view_as_complex(p["C"]) * torch.view_as_complex(p["B"])[0] * (torch.exp(z) - 1) / a
     fine = torch.exp(z.unsqueeze(-1) * torch.arange(n))  # [h, n, steps]
     if n < t:
         coarse = c.unsqueeze(-1) * torch.exp(z.unsqueeze(-1) * torch.arange(0, t, n))
-        k = 2 * torch.matmul(coarse.transpose(1, 2), fine).real.flatten(1)
-    else:
-        k = 2 * torch.einsum("hn,hnl->hl", c, fine).real
-    u = x.transpose(1, 2).contiguous()
+        return 2 * torch.matmul(coarse.transpose(2, 3), fine).real.flatten(2)
+    return 2 * torch.einsum("chn,hnl->chl", c, fine).real
+
+
+def part(p, name):
+    return {key[len(name):]: value for key, value in p.items() if key.startswith(name)}
+
+
+def s4d(p, n):
+    u, t = p["x"].transpose(1, 2).contiguous(), p["x"].shape[1]
+    k = s4d_kernels(part(p, "kernel."), t, n)[0]
     y = torch.fft.irfft(torch.fft.rfft(u, 2 * t) * torch.fft.rfft(k, 2 * t), 2 * t)[..., :t]
     return (y + u * p["D"].transpose(0, 1)).transpose(1, 2)
+
+
+def s4d_block(p, n):
+    """Two kernels, the second of which weighs later steps; GELU, and a gated map of the features."""
+    u, t = p["x"].transpose(1, 2).contiguous(), p["x"].shape[1]
+    ahead, back = s4d_kernels(part(p, "layer.kernel."), t, n)
+    k = F.pad(ahead, (0, t)) + F.pad(back.flip(-1), (t, 0))
+    y = torch.fft.irfft(torch.fft.rfft(u, 2 * t) * torch.fft.rfft(k, 2 * t), 2 * t)[..., :t]
+    y = F.gelu(y + u * p["layer.D"].transpose(0, 1)).transpose(1, 2)
+    return F.glu(F.linear(y, p["output_linear.0.weight"], p["output_linear.0.bias"]), -1)
 
 
 def short_convolution(x, weight, bias):
@@ -184,13 +200,13 @@ def layer_norm(x, p, name):
 
 
 def stack(mixer, p, n):
-    """Blocks of a mixer and an MLP, each behind a layer norm and around it the sum."""
+    """Blocks of a mixer and, where there is one, an MLP, each behind a layer norm and around it the sum."""
     x = p["x"]
     for layer in range(1 + max(int(key.split(".")[1]) for key in p if key.startswith("layers."))):
-        prefix = f"layers.{layer}."
-        own = {key[len(prefix):]: value for key, value in p.items() if key.startswith(prefix)}
-        inner = {key[len("mixer."):]: value for key, value in own.items() if key.startswith("mixer.")}
-        x = x + mixer({**inner, "x": layer_norm(x, own, "mixer_norm")}, n)
+        own = part(p, f"layers.{layer}.")
+        x = x + mixer({**part(own, "mixer."), "x": layer_norm(x, own, "mixer_norm")}, n)
+        if "channel.up.weight" not in own:
+            continue
         hidden = F.linear(layer_norm(x, own, "channel_norm"), own["channel.up.weight"], own["channel.up.bias"])
         x = x + F.linear(F.gelu(hidden), own["channel.down.weight"], own["channel.down.bias"])
     return layer_norm(x, p, "norm")
@@ -207,6 +223,6 @@ FORMS = {
     "mamba2": (mamba2, (32, 64, 128, 256)),
     "gla": (gla, (16, 32, 64)),
     "deltanet": (deltanet, (32, 64, 128)),
-    "s4d_stack": (functools.partial(stack, s4d), (125, 2000)),
+    "s4d_stack": (functools.partial(stack, s4d_block), (125, 2000)),
     "transformer_stack": (functools.partial(stack, attention), (0,)),
 }

@@ -53,10 +53,11 @@ std::string words_of_not_compared(const std::vector<std::string>& names) {
 
 void print_report(const FixtureReport& report, bool verbose) {
   if (!report.skipped.empty()) return fmt::print("skip  {:<28}  {}\n", report.name, report.skipped);
-  if (!report.failed.empty()) return fmt::print("FAIL  {:<28}  {}\n", report.name, report.failed);
+  const auto hint = report.ok() || report.hint.empty() ? "" : fmt::format("  ({})", report.hint);
+  if (!report.failed.empty()) return fmt::print("FAIL  {:<28}  {}{}\n", report.name, report.failed, hint);
   const auto& worst = *report.worst();
   fmt::print("{:<4}  {:<28}  {:9.2e}  {:7.0e}", report.ok() ? "ok" : "FAIL", report.name, worst.error, worst.tolerance);
-  if (!report.ok()) fmt::print("  {}", worst.name);
+  if (!report.ok()) fmt::print("  {}{}", worst.name, hint);
   if (!report.not_compared.empty()) fmt::print("  ({})", words_of_not_compared(report.not_compared));
   fmt::print("\n");
   if (!verbose) return;

@@ -39,6 +39,7 @@ class Dna final : public LabelledSet {
   struct Config : LabelledOptions {
     std::string name = "human_nontata_promoters", genome;
     std::vector<std::string> classes;
+    bool reverse_complement = false;
     static const FieldTable<Config>& fields();
   };
 
@@ -52,6 +53,7 @@ class Dna final : public LabelledSet {
     facts_.vocabulary = 7;
     facts_.mask = 6;
     facts_.token_names = {"PAD", "A", "C", "G", "T", "N", "MASK"};
+    if (config.reverse_complement) facts_.complement = {0, 4, 3, 2, 1, 5, 6};
     for (const auto& file : files) facts_.found.push_back(file.string());
     limit(config);
     describe(hash());
@@ -153,7 +155,9 @@ const FieldTable<Dna::Config>& Dna::Config::fields() {
             "a set of the Genomic Benchmarks (human_nontata_promoters), arabidopsis_tata, arabidopsis_non_tata, ecoli, "
             "or the path of a folder with train/ and test/")
         .add("genome", &Config::genome, "FASTA file of the genome, for sets that are stored as intervals")
-        .add("classes", &Config::classes, "instead of name: FASTA files, one a class; 20 % of each tests");
+        .add("classes", &Config::classes, "instead of name: FASTA files, one a class; 20 % of each tests")
+        .add("reverse_complement", &Config::reverse_complement,
+             "a random half of every training batch is read from the other strand");
     return add_labelled_fields(fields);
   }();
   return table;

@@ -51,7 +51,10 @@ struct SequenceFacts {
   std::int64_t max_length = 0;  // no sample is longer
   std::int32_t padding = 0;     // token id that stands for nothing
   std::int32_t mask = -1;       // token id reserved for masked self-pretraining (inside the vocabulary); -1: none
-  std::string protocol;         // "lra-strict", "lra-s4", "lra-2020"; "" where there is only one
+  /// DNA: by token, its partner on the other strand. If given, a random half of every training batch is read from that
+  /// strand: backwards, every token as its partner.
+  std::vector<std::int32_t> complement;
+  std::string protocol;  // "lra-strict", "lra-s4", "lra-2020"; "" where there is only one
   std::vector<std::string> class_names;
   std::vector<std::string> token_names;  // [vocabulary], as tables and generated text print them; may be empty
   /// What was found on disk or generated: paths, counts, content hash. One line each, for `data check` and run logs.

@@ -33,7 +33,7 @@ struct DssConfig {
             .add("dt_min", &DssConfig::dt_min, "smallest initial step size", at_least<double>(1e-9))
             .add("dt_max", &DssConfig::dt_max, "largest initial step size", at_least<double>(1e-9))
             .add("activation", &DssConfig::activation, "of the layer's outputs", one_of(activation_names()))
-            .add("postact", &DssConfig::postact, "of the output map: a gate, or nothing", one_of({"glu", "none"}));
+            .add("postact", &DssConfig::postact, "of the output map; glu: a gate", one_of(gated_activation_names()));
     return table;
   }
 };
@@ -87,8 +87,7 @@ class Dss final : public SequenceMixer, public HasStateParameters {
              : lengths.defined()      ? by_softmax_of_each_length(u, lengths)
                                       : convolve(u, softmax_kernel(u.size(1)));
     y = at::linear(activate(config_.activation, y), weight_, bias_.squeeze(-1));
-    if (config_.postact == "glu") y = gated_linear_unit(y);
-    return zero_padding(y, valid);
+    return zero_padding(activate_or_gate(config_.postact, y), valid);
   }
 
   State initial_state(std::int64_t b) const override {
@@ -175,12 +174,13 @@ const RegisterMixer<Dss> registered({
                   [](const Json& config, MixerSizes& sizes, Json& settings) {
                     sizes.d = config.at("H").get<std::int64_t>();
                     settings["d_state"] = config.at("N");
+                    if (config.contains("postact") && config["postact"].is_null()) settings["postact"] = "none";
                   },
                   "bdt",
                   {},
                   {}},
     .variants = {{"exp", {{"version", "exp"}, {"d_state", 6}}, 5},
-                 {"one dt", {{"sep_dt_re_im", false}, {"d_state", 3}, {"channels", 2}, {"postact", "none"}}, 5},
+                 {"one dt", {{"sep_dt_re_im", false}, {"d_state", 3}, {"channels", 2}, {"postact", "tanh"}}, 5},
                  {"bidirectional", {{"bidirectional", true}, {"version", "exp"}, {"d_state", 4}}, 6},
                  {"bidirectional softmax", {{"bidirectional", true}, {"d_state", 4}}, 6}},
 });

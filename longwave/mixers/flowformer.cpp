@@ -71,7 +71,7 @@ MixerReference reference() {
   return {.system_ids = {"flowformer"}, .configure = [](const Json& config, MixerSizes& sizes, Json& settings) {
             sizes.d = config.at("D");
             settings["heads"] = config.at("H");
-            settings["causal"] = config.value("variant", std::string("causal")) == "causal";
+            settings["causal"] = config.value("causal", config.value("variant", "causal") == std::string("causal"));
           }};
 }
 

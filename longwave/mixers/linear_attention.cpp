@@ -72,7 +72,9 @@ MixerReference reference() {
               [](const Json& config, MixerSizes& sizes, Json& settings) {
                 sizes.d = config.at("D");
                 settings["heads"] = config.at("H");
-                settings["causal"] = config.value("causal", true);
+                const auto name = config.value("case", std::string());  // which alone may say it
+                settings["causal"] = config.value(
+                    "causal", name.find("bidir") == std::string::npos && name.find("noncausal") == std::string::npos);
               },
           .layout = "btd",
           .final_state = {},

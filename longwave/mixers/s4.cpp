@@ -6,6 +6,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/activation.h"
 #include "longwave/nn/s4_layer.h"
 
 namespace longwave {
@@ -23,7 +24,7 @@ struct S4Config : S4Options {
     static const auto table = [] {
       FieldTable<S4Config> t;
       add_state_space_fields(t);
-      t.add("activation", &S4Config::activation, "of the outputs", one_of(s4_activation_names()));
+      t.add("activation", &S4Config::activation, "of the outputs", one_of(gated_activation_names()));
       return t;
     }();
     return table;
@@ -91,6 +92,7 @@ const RegisterMixer<S4<false>> s4({
                  variant("fourier", {{"init", "fourier"}, {"d_state", 8}}),
                  variant("shared", {{"n_ssm", 2}, {"d_state", 8}, {"dt_transform", "softplus"}}),
                  variant("short", {{"l_max", 12}, {"d_state", 4}}),
+                 variant("untied", {{"dt_tie", false}, {"rank", 3}, {"d_state", 6}}),
                  variant("bidirectional", {{"bidirectional", true}, {"d_state", 8}})},
 });
 

@@ -21,14 +21,13 @@ struct S4BlockConfig : S4Options {
   bool dropout_tie = false;
   static const FieldTable<S4BlockConfig>& fields() {
     static const auto table = [] {
-      auto finals = activation_names();
-      finals.push_back("glu");
+      auto finals = gated_activation_names();
       finals.push_back("linear");
       FieldTable<S4BlockConfig> t;
       t.add("mode", static_cast<std::string S4BlockConfig::*>(&S4Options::mode),
             "dplr: diagonal plus low rank (S4); diag: diagonal (S4D)", one_of({"dplr", "diag"}));
       add_state_space_fields(t);
-      t.add("activation", &S4BlockConfig::activation, "of the layer's outputs", one_of(s4_activation_names()));
+      t.add("activation", &S4BlockConfig::activation, "of the layer's outputs", one_of(gated_activation_names()));
       t.add("bottleneck", &S4BlockConfig::bottleneck, "width of x over that of the layer", at_least<std::int64_t>(1));
       t.add("gate", &S4BlockConfig::gate,
             "width of a branch that multiplies the layer's outputs, over that of x; 0: none",

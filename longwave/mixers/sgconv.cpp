@@ -52,7 +52,7 @@ struct SgconvConfig {
             .add("decay_min", &SgconvConfig::decay_min, "of the first feature: factor from piece to piece")
             .add("decay_max", &SgconvConfig::decay_max, "of the last feature")
             .add("activation", &SgconvConfig::activation, "of the convolution's outputs", one_of(activation_names()))
-            .add("postact", &SgconvConfig::postact, "of the output map: a gate, or nothing", one_of({"glu", "none"}))
+            .add("postact", &SgconvConfig::postact, "of the output map; glu: a gate", one_of(gated_activation_names()))
             .add("dropout", &SgconvConfig::dropout, "of whole features, after the activation", fraction());
     return table;
   }
@@ -112,8 +112,7 @@ class Sgconv final : public SequenceMixer {
     if (is_training() && config_.dropout > 0)
       y = y * Dropout{config_.dropout, &random_}(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
     y = output_->forward(y);
-    if (config_.postact == "glu") y = gated_linear_unit(y);
-    return zero_padding(y, valid);
+    return zero_padding(activate_or_gate(config_.postact, y), valid);
   }
 
  private:
@@ -166,7 +165,10 @@ const RegisterMixer<Sgconv> registered({
     .summary = "long convolution with kernels of few numbers, interpolated over scales that double and decay",
     .source = "Li et al. 2022, arXiv 2210.09298",
     .reference = {{"sgconv"},
-                  [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("H").get<std::int64_t>(); },
+                  [](const Json& config, MixerSizes& sizes, Json& settings) {
+                    sizes.d = config.at("H").get<std::int64_t>();
+                    if (config.contains("postact") && config["postact"].is_null()) settings["postact"] = "none";
+                  },
                   "bdt",
                   {},
                   {}},
@@ -174,7 +176,7 @@ const RegisterMixer<Sgconv> registered({
                  {"learnable",
                   {{"mode", "cat_randn_learnable"}, {"kernel_dim", 8}, {"decay_min", 0.3}, {"decay_max", 0.6}},
                   5},
-                 {"bidirectional", {{"bidirectional", true}, {"kernel_dim", 4}, {"postact", "none"}}, 6}},
+                 {"bidirectional", {{"bidirectional", true}, {"kernel_dim", 4}, {"postact", "silu"}}, 6}},
 });
 
 }  // namespace

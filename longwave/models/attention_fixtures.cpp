@@ -23,7 +23,9 @@ FixtureRun run_layer(const TensorMap& in, const TensorMap& param, const Json& co
   check(rope == "none" || rope == "half" || rope == "interleaved", "fixture: config rope is '", rope,
         "'; expected none, half or interleaved");
   if (rope != "none") shape.rotary = rope == "half" ? RotaryPairs::half : RotaryPairs::interleaved;
-  shape.rotary_base = config.value("base", 10000.0);
+  for (const auto* name : {"base", "rope_base", "rope_theta"})
+    shape.rotary_base = config.value(name, shape.rotary_base);
+  if (const auto scale = config.find("scale"); scale != config.end() && scale->is_number()) shape.scale = *scale;
   const auto context = in.count("ctx") ? in.at("ctx") : at::Tensor();
   const auto key_mask = in.count("key_padding_mask") ? in.at("key_padding_mask").logical_not() : at::Tensor();
   FixtureRun run;

@@ -48,6 +48,7 @@ struct FixtureReport {
   std::string name;
   std::string skipped;  // why it was not run
   std::string failed;   // why it could not be run, although it should
+  std::string hint;     // what may explain a failure
   std::vector<Comparison> compared;
   std::vector<std::string> not_compared;
 

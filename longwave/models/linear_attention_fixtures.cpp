@@ -22,34 +22,38 @@ at::Tensor or_none(const TensorMap& tensors, const std::string& name) {
 /// From the layout of the fixture, [b, t, h, ...] or [b, h, t, ...], to ours or back.
 at::Tensor swap_if(bool heads_first, const at::Tensor& x) { return heads_first && x.defined() ? x.transpose(1, 2) : x; }
 
-double key_scale(const at::Tensor& q) { return 1 / std::sqrt(static_cast<double>(q.size(-1))); }
+/// The factor of q: a number, or 1 / sqrt(k), which fixtures put in words.
+double key_scale(const at::Tensor& q, const Json& config) {
+  if (const auto scale = config.find("scale"); scale != config.end() && scale->is_number()) return *scale;
+  return 1 / std::sqrt(static_cast<double>(q.size(-1)));
+}
 
 FixtureRun result(const ops::AttentionResult& r, bool heads_first) {
   return {{{"y", swap_if(heads_first, r.o)}, {"final_state", r.final_state}}, {}};
 }
 
-FixtureRun gla(const TensorMap& in, const TensorMap&, const Json&) {
+FixtureRun gla(const TensorMap& in, const TensorMap&, const Json& config) {
   const auto& q = in.at("q");
-  return result(
-      ops::gated_linear_attention(q, in.at("k"), in.at("v"), or_none(in, "gk"), {}, or_none(in, "h0"), key_scale(q)),
-      false);
+  return result(ops::gated_linear_attention(q, in.at("k"), in.at("v"), or_none(in, "gk"), {}, or_none(in, "h0"),
+                                            key_scale(q, config)),
+                false);
 }
 
-FixtureRun retention(const TensorMap& in, const TensorMap&, const Json&) {
+FixtureRun retention(const TensorMap& in, const TensorMap&, const Json& config) {
   const auto q = swap_if(true, in.at("q"));
   const auto heads = at::arange(q.size(2), q.options());
   const auto g = at::log1p(-at::exp2(-5 - heads)).expand({q.size(0), q.size(1), q.size(2)});
   return result(ops::gated_linear_attention(q, swap_if(true, in.at("k")), swap_if(true, in.at("v")), g, {},
-                                            or_none(in, "h0"), key_scale(q)),
+                                            or_none(in, "h0"), key_scale(q, config)),
                 true);
 }
 
-FixtureRun rwkv6(const TensorMap& in, const TensorMap& param, const Json&) {
+FixtureRun rwkv6(const TensorMap& in, const TensorMap& param, const Json& config) {
   const auto r = swap_if(true, in.at("r"));
-  return result(
-      ops::gated_linear_attention(r, swap_if(true, in.at("k")), swap_if(true, in.at("v")),
-                                  swap_if(true, in.at("log_w")), param.at("u"), or_none(in, "h0"), key_scale(r)),
-      true);
+  return result(ops::gated_linear_attention(r, swap_if(true, in.at("k")), swap_if(true, in.at("v")),
+                                            swap_if(true, in.at("log_w")), param.at("u"), or_none(in, "h0"),
+                                            key_scale(r, config)),
+                true);
 }
 
 /// States there are [b, h, v, k], and may carry an axis of size 1.
@@ -61,11 +65,11 @@ FixtureRun ssd(const TensorMap& in, const TensorMap&, const Json&) {
   return {{{"y", r.o}, {"final_state", r.final_state.transpose(2, 3)}}, {}};
 }
 
-FixtureRun delta(const TensorMap& in, bool heads_first) {
+FixtureRun delta(const TensorMap& in, const Json& config, bool heads_first) {
   const auto q = swap_if(heads_first, in.at("q"));
   return result(ops::delta_rule(q, swap_if(heads_first, in.at("k")), swap_if(heads_first, in.at("v")),
                                 swap_if(heads_first, in.at("beta")), swap_if(heads_first, or_none(in, "gg")),
-                                or_none(in, "h0"), key_scale(q)),
+                                or_none(in, "h0"), key_scale(q, config)),
                 heads_first);
 }
 
@@ -74,8 +78,10 @@ FixtureRun rwkv4(const TensorMap& in, const TensorMap& param, const Json&) {
   return {{{"y", r.y}, {"state", r.final_state}}, {}};
 }
 
-FixtureRun delta_rule(const TensorMap& in, const TensorMap&, const Json&) { return delta(in, true); }
-FixtureRun gated_delta_rule(const TensorMap& in, const TensorMap&, const Json&) { return delta(in, false); }
+FixtureRun delta_rule(const TensorMap& in, const TensorMap&, const Json& config) { return delta(in, config, true); }
+FixtureRun gated_delta_rule(const TensorMap& in, const TensorMap&, const Json& config) {
+  return delta(in, config, false);
+}
 
 /// Sizes and weights of a projection as the reference names them.
 at::Tensor project(const TensorMap& param, const std::string& name, const at::Tensor& x) {

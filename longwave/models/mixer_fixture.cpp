@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "longwave/base/check.h"
+#include "longwave/base/suggest.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/gradient_fixture.h"
 
@@ -26,13 +27,44 @@ at::Tensor reorder(const at::Tensor& x, const std::string& layout) {
   return x;
 }
 
-std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) {
+/// What the configuration means for this mixer.
+std::pair<MixerSizes, Json> meaning(const MixerInfo& info, const Json& config) {
   MixerSizes sizes;
   Json settings = config;
   info.reference.configure(config, sizes, settings);
+  return {sizes, settings};
+}
+
+std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) {
+  auto [sizes, settings] = meaning(info, config);
   for (const auto& field : info.fields)
     if (field.name.ends_with("dropout")) settings[field.name] = 0.0;  // the reference's fixtures were made without
-  return info.make(sizes, info.resolve(settings_from_json(settings, "fixture"), "config", true), 0);
+  Json given = Json::object();
+  for (const auto& [key, value] : settings.items())
+    if (!value.is_null()) given[key] = value;  // null: the default
+  return info.make(sizes, info.resolve(settings_from_json(given, "fixture"), "config", true), 0);
+}
+
+/// The keys that nothing here reads: remarks, or options that are not known. A key is read if it is a field of the
+/// mixer, or if its absence changes what the configuration means.
+std::vector<std::string> unread_keys(const MixerInfo& info, const Json& config) {
+  const auto [sizes, settings] = meaning(info, config);
+  const auto is_read = [&](const std::string& key) {
+    if (std::any_of(info.fields.begin(), info.fields.end(), [&](const auto& f) { return f.name == key; })) return true;
+    auto without = config;
+    without.erase(key);
+    try {
+      auto [other_sizes, other] = meaning(info, without);
+      if (settings.contains(key)) other[key] = settings[key];
+      return other != settings || other_sizes.d != sizes.d || other_sizes.l_max != sizes.l_max;
+    } catch (const Json::exception&) {
+      return true;  // it must be there
+    }
+  };
+  std::vector<std::string> unread;
+  for (const auto& item : config.items())
+    if (!is_read(item.key())) unread.push_back(item.key());
+  return unread;
 }
 
 FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& in, const TensorMap& param,
@@ -42,12 +74,13 @@ FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& 
   const auto layout = reference.layout_of ? reference.layout_of(config) : reference.layout;
   const auto mixer = build(info, config);
   mixer->to(x.scalar_type());
-  // Buffers of the reference's modules lie beside its inputs.
+  // Buffers of the reference's modules lie beside its inputs, some without the names of their owners.
   auto weights = param;
-  const auto ours = mixer->named_buffers();
   for (const auto& [name, tensor] : in) {
     const auto plain = name.starts_with("buffer.") ? name.substr(7) : name;
-    if (plain != name || ours.contains(plain)) weights[plain] = tensor;
+    if (plain != name) weights[plain] = tensor;
+    for (const auto& buffer : mixer->named_buffers())
+      if (buffer.key() == plain || buffer.key().ends_with("." + plain)) weights[buffer.key()] = tensor;
   }
   const auto imported = mixer->import_reference(weights);
   mixer->load(imported, path);
@@ -82,6 +115,8 @@ const RegisterFixtureCheck registered({
     },
     [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
       const auto& info = *implementation(fixture.system_id);
+      if (const auto unread = unread_keys(info, fixture.config); !unread.empty())
+        report.hint = "keys of its config that are not read here: " + join(unread);
       check_with_gradients(fixture, report, [&](const TensorMap& in, const TensorMap& param, Json config) {
         config.emplace("case", fixture.name);               // some say what they are by their name alone,
         auto& weights = config["weights"] = Json::array();  // or by the weights that they have

@@ -64,6 +64,19 @@ at::Tensor activate(const std::string& name, const at::Tensor& x) {
   return found->second(x);
 }
 
+const std::vector<std::string>& gated_activation_names() {
+  static const auto names = [] {
+    auto list = activation_names();
+    list.emplace_back("glu");
+    return list;
+  }();
+  return names;
+}
+
+at::Tensor activate_or_gate(const std::string& name, const at::Tensor& x) {
+  return name == "glu" ? gated_linear_unit(x) : activate(name, x);
+}
+
 at::Tensor gated_linear_unit(const at::Tensor& x) { return at::glu(x, -1); }
 
 }  // namespace longwave

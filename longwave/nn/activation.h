@@ -18,6 +18,12 @@ at::Tensor activate(const std::string& name, const at::Tensor& x);
 /// gradient is not contiguous.
 at::Tensor exact_gelu(const at::Tensor& x);
 
+/// The same names, and glu.
+const std::vector<std::string>& gated_activation_names();
+
+/// `activate`, or for glu `gated_linear_unit`, which halves the last axis.
+at::Tensor activate_or_gate(const std::string& name, const at::Tensor& x);
+
 /// First half of the last axis times the logistic function of the second half.
 at::Tensor gated_linear_unit(const at::Tensor& x);
 

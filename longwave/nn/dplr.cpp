@@ -68,7 +68,8 @@ constexpr std::int64_t kBlock = 32;
 DenseSystem dense_system(const Dplr& ssm) {
   const auto a = dense_matrix(ssm);
   const auto identity = at::diag_embed(at::ones({1, a.size(-1)}, a.options()));
-  const auto rate = (2 / wide(ssm.dt)).unsqueeze(-1) * identity;  // [h, n, n]
+  const auto dt = wide(ssm.dt).expand_as(ssm.b);
+  const auto rate = (2 / at::cat({dt, dt}, -1)).unsqueeze(-1) * identity;  // [h, n, n]
   const auto b = 2 * with_conjugates(wide(ssm.b)).unsqueeze(-1);
   const auto solved = at::linalg_solve(rate - a, at::cat({rate + a, b}, -1));
   return {solved.slice(-1, 0, a.size(-1)), solved.select(-1, a.size(-1))};

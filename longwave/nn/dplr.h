@@ -9,7 +9,7 @@ namespace longwave {
 /// Diagonal-plus-low-rank state-space model of every feature, continuous: A = diag(lambda) - P P*, over states in
 /// conjugate pairs of which one half is stored; discretised by the bilinear rule (Gu et al. 2021, S4).
 struct Dplr {
-  at::Tensor dt;      // [h, 1]
+  at::Tensor dt;      // [h, 1], or [h, n / 2]: a step size of every state, row i of (A, B) times dt_i
   at::Tensor lambda;  // [h, n / 2] complex
   at::Tensor p;       // [r, h, n / 2]
   at::Tensor b;       // [h, n / 2]

@@ -65,7 +65,8 @@ Projections project(const AttentionShape& shape, const AttentionWeights& w, cons
 at::Tensor multihead_attention(const AttentionShape& shape, const AttentionWeights& w, const at::Tensor& x,
                                const at::Tensor& context, const at::Tensor& key_mask) {
   const auto p = project(shape, w, x, context, {});
-  const auto y = std::get<0>(ops::softmax_attention(p.q, p.k, p.v, {.causal = shape.causal, .key_mask = key_mask}));
+  const auto y = std::get<0>(
+      ops::softmax_attention(p.q, p.k, p.v, {.causal = shape.causal, .scale = shape.scale, .key_mask = key_mask}));
   return at::linear(y.flatten(-2), w.o, w.o_bias);
 }
 

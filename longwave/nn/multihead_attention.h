@@ -14,6 +14,7 @@ struct AttentionShape {
   bool causal = true;
   std::optional<RotaryPairs> rotary = {};
   double rotary_base = 10000;
+  double scale = 0;  // of the scores; 0: 1 / sqrt(width of a head)
 };
 
 /// Its linear maps: q, k, v, o as [out, in] and [out]; undefined biases mean none.

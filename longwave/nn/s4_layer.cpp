@@ -23,7 +23,9 @@ struct Start {
 
 Start dplr_start(const S4Options& o) {
   const auto parts = normal_plus_low_rank(o.init, o.d_state);
-  return {parts.lambda, clip_imaginary(parts.b, kClip), parts.p};
+  const auto needed = parts.p.size(0), rank = o.rank == 0 ? needed : o.rank;
+  check(rank >= needed, "s4: rank is ", rank, "; expected at least ", needed, " for init ", o.init);
+  return {parts.lambda, clip_imaginary(parts.b, kClip), at::constant_pad_nd(parts.p, {0, 0, 0, rank - needed})};
 }
 
 Start diagonal_start(const S4Options& o) {
@@ -67,7 +69,7 @@ S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
   check(o.mode == "diag" || !o.is_real, "s4: is_real is true; expected false for mode dplr");
   check(!o.is_real || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 with is_real (no frequencies)");
   check(o.d % o.n_ssm == 0, "s4: n_ssm is ", o.n_ssm, "; expected a divisor of the width ", o.d);
-  check(o.mode == "diag" || o.dt_tie, "s4: dt_tie is false; expected true for mode dplr");
+  check(o.mode == "dplr" || o.rank == 0, "s4: rank is ", o.rank, "; expected 0 for mode diag");
   check(o.dt_min > 0 && o.dt_min <= o.dt_max, "s4: dt_min is ", o.dt_min, ", dt_max is ", o.dt_max,
         "; expected 0 < dt_min <= dt_max");
   start(o);
@@ -243,15 +245,7 @@ Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state, c
   return kernel->forward(u, lengths, state, parts, k);
 }
 
-Tensor S4Layer::activated(const Tensor& y) const {
-  return activation == "glu" ? gated_linear_unit(y) : activate(activation, y);
-}
-
-std::vector<std::string> s4_activation_names() {
-  auto names = activation_names();
-  names.push_back("glu");
-  return names;
-}
+Tensor S4Layer::activated(const Tensor& y) const { return activate_or_gate(activation, y); }
 
 Tensor S4Layer::initial_state(std::int64_t b) const {
   std::vector<std::int64_t> sizes{b, options.d, kernel->states()};

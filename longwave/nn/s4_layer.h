@@ -78,9 +78,8 @@ class S4Layer {
   std::shared_ptr<S4Kernel> kernel;
 };
 
-/// A layer with fresh weights, which become parameters of `owner`: D, kernel.*. Its activation is one of these names;
-/// glu takes twice the channels that `options` say, and gates one half by the other.
-std::vector<std::string> s4_activation_names();
+/// A layer with fresh weights, which become parameters of `owner`: D, kernel.*. Its activation is one of
+/// gated_activation_names(); glu takes twice the channels that `options` say, and gates one half by the other.
 S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activation);
 
 /// The options of a model of width d for sequences of up to l_max steps (0: unknown), where they do not say it.

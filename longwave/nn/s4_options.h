@@ -17,7 +17,8 @@ struct S4Options {
   std::int64_t n_ssm = 0;     // independent copies of (A, B); feature h uses copy h mod n_ssm; 0: one per feature
   std::int64_t channels = 1;  // outputs of a feature
   bool bidirectional = false;
-  bool dt_tie = true;  // diag: one step size a feature, or one a state
+  bool dt_tie = true;     // one step size a feature, or one a state
+  std::int64_t rank = 0;  // dplr: of the low-rank part, rows of zeros added to what init needs; 0: that
   double dt_min = 0.001, dt_max = 0.1;
   std::string dt_transform = "exp";                             // from the stored step size: positive_transforms()
   std::string real_transform = "exp", imag_transform = "none";  // likewise from the stored parts of the poles, negated
@@ -46,7 +47,9 @@ void add_state_space_fields(FieldTable<Config>& table) {
       at_least<std::int64_t>(0));
   add("channels", &S4Options::channels, "outputs of a feature", at_least<std::int64_t>(1));
   add("bidirectional", &S4Options::bidirectional, "second kernel that weighs later steps");
-  add("dt_tie", &S4Options::dt_tie, "one step size a feature; false: one a state (diagonal models)");
+  add("dt_tie", &S4Options::dt_tie, "one step size a feature; false: one a state");
+  add("rank", &S4Options::rank, "low-rank models: rank of that part, at least what init needs; 0: that",
+      between<std::int64_t>(0, 4));
   add("dt_min", &S4Options::dt_min, "smallest initial step size");
   add("dt_max", &S4Options::dt_max, "largest initial step size");
   add("dt_transform", &S4Options::dt_transform, "from parameter to step size", one_of(positive_transforms()));

@@ -113,6 +113,18 @@ void pad_examples(const SequenceFacts& facts, Batch& batch) {
   if (facts.goal == SequenceGoal::regress_steps) pad_step_values(batch, t);
 }
 
+void reverse_strands(const std::vector<std::int32_t>& complement, Batch& batch, RandomStream& random) {
+  const auto& x = batch.tensors.at("x");
+  const auto lengths = model_lengths(batch);
+  for (std::int64_t row = 0; row < batch.size; ++row) {
+    if (random.uniform() < 0.5) continue;
+    auto* tokens = x[row].data_ptr<std::int64_t>();
+    auto* end = tokens + (lengths.defined() ? lengths[row].item<std::int64_t>() : x.size(1));
+    std::reverse(tokens, end);
+    for (; tokens < end; ++tokens) *tokens = complement[static_cast<std::size_t>(*tokens)];
+  }
+}
+
 at::Tensor model_input(const Batch& batch, bool pairs) {
   const auto& x = batch.tensors.at("x");
   return pairs ? x.flatten(0, 1) : x;

@@ -15,6 +15,10 @@ void gather_examples(const SequenceData& data, Split split, const std::vector<st
 /// Pads batch.examples[0 .. batch.size - 1], the first `size` of them already read, as above.
 void pad_examples(const SequenceFacts& facts, Batch& batch);
 
+/// With probability 1/2 a row of tokens is turned round, up to its length, and every token replaced by
+/// complement[token].
+void reverse_strands(const std::vector<std::int32_t>& complement, Batch& batch, RandomStream& random);
+
 /// x of a batch as the model takes it: [b, ...], or [2 b, ...] of pairs.
 at::Tensor model_input(const Batch& batch, bool pairs);
 /// The lengths that go with it; undefined if all rows are full.

@@ -39,6 +39,11 @@ void SampleTask::arrange(std::vector<std::int64_t>& order, std::int64_t batch, R
   if (const auto* table = lengths(Split::train)) bucket_by_length(order, *table, batch, random);
 }
 
+void SampleTask::augment(Batch& batch, RandomStream& random) const {
+  const auto& complement = facts().complement;
+  if (!complement.empty()) reverse_strands(complement, batch, random);
+}
+
 namespace {
 
 /// Ends of the ranges of lengths that are scored by themselves: each length if there are few, else powers of two.

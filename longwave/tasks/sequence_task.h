@@ -29,6 +29,8 @@ class SampleTask : public Task {
   void gather(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const override {
     gather_samples(split, indices, batch);
   }
+  /// Where the set has strands (SequenceFacts::complement), reads a random half of the rows from the other one.
+  void augment(Batch& batch, RandomStream& random) const override;
   Scores evaluate(Module& model, Split split, const EvaluateOptions& options) const override;
   Json about() const override;
   std::vector<Baseline> baselines() const override { return data_->baselines(); }

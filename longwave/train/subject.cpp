@@ -118,7 +118,7 @@ Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
 BuiltModel build_sequence_model(const Recipe& recipe, const Json& sizes) {
   const auto model = make_sequence_model(recipe.model, recipe.model_config, sequence_sizes_from_json(sizes),
                                          static_cast<std::uint64_t>(recipe.train.seed));
-  return {model, &model->backbone().random, recipe.sequence.objective == "masked"};
+  return {model, &model->backbone().random, true};
 }
 
 }  // namespace

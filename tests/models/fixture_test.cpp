@@ -13,13 +13,19 @@ namespace {
 
 const std::string kGolden = LONGWAVE_SOURCE_DIR "/tests/golden/";
 
-/// linear.safetensors with one tensor changed, as another file.
+/// linear.safetensors, or another fixture, with something changed, as another file.
 class ChangedFixture : public testing::Test {
  protected:
-  void SetUp() override {
-    const SafetensorsFile file(kGolden + "linear.safetensors");
+  void SetUp() override { load("linear"); }
+  void load(const std::string& name) {
+    const SafetensorsFile file(kGolden + name + ".safetensors");
     tensors = read_tensors(file);
     metadata = file.metadata();
+  }
+  void configure(const std::string& key, const Json& value) {
+    auto config = Json::parse(metadata.at("config"));
+    config[key] = value;
+    metadata["config"] = config.dump();
   }
   void TearDown() override { std::filesystem::remove(path); }
   FixtureReport run() {
@@ -54,6 +60,33 @@ TEST_F(ChangedFixture, OtherGradientFails) {
 TEST_F(ChangedFixture, NotANumberFails) {
   tensors["out.pred"][0][0][0] = NAN;
   EXPECT_FALSE(run().ok());
+}
+
+TEST_F(ChangedFixture, ScaleOfTheQueriesIsRead) {
+  load("state_space/gla_recurrent");
+  for (const auto& name : {"grad.in.k", "grad.in.v", "grad.in.gk", "grad.in.h0", "out.y", "out.loss"})
+    if (tensors.contains(name)) tensors[name].mul_(2);
+  tensors["grad.in.q"].mul_(2);
+  EXPECT_FALSE(run().ok());
+  configure("scale", 2 / std::sqrt(static_cast<double>(tensors["in.q"].size(-1))));
+  EXPECT_TRUE(run().ok()) << run().worst()->name;
+}
+
+TEST_F(ChangedFixture, LengthOfTheStoredOutputVectorIsThatOfTheBuffer) {
+  load("state_space/s4_dplr_causal_lmax");
+  configure("l_max", 1000);
+  EXPECT_TRUE(run().ok());
+  tensors["in.l_kernel"].fill_(1000);
+  EXPECT_FALSE(run().ok());
+}
+
+TEST_F(ChangedFixture, KeysThatNothingReadsExplainAFailure) {
+  load("state_space/mamba2_block");
+  configure("norm_before_gate", true);
+  EXPECT_TRUE(run().ok());
+  EXPECT_NE(run().hint.find("norm_before_gate"), std::string::npos);
+  EXPECT_EQ(run().hint.find("headdim"), std::string::npos);
+  EXPECT_EQ(run().hint.find("d_model"), std::string::npos);
 }
 
 TEST(FixtureReport, AnInfinityIsEqualToItselfAlone) {

@@ -48,6 +48,32 @@ TEST(SequenceBatch, MemoryIsUsedAgainAndFullRowsNeedNoLengths) {
   EXPECT_EQ(batch.tensors.at("x").sizes(), (std::vector<std::int64_t>{2, 7}));
 }
 
+TEST(SequenceBatch, StrandsAreTurnedRoundUpToTheLengthOfTheRow) {
+  const TinySequences data(SequenceGoal::classify);
+  std::vector<std::int64_t> indices(32);
+  std::iota(indices.begin(), indices.end(), 0);
+  Batch batch;
+  gather_examples(data, Split::train, indices, batch);
+  const auto before = batch.tensors.at("x").clone();
+  std::vector<std::int32_t> complement(static_cast<std::size_t>(data.facts().vocabulary));
+  for (std::size_t token = 0; token < complement.size(); ++token)
+    complement[token] = static_cast<std::int32_t>(complement.size() - 1 - token);
+  RandomStream random{5, 0};
+  reverse_strands(complement, batch, random);
+  int turned = 0;
+  for (std::int64_t row = 0; row < 32; ++row) {
+    const auto length = batch.tensors.at("lengths")[row].item<std::int64_t>();
+    const auto after = batch.tensors.at("x")[row];
+    if (at::equal(after, before[row])) continue;
+    ++turned;
+    const auto partner = static_cast<std::int64_t>(complement.size()) - 1 - before[row].slice(0, 0, length).flip(0);
+    EXPECT_TRUE(at::equal(after.slice(0, 0, length), partner));
+    EXPECT_TRUE(at::equal(after.slice(0, length), before[row].slice(0, length))) << "padding stays";
+  }
+  EXPECT_GT(turned, 6);
+  EXPECT_LT(turned, 26);
+}
+
 TEST(SequenceBatch, PairsLieInOneTensorAndNumbersThatAreNotScoredAreZero) {
   Batch batch;
   gather_examples(TinySequences(SequenceGoal::classify_pair), Split::val, {1, 7, 3}, batch);
