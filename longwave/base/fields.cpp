@@ -87,7 +87,7 @@ bool read_value(const Json& json, std::int64_t& out) {
 bool read_value(const Json& json, double& out) {
   if (!json.is_number()) return false;
   out = json.get<double>();
-  return true;
+  return std::isfinite(out);  // JSON, which runs are stored as, has no infinity
 }
 
 bool read_value(const Json& json, std::string& out) {
@@ -96,6 +96,16 @@ bool read_value(const Json& json, std::string& out) {
   return true;
 }
 
+namespace {
+
+/// As a recipe has it; JSON writes null for what is not finite.
+std::string shown(const Json& value) {
+  const bool finite = !value.is_number_float() || std::isfinite(value.get<double>());
+  return finite ? value.dump() : std::to_string(value.get<double>());
+}
+
+}  // namespace
+
 template <class T>
 void FieldList::add(const std::string& name, std::ptrdiff_t offset, const T& fallback, const std::string& help,
                     Rule<T> rule) {
@@ -103,9 +113,9 @@ void FieldList::add(const std::string& name, std::ptrdiff_t offset, const T& fal
   const auto text = rule.text;
   const auto set = [=, rule = std::move(rule)](void* config, const Setting& setting, const std::string& key) {
     T value{};
-    check(read_value(setting.value, value), setting.where, ": ", key, " is ", setting.value.dump(), "; expected ", type,
+    check(read_value(setting.value, value), setting.where, ": ", key, " is ", shown(setting.value), "; expected ", type,
           text.empty() ? "" : " " + text);
-    check(!rule.holds || rule.holds(value), setting.where, ": ", key, " is ", setting.value.dump(), "; expected ",
+    check(!rule.holds || rule.holds(value), setting.where, ": ", key, " is ", shown(setting.value), "; expected ",
           text);
     at_offset<T>(config, offset) = std::move(value);
   };

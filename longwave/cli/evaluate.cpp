@@ -6,6 +6,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/cli/command.h"
+#include "longwave/models/language_model.h"
 #include "longwave/train/experiment.h"
 
 namespace longwave {
@@ -25,6 +26,8 @@ void evaluate(const Arguments& arguments) {
   const auto split = split_of(arguments.split);
   const auto samples = task->samples(split);
   check(samples > 0, arguments.run, ": this task has no ", arguments.split, " split");
+  check(!arguments.drop_last || !dynamic_cast<const LanguageModel*>(run.model.get()),
+        "--drop-last: a stream of tokens has no last batch; leave it out");
   const auto batch = arguments.batch > 0 ? arguments.batch : run.recipe.train.eval_batch;
   const auto scores =
       task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true});

@@ -57,7 +57,10 @@ class Characters final : public TokenStreams {
   Characters(const Config& config, const SequenceSource& source) {
     check(config.validation + config.test < 1, "data.validation and data.test are ", config.validation, " and ",
           config.test, "; expected a sum below 1");
-    const auto found = locate_files("Text by characters", all_layouts(), source.roots, {{"name", config.name}});
+    // A folder of that name before files that lie in the root itself.
+    std::vector<std::filesystem::path> roots;
+    for (const auto& root : source.roots) roots.insert(roots.end(), {root / config.name, root});
+    const auto found = locate_files("Text by characters", all_layouts(), roots, {{"name", config.name}});
     Sha256 hash;
     std::vector<std::vector<std::int32_t>> parts;
     for (const auto& path : found.files) {

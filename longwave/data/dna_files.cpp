@@ -117,6 +117,8 @@ void cut(const Intervals& intervals, const fs::path& genome, DnaRecords& out) {
       const auto& interval = i->second;
       check(interval.end <= static_cast<std::int64_t>(bases.size()), interval.where, ": ends at ", interval.end,
             "; chromosome ", i->first, " of ", genome.string(), " has ", bases.size(), " bases");
+      check(out.bases[interval.item].empty(), interval.where, ": chromosome ", i->first, " stands twice in ",
+            genome.string(), "; expected the genome of one species");
       const auto piece = bases.substr(static_cast<std::size_t>(interval.start),
                                       static_cast<std::size_t>(interval.end - interval.start));
       out.bases[interval.item] = interval.reverse ? reverse_complement(piece) : piece;

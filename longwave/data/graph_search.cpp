@@ -70,6 +70,8 @@ class GraphSearch final : public GeneratedData {
     check(config.min_lookahead <= config.max_lookahead && 2 * config.max_lookahead < config.max_edges,
           "data.min_lookahead .. max_lookahead is ", config.min_lookahead, " .. ", config.max_lookahead,
           "; expected ascending numbers below half of max_edges, ", config.max_edges, ", for two branches");
+    check(config.form != "naive" || most_vertices() >= 4, "data.steps is ", config.steps,
+          "; expected at least 17 for data.form = naive");
     auto names = numerals(most_vertices() + 1);
     names[0] = "<unused>";
     names.insert(names.end(), {"path", "edge", "<pad>", "query"});

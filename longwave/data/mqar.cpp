@@ -85,13 +85,12 @@ class Mqar final : public GeneratedData {
     const auto half = config_.vocabulary / 2;
     return {{"chance", 1.0 / static_cast<double>(config_.vocabulary - half), "any of the values"},
             measured(*this, "any value of the sample", [&](const SequenceExample& sample, Tally& tally) {
-              // The context ends where the first query may stand: values are every second token up to there.
-              const auto& tokens = sample.first.tokens;
+              // Every key is asked for once: the queries tell how many pairs stand at the beginning.
+              const auto pairs = std::count_if(sample.targets.begin(), sample.targets.end(),
+                                               [](auto target) { return target != kIgnoredTarget; });
               std::vector<std::int32_t> seen;
-              for (std::size_t i = 1; i < tokens.size() && tokens[i] >= half && tokens[i - 1] < half; i += 2) {
-                if (tokens[i - 1] == 0 || sample.targets[i - 1] != kIgnoredTarget) break;
-                seen.push_back(tokens[i]);
-              }
+              for (std::int64_t i = 0; i < pairs + config_.reassigned; ++i)
+                seen.push_back(sample.first.tokens[at(2 * i + 1)]);
               for (const auto target : sample.targets)
                 if (target != kIgnoredTarget) {
                   ++tally.scored;

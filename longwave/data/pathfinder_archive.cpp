@@ -46,6 +46,7 @@ fs::path write_pathfinder(const PathfinderConfig& config, const fs::path& folder
     const auto images = fmt::format("imgs/{}", batch);
     make_folder(root / images);
     std::vector<PathfinderImage> drawn(static_cast<std::size_t>(count));
+    if (first == 0) drawing.draw(stream_of(config, 0), drawn[0]);  // refused here, if at all: no error leaves the loop
 #pragma omp parallel for schedule(dynamic)
     for (std::int64_t i = 0; i < count; ++i)
       drawing.draw(stream_of(config, first + i), drawn[static_cast<std::size_t>(i)]);

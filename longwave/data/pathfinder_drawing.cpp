@@ -10,6 +10,7 @@ namespace longwave {
 namespace {
 
 constexpr int kDistractorTries = 5;
+constexpr int kMostAttempts = 100000;  // published rules need some hundreds
 
 /// Strokes of one contrast.
 struct Layer {
@@ -25,7 +26,9 @@ class Sketch {
 
   /// The two contours, as often as it takes.
   void draw_contours(PathfinderImage& out) {
-    do ++out.attempts;
+    do
+      check(out.attempts++ < kMostAttempts, "data.contour_length is ", rule_.contour_length, " and data.seed_distance ",
+            rule_.seed_distance, ": no two contours fit on ", rule_.side, " pixels a side; expected smaller numbers");
     while (!try_contours());
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <sstream>
 
 #include "longwave/data/labelled_set.h"
@@ -17,8 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kHeldOut = 0.1;                           // validates, and as much tests
-constexpr std::size_t kFolder = 0, kFile = 1, kLabel = 3;  // columns of the metadata
+constexpr double kHeldOut = 0.1;                                         // validates, and as much tests
+constexpr std::size_t kFolder = 0, kFile = 1, kLabel = 3, kContour = 5;  // columns of the metadata
 
 std::vector<FileLayout> pathfinder_layouts() {
   const std::vector<std::string> folders{"pathfinder{resolution}", "lra_release/pathfinder{resolution}",
@@ -85,6 +86,8 @@ class PathfinderFiles final : public LabelledSet {
     for (const auto& path : batches_of(found.files[0])) take(path, found.files[1].parent_path(), hash);
     facts_.found.push_back(found.files[0].parent_path().string() + ", " + std::to_string(skipped_) +
                            " empty images left out");
+    if (!strokes_.empty())  // a folder given by itself does not say how difficult it is
+      facts_.found.push_back("strokes of a contour: " + join({strokes_.begin(), strokes_.end()}));
     facts_.class_names = {"two contours", "one contour"};
     facts_.protocol = config.protocol;
     facts_.channels = tokens_ ? 0 : 1;
@@ -126,6 +129,7 @@ class PathfinderFiles final : public LabelledSet {
       check(!error, path.string(), ": missing; ", batch.string(), ":", line, " names it");
       skipped_ += size == 0;
       if (size == 0) continue;
+      if (row.size() > kContour) strokes_.insert(row[kContour]);
       paths_.push_back(path);
       labels_.push_back(row[kLabel] == "1");
     }
@@ -147,6 +151,7 @@ class PathfinderFiles final : public LabelledSet {
   std::int64_t side_, skipped_ = 0;
   bool tokens_;
   std::vector<fs::path> paths_;
+  std::set<std::string> strokes_;
 };
 
 const FieldTable<PathfinderFiles::Config>& PathfinderFiles::Config::fields() {

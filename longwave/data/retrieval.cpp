@@ -102,6 +102,13 @@ void limit(std::vector<DocumentPair>& pairs, std::int64_t count, std::uint64_t s
   pairs = std::move(kept);
 }
 
+/// The characters that are encoded, of which one is the end token.
+std::string_view visible(std::string_view text, std::int64_t max_length) {
+  std::size_t at = 0;
+  for (std::int64_t i = 1; i < max_length && at < text.size(); ++i) next_code_point(text, at);
+  return text.substr(0, at);
+}
+
 TextEncoding Retrieval::read(const Config& config, const SequenceSource& source) {
   const auto found =
       locate_files("Retrieval (ACL Anthology Network pairs)", layouts(), source.roots, {{"stem", config.stem}});
@@ -116,7 +123,8 @@ TextEncoding Retrieval::read(const Config& config, const SequenceSource& source)
     facts_.found.push_back(fmt::format("{}: {} pairs", found.files[i].string(), pairs_[i].size()));
     if (i == 0 && config.protocol == "lra-s4")
       for (const auto& pair : pairs_[0])
-        for (const auto number : {pair.first, pair.second}) count_characters(texts_.at(number), characters);
+        for (const auto number : {pair.first, pair.second})
+          count_characters(visible(texts_.at(number), config.max_length), characters);
     limit(pairs_[i], counts[i], static_cast<std::uint64_t>(config.seed));
   }
   facts_.found.push_back(fmt::format("{} different documents", texts_.size()));

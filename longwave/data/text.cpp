@@ -128,7 +128,8 @@ void Text::split(const Config& config) {
   const auto tests = hold_out(test_documents_.labels, 0, seed).kept;  // all of them
   train_ = take(train_documents_, parts.kept, config.train_samples);
   test_ = take(test_documents_, tests, config.test_samples);
-  val_ = test_validates() ? test_ : take(train_documents_, parts.held_out, config.val_samples);
+  val_ = test_validates() ? take(test_documents_, tests, config.val_samples)
+                          : take(train_documents_, parts.held_out, config.val_samples);
   facts_.found.push_back(test_validates() ? "validation: the test set, as this protocol has it"
                                           : fmt::format("validation: {} of the training texts", val_.size()));
 }

@@ -88,7 +88,7 @@ class Uea final : public LabelledSet {
           " channels and classes ", join(file.classes), "; expected ", facts_.channels, " and ",
           join(facts_.class_names), " as in the training file");
     for (auto& series : file.series) {
-      if (file.missing) fill_gaps(series, path);
+      if (file.missing) fill_gaps(series, path + ": series " + std::to_string(&series - file.series.data() + 1));
       items(split).push_back(static_cast<std::int64_t>(series_.size()));
       labels_.push_back(series.label);
       series_.push_back(std::move(series));
@@ -97,12 +97,23 @@ class Uea final : public LabelledSet {
     if (file.missing) facts_.found.push_back("missing values are filled by straight lines between their neighbours");
   }
 
-  void fill_gaps(TsSeries& series, const std::string& path) const {
+  /// Whether a channel has a number.
+  bool known(const TsSeries& series, std::int64_t channel) const {
+    bool any = false;
+    for (auto i = static_cast<std::size_t>(channel); i < series.values.size();
+         i += static_cast<std::size_t>(facts_.channels))
+      any = any || !std::isnan(series.values[i]);
+    return any;
+  }
+
+  void fill_gaps(TsSeries& series, const std::string& where) const {
     CsvTable table;
-    table.path = path;
+    table.path = where;
     table.values.assign(series.values.begin(), series.values.end());
     table.rows = static_cast<std::int64_t>(series.values.size()) / facts_.channels;
     for (std::int64_t c = 0; c < facts_.channels; ++c) table.columns.push_back("channel " + std::to_string(c + 1));
+    for (std::int64_t c = 0; c < facts_.channels; ++c)
+      check(known(series, c), where, ": channel ", c + 1, " has only missing values; expected at least one number");
     fill_missing(table, "interpolate");
     series.values.assign(table.values.begin(), table.values.end());
   }

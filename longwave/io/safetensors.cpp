@@ -54,15 +54,14 @@ TensorView parse_entry(const Header& entry, const std::string& where, const std:
   check(row != kDtypes.end(), where, ": dtype is ", dtype, "; expected F64, F32, F16, BF16, I64 ... U8 or BOOL");
   TensorView view{row->dtype, {}, nullptr, 0};
   for (const auto& size : entry["shape"]) {
-    check(size.is_number_unsigned() && size.get<std::uint64_t>() <= INT64_MAX, where, ": shape holds ", size.dump(),
-          "; expected sizes of at least 0");
+    check(size.is_number_unsigned() && size.get<std::uint64_t>() <= INT64_MAX, where, ": shape holds ",
+          size.is_number() ? size.dump() : size.type_name(), "; expected sizes of at least 0");
     view.shape.push_back(size.get<std::int64_t>());
   }
   const auto &begin = entry["data_offsets"][0], &end = entry["data_offsets"][1];
   check(begin.is_number_unsigned() && end.is_number_unsigned() && begin.get<std::size_t>() <= end.get<std::size_t>() &&
             end.get<std::size_t>() <= data_bytes,
-        where, ": data_offsets ", entry["data_offsets"].dump(), " lie outside the ", data_bytes,
-        " bytes of data; the file is truncated or damaged");
+        where, ": data_offsets lie outside the ", data_bytes, " bytes of data; the file is truncated or damaged");
   view.data = data + begin.get<std::size_t>();
   view.bytes = end.get<std::size_t>() - begin.get<std::size_t>();
   const auto count = safe_count(view.shape);
@@ -102,7 +101,7 @@ void SafetensorsFile::parse() {
     if (key == "__metadata__") {
       check(entry.is_object(), name_, ": __metadata__ is not a JSON object");
       for (const auto& [k, v] : entry.items()) {
-        check(v.is_string(), name_, ": metadata '", k, "' is ", v.dump(), "; expected text");
+        check(v.is_string(), name_, ": metadata '", k, "' is no text but ", v.type_name());
         metadata_[k] = v.get<std::string>();
       }
       continue;

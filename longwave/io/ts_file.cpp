@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <sstream>
@@ -101,6 +102,8 @@ class Parser {
     std::vector<float> values;
     for (std::int64_t c = 0; c < channels; ++c) {
       read_channel(at, values);
+      expect(c > 0 || values.size() * static_cast<std::size_t>(channels) <= line.size(), "channel 1 has ",
+             values.size(), " values; the line is too short for ", channels, " channels like it");
       if (c == 0) series.values.resize(values.size() * static_cast<std::size_t>(channels));
       const auto steps = series.values.size() / static_cast<std::size_t>(channels);
       expect(values.size() == steps, "channel ", c + 1, " has ", values.size(), " values; expected ", steps,
@@ -134,7 +137,10 @@ class Parser {
   }
   float read_value(const char*& at) {
     double value = 0;
-    if (scan_number(at, '.', value)) return static_cast<float>(value);
+    if (scan_number(at, '.', value)) {
+      expect(std::abs(value) <= std::numeric_limits<float>::max(), value, " is beyond the range of a 32-bit number");
+      return static_cast<float>(value);
+    }
     const auto word = std::string_view(at, std::strcspn(at, ",: \t\r\n"));
     expect(!word.empty() && is_missing(word), "column ", at - text_.data() - static_cast<std::ptrdiff_t>(begin_) + 1,
            ": '", word, "' is no number (a missing value is ?)");

@@ -174,7 +174,6 @@ const RegisterMixer<Dss> registered({
                   [](const Json& config, MixerSizes& sizes, Json& settings) {
                     sizes.d = config.at("H").get<std::int64_t>();
                     settings["d_state"] = config.at("N");
-                    if (config.contains("postact") && config["postact"].is_null()) settings["postact"] = "none";
                   },
                   "bdt",
                   {},

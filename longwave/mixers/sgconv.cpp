@@ -165,10 +165,7 @@ const RegisterMixer<Sgconv> registered({
     .summary = "long convolution with kernels of few numbers, interpolated over scales that double and decay",
     .source = "Li et al. 2022, arXiv 2210.09298",
     .reference = {{"sgconv"},
-                  [](const Json& config, MixerSizes& sizes, Json& settings) {
-                    sizes.d = config.at("H").get<std::int64_t>();
-                    if (config.contains("postact") && config["postact"].is_null()) settings["postact"] = "none";
-                  },
+                  [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("H").get<std::int64_t>(); },
                   "bdt",
                   {},
                   {}},

@@ -39,9 +39,13 @@ std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) 
   auto [sizes, settings] = meaning(info, config);
   for (const auto& field : info.fields)
     if (field.name.ends_with("dropout")) settings[field.name] = 0.0;  // the reference's fixtures were made without
+  const auto is_text = [&](const std::string& key) {
+    return std::any_of(info.fields.begin(), info.fields.end(),
+                       [&](const auto& field) { return field.name == key && field.type == "text"; });
+  };
   Json given = Json::object();
   for (const auto& [key, value] : settings.items())
-    if (!value.is_null()) given[key] = value;  // null: the default
+    if (!value.is_null() || is_text(key)) given[key] = value;  // null: "none", of a number the default
   return info.make(sizes, info.resolve(settings_from_json(given, "fixture"), "config", true), 0);
 }
 

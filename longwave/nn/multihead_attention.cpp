@@ -66,7 +66,7 @@ at::Tensor multihead_attention(const AttentionShape& shape, const AttentionWeigh
                                const at::Tensor& context, const at::Tensor& key_mask) {
   const auto p = project(shape, w, x, context, {});
   const auto y = std::get<0>(
-      ops::softmax_attention(p.q, p.k, p.v, {.causal = shape.causal, .scale = shape.scale, .key_mask = key_mask}));
+      ops::softmax_attention(p.q, p.k, p.v, {.scale = shape.scale, .causal = shape.causal, .key_mask = key_mask}));
   return at::linear(y.flatten(-2), w.o, w.o_bias);
 }
 

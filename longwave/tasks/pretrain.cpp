@@ -50,16 +50,24 @@ class PretrainTask : public SampleTask {
   }
 
   void augment(Batch& batch, RandomStream& random) const override {
-    if (masked_) hide(batch, random);
+    SampleTask::augment(batch, random);
+    if (masked_)
+      for_real_steps(batch, [&](std::int64_t row, std::int64_t step, std::int64_t) { hide(batch, row, step, random); });
+    else if (!facts().complement.empty())
+      shift_targets(batch);  // of the strand that is read
   }
 
  protected:
   void gather_scored(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const override {
     gather(split, indices, batch);
-    auto random = RandomStream{0x6d61736b, 0}
-                      .split(static_cast<std::uint64_t>(split))
-                      .split(static_cast<std::uint64_t>(indices.front()));
-    augment(batch, random);
+    if (!masked_) return;
+    const auto stream = RandomStream{0x6d61736b, 0}.split(static_cast<std::uint64_t>(split));
+    RandomStream random;
+    for_real_steps(batch, [&](std::int64_t row, std::int64_t step, std::int64_t) {
+      const auto sample = static_cast<std::uint64_t>(indices[static_cast<std::size_t>(row)]);
+      if (step == 0) random = stream.split(sample);  // of the sample, whatever the batch
+      hide(batch, row, step, random);
+    });
   }
 
   /// What is to be restored, and nothing scored yet.
@@ -84,10 +92,8 @@ class PretrainTask : public SampleTask {
   }
 
  private:
-  void hide(Batch& batch, RandomStream& random) const {
-    for_real_steps(batch, [&](std::int64_t row, std::int64_t step, std::int64_t) {
-      if (random.uniform() < ratio_) hide_step(batch, row, step);
-    });
+  void hide(Batch& batch, std::int64_t row, std::int64_t step, RandomStream& random) const {
+    if (random.uniform() < ratio_) hide_step(batch, row, step);
   }
 
   bool masked_, pairs_;

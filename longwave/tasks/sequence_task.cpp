@@ -62,7 +62,8 @@ Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& o
   const at::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();
-  const auto n = samples(split);
+  // What falls away is the end of the split as it lies, whatever the order that is scored in.
+  const auto n = options.drop_last ? samples(split) / options.batch * options.batch : samples(split);
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   const auto* table = lengths(split);
@@ -74,7 +75,6 @@ Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& o
   Tally all;
   Batch batch;
   for (std::int64_t first = 0; first < n; first += options.batch) {
-    if (options.drop_last && first + options.batch > n) break;
     const auto end = order.begin() + std::min(n, first + options.batch);
     gather_scored(split, {order.begin() + first, end}, batch);
     const auto tallies = tally(model, batch);
@@ -85,7 +85,8 @@ Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& o
     }
   }
   model.train(was_training);
-  check(all.samples > 0, "no samples to score: the split has ", n, ", fewer than one whole batch of ", options.batch);
+  check(all.samples > 0, "no samples to score: the split has ", samples(split), ", fewer than one whole batch of ",
+        options.batch);
   auto result = scores(all);
   if (!options.details || by_length.size() < 2) return result;
   std::map<std::int64_t, Tally> classes;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/data/sequence_data.h"
 #include "longwave/io/number.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/forecaster.h"
+#include "longwave/tasks/language.h"
 
 namespace longwave {
 namespace {
@@ -132,7 +134,32 @@ Json comparable(const Recipe& recipe) {
     json["task"]["data"] = std::filesystem::path(recipe.task.data).filename().string();
     json["task"]["content"] = content_hash(read_file(recipe.task.data));
   }
+  // Files of the user's own that a sequence set is read from.
+  if (recipe.is_sequence())
+    for (const auto& item : recipe.data.items())
+      for (const auto& value : item.value().is_array() ? item.value() : Json::array({item.value()}))
+        if (value.is_string() && std::filesystem::is_regular_file(value.get<std::string>()))
+          json["data"]["content"][value.get<std::string>()] = content_hash(read_file(value.get<std::string>()));
   return json;
+}
+
+/// Scores that are ranked in one table must be measured in one way.
+void check_one_measure(const std::vector<ComparisonCell>& cells) {
+  std::map<std::string, const ComparisonCell*> first_of_data;
+  for (const auto& cell : cells) {
+    const auto& other = *first_of_data.emplace(cell.id.data, &cell).first->second;
+    const auto same = [&](const char* what, const std::string& mine, const std::string& its) {
+      check(mine == its, what, " on ", cell.id.data, " is ", mine, " for ", cell.id.model, " and ", its, " for ",
+            other.id.model, "; expected one for all models of a table");
+    };
+    const auto measure = [](const Recipe& r) {
+      const auto& s = r.sequence;
+      return evaluation_name({.evaluation = s.evaluation, .context = s.context, .stride = s.stride});
+    };
+    same("task.evaluation", measure(cell.recipe), measure(other.recipe));
+    const auto protocol = [](const Recipe& r) { return r.data.value("protocol", std::string()); };
+    same("data.protocol", protocol(cell.recipe), protocol(other.recipe));
+  }
 }
 
 /// What one cell is of.
@@ -340,6 +367,7 @@ Comparison plan_comparison(const Sections& sections, const Settings& written) {
         for (const auto& contender : contenders_of(config, plan.sequences))
           add({{contender.model, data, std::to_string(horizon)}, horizon, seed, contender.protocol});
   }
+  if (plan.sequences) check_one_measure(plan.cells);
   return plan;
 }
 

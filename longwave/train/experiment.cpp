@@ -35,13 +35,17 @@ std::string scores_text(const Scores& scores) {
 const std::vector<std::string> kFixedTraining{"batch",        "accumulate", "seed",    "random_channel_drop",
                                               "extra_losses", "eval_steps", "protocol"};
 
-/// Whether the scores pass.
-bool passes(const PassConfig& pass, const Scores& scores) {
-  const auto found = scores.find(pass.metric);
+/// UserError if there is no such score.
+void check_metric(const std::string& metric, const Scores& scores) {
   std::vector<std::string> names;
   for (const auto& [name, value] : scores) names.push_back(name);
-  check(found != scores.end(), "pass.metric: this task has no score '", pass.metric, "'",
-        suggestion(pass.metric, names));
+  check(scores.contains(metric), "pass.metric: this task has no score '", metric, "'", suggestion(metric, names));
+}
+
+/// Whether the scores pass.
+bool passes(const PassConfig& pass, const Scores& scores) {
+  check_metric(pass.metric, scores);
+  const auto found = scores.find(pass.metric);
   return pass.at_least ? found->second >= *pass.at_least : found->second <= *pass.at_most;
 }
 
@@ -70,6 +74,9 @@ class Experiment {
     result_.about = result_.task->about();
     add_parameter_parts();
     result_.parameters = result_.model->parameter_count();
+    check(result_.parameters == 0 || result_.task->samples(Split::train) > 0, subject_.data,
+          ": nothing to train on; expected data.train_samples above 0 and a training text that is not empty");
+    if (recipe.pretrain) check_first_phase();
     // Only now: a mistake in the recipe or the data must not cost a finished run, nor leave an empty folder.
     if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
     if (options.progress) progress_.emplace(stderr);
@@ -94,9 +101,18 @@ class Experiment {
  private:
   using SaveHook = decltype(Trainer::Hooks::save);
 
+  /// UserError where the first phase could not be run.
+  void check_first_phase() const {
+    const auto phase = pretrain_recipe(recipe_);
+    const auto subject = open_subject(phase, options_);
+    const auto task = subject.make_task(*build_model(phase, subject.sizes).module);
+    check(task->samples(Split::train) > 0, subject.data, ": nothing to pretrain on; expected a training split");
+  }
+
   /// The first phase, a run of its own in the folder "pretrain"; its backbone is where this one starts.
   void pretrain() {
     note(recipe_.train.protocol + " pretraining");
+    const auto threads = at::get_num_threads();
     auto options = options_;
     if (!options.run.empty()) options.run /= "pretrain";
     options.score = options.keep_last = false;
@@ -113,6 +129,7 @@ class Experiment {
       weights = before.model->state();
       result_.about["pretraining"] = before.about.at("total");
     }
+    at::set_num_threads(threads);  // as if the first phase, which may have others, had ended before a resumed run
     result_.model->load(transferred(weights, result_.model->state()), "pretrained weights");
     note("training of the task");
   }
@@ -164,8 +181,12 @@ class Experiment {
     if (directory_) directory_->log(entry);
     if (options_.log) options_.log(entry);
     if (entry.at("kind") == "note") note(entry.at("text").get<std::string>());
-    if (progress_ && entry.at("kind") == "epoch") {
-      const auto record = epoch_from_json(entry);
+    if (entry.at("kind") != "epoch") return;
+    const auto record = epoch_from_json(entry);
+    // Not only after the last epoch; scores of parts ("accuracy@64") come with the test.
+    if (recipe_.pass && options_.score && !record.val.empty())
+      check_metric(recipe_.pass->metric.substr(0, recipe_.pass->metric.find('@')), record.val);
+    if (progress_) {
       const auto test = record.test.empty() ? std::string() : "  test " + scores_text(record.test);
       progress_->line(fmt::format("epoch {}  train loss {:.5f}  val {}{}  {:.1f} s", record.epoch,
                                   record.train.at("loss"), scores_text(record.val), test, record.seconds));

@@ -164,6 +164,19 @@ const FieldTable<SequenceTaskConfig>& SequenceTaskConfig::fields() {
   return table;
 }
 
+namespace {
+
+void check_fresh(const Recipe& recipe) {
+  const bool generated = recipe.data.contains("train_samples") && find_sequence_data(recipe.task.data).generated &&
+                         recipe.data.value("source", "generated") == "generated";
+  check(recipe.train.steps > 0 && generated,
+        "task.fresh needs train.steps, which say how many samples there are to be, and a generated set; ",
+        recipe.task.data, generated ? " is one" : " is none");
+  check(!recipe.pretrain || recipe.pretrain->steps > 0, "task.fresh needs pretrain.steps as well; it is 0");
+}
+
+}  // namespace
+
 Recipe resolve_recipe(const Sections& sections) {
   Recipe recipe;
   const auto task = section_of(sections, "task");
@@ -177,9 +190,7 @@ Recipe resolve_recipe(const Sections& sections) {
   check(sequence || recipe.train.protocol == "scratch", section_of(sections, "train")["protocol"].where,
         ": train.protocol is of sequence tasks; expected \"scratch\"");
   if (sequence) resolve_pretrain(sections, recipe);
-  check(!recipe.sequence.fresh || (recipe.train.steps > 0 && recipe.data.contains("train_samples")),
-        "task.fresh needs train.steps, which say how many samples there are to be, and a generated set; ",
-        recipe.task.data, recipe.data.contains("train_samples") ? " is one" : " is none");
+  if (recipe.sequence.fresh) check_fresh(recipe);
   recipe.pass = resolve_pass(sections);
   return recipe;
 }

@@ -88,6 +88,20 @@ void check_causal(const Recipe& recipe, const Module& model) {
         "); expected a causal mixer, or masked pretraining");
 }
 
+/// How perplexity is measured must suit the model.
+void check_evaluation(const Recipe& recipe, const Module& model) {
+  const auto& mode = recipe.sequence.evaluation;
+  auto& backbone = const_cast<SequenceModel&>(dynamic_cast<const SequenceModel&>(model)).backbone();
+  const auto properties = backbone.properties();
+  check(mode != "stream" || properties.streams,
+        "task.evaluation is \"stream\"; expected segment, sliding or whole: ", recipe.model, " does not stream (",
+        properties.reason, ")");
+  const bool unbounded = mode == "stream" || mode == "whole";
+  check(!unbounded || recipe.model_config.value("positions", "none") != "learned",
+        "model.positions is \"learned\", for task.context positions; expected none or sinusoidal with task.evaluation ",
+        mode);
+}
+
 Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
   auto data = options.sequence_data;
   if (!data) data = find_sequence_data(recipe.task.data).make(data_config(recipe), {data_roots(options.data)});
@@ -102,6 +116,7 @@ Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
       .bucket = s.bucket, .evaluation = s.evaluation, .context = s.context, .stride = s.stride};
   subject.make_task = [=](const Module& model) {
     if (s.objective == "causal") check_causal(recipe, model);
+    if (!pretrains && sizes.goal == SequenceGoal::language) check_evaluation(recipe, model);
     return pretrains ? make_pretrain_task(data, pretrain_options(s)) : make_sequence_task(data, task_options);
   };
   subject.check_fits = [sizes](const LoadedRun& run) {

@@ -291,6 +291,8 @@ Checkpoint Trainer::checkpoint() const {
                       {"history", history},
                       {"schedule", schedule_.state()},
                       {"optimizer_steps", optimizer_.steps()},
+                      {"round_steps", config_.round_steps()},
+                      {"train_samples", task_.samples(Split::train)},
                       {"streams",
                        {{"model", stream_json(model_random_)},
                         {"loader", stream_json(loader_random_)},
@@ -302,6 +304,14 @@ void Trainer::restore(const Checkpoint& saved, const std::string& where) {
   model_.load(saved.model, where);
   try {
     const auto& state = saved.state;
+    // What `epoch` and `batch` count: with others the run would go on at another place of the data.
+    const auto same = [&](const char* key, std::int64_t now, const char* what) {
+      const auto before = state.at(key).get<std::int64_t>();
+      check(before == now, where, ": the run had ", before, " ", what, ", this recipe gives ", now,
+            "; expected the same train.steps, train.eval_steps and data as before");
+    };
+    same("round_steps", config_.round_steps(), "steps between validations (0: epochs)");
+    same("train_samples", task_.samples(Split::train), "training samples");
     optimizer_.load(saved.optimizer, state.at("optimizer_steps"), where);
     epoch_ = state.at("epoch").get<std::int64_t>();
     batch_ = state.at("batch").get<std::int64_t>();

@@ -108,6 +108,9 @@ TEST(GraphSearch, GuessingAChildScoresOneOverBranches) {
   EXPECT_TRUE(score > 0.2 && score < 0.5) << score;
   EXPECT_THROW(make_set("graph-search", {{"steps", 48}, {"max_edges", 15}}), UserError);
   EXPECT_THROW(make_set("graph-search", {{"max_lookahead", 21}}), UserError);
+  EXPECT_THROW(make_set("graph-search", {{"form", "naive"}, {"steps", 16}, {"max_edges", 3}, {"max_lookahead", 1}}),
+               UserError);
+  EXPECT_THROW(make_set("connectivity", {{"vertices", 5}, {"degree", 4}}), UserError);
 }
 
 TEST(LookAhead, CountsStepsUntilOneBranchIsLeftOrTheGoalIsMet) {

@@ -182,6 +182,8 @@ TEST(Pathfinder, MiniHasShorterContoursAndItsStatisticsTellNothing) {
   for (const auto& line : mini->baselines()) EXPECT_NEAR(line.score, 0.5, 4 * 0.5 / std::sqrt(1000)) << line.name;
   EXPECT_THROW(make({{"seed_distance", 8}}), UserError);
   EXPECT_THROW(make({{"contour_length", 1}}), UserError);
+  SequenceExample example;
+  EXPECT_THROW(make({{"contour_length", 1000}})->example(Split::train, 0, example), UserError) << "they do not fit";
   EXPECT_THROW(make({{"resolution", "48"}}), UserError);
 }
 

@@ -53,6 +53,8 @@ TEST(Uea, FilesThatDoNotBelongTogetherAreRefused) {
   folder.put("Toy_TRAIN.ts", toy(4));
   folder.put("Toy_TEST.ts", "@dimensions 1\n@classLabel true up down\n@data\n1,2:up\n");
   EXPECT_NE(error().find("Toy_TEST.ts: 1 channels"), std::string::npos);
+  folder.put("Toy_TEST.ts", "@dimensions 2\n@classLabel true up down\n@data\n1,2:3,4:up\n1,2:?,?:up\n");
+  EXPECT_NE(error().find("Toy_TEST.ts: series 2: channel 2 has only missing values"), std::string::npos) << error();
 }
 
 }  // namespace

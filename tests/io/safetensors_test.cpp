@@ -59,6 +59,12 @@ TEST(Safetensors, EveryDefectIsOneClearLine) {
   EXPECT_NE(error_of(file_of(good, 12)).find("describes 8 bytes"), std::string::npos);
   EXPECT_NE(error_of(file_of(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8)).find("do not fit shape"),
             std::string::npos);
+  const std::string deep(1000000, '['), closed(1000000, ']');
+  EXPECT_NE(error_of(file_of(R"({"a":{"dtype":"F32","shape":[)" + deep + closed + R"(],"data_offsets":[0,8]}})", 8))
+                .find("shape holds array"),
+            std::string::npos);
+  EXPECT_NE(error_of(file_of(R"({"__metadata__":{"a":)" + deep + closed + "}}", 0)).find("no text but array"),
+            std::string::npos);
   EXPECT_NE(error_of(file_of(R"({"a":{"dtype":"X1","shape":[2],"data_offsets":[0,8]}})", 8)).find("dtype is X1"),
             std::string::npos);
   EXPECT_NE(error_of(file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0))

@@ -45,6 +45,9 @@ TEST(TsFile, MistakesNameTheLine) {
   EXPECT_EQ(error_of(data + "1,x:3,4:red\n"), "f.ts:8: column 3: 'x' is no number (a missing value is ?)");
   EXPECT_EQ(error_of(data + "1 2:3,4:red\n"), "f.ts:8: column 3: expected a comma or a colon after a value");
   EXPECT_EQ(error_of(data + "1,2\n"), "f.ts:8: expected values, a colon and a class");
+  EXPECT_EQ(error_of(data + "1,1e39:3,4:red\n"), "f.ts:8: 1e+39 is beyond the range of a 32-bit number");
+  EXPECT_EQ(error_of("@classLabel true a b\n@data\n1,1,1,1,1:1:1:1:1:1:1:1:a\n"),
+            "f.ts:3: channel 1 has 5 values; the line is too short for 8 channels like it");
   EXPECT_EQ(error_of("@univariate true\n@classLabel true a b\n@seriesLength 3\n@data\n1,2:a\n"),
             "f.ts:5: 2 steps; expected @seriesLength 3");
 }

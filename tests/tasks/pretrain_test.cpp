@@ -41,6 +41,18 @@ TEST(Masks, HideTokensAtTheirRatioAnewEachTimeAndNeverPadding) {
   EXPECT_FALSE(at::equal(batch.tensors.at("y").ne(kIgnoredTarget), before)) << "masks are drawn anew";
 }
 
+/// Scores of pretraining do not depend on how many samples are scored at once.
+TEST(Masks, OfValidationAreThoseOfTheSample) {
+  const auto data = testing::tiny_sequences(SequenceGoal::classify, 70);
+  const auto task = make_pretrain_task(data, {.mask_ratio = 0.3});
+  const auto sizes = pretrain_sizes(data->facts(), {});
+  const auto model = make_sequence_model("mingru", resolve_sequence_model("mingru", {}, {}, {}), sizes, 3);
+  const auto score = [&](std::int64_t batch) {
+    return task->evaluate(*model, Split::val, {.batch = batch}).at("loss");
+  };
+  EXPECT_NEAR(score(5), score(33), 1e-6);
+}
+
 TEST(Masks, HideNumbersBehindAnExtraChannel) {
   const auto data = testing::tiny_sequences(SequenceGoal::regress_steps, 300);
   const auto task = make_pretrain_task(data, {});

@@ -175,8 +175,9 @@ TEST_F(SequenceExperiment, PassOrFailIsPartOfTheResult) {
   auto failing = small_recipe("pass.metric=loss pass.at_most=0.0001");
   EXPECT_EQ(run_experiment(failing, options(SequenceGoal::classify)).verdict, "fail");
   auto unknown = small_recipe("pass.metric=acuracy pass.at_least=0.1");
-  EXPECT_NE(message([&] { run_experiment(unknown, options(SequenceGoal::classify)); }).find("accuracy"),
+  EXPECT_NE(message([&] { run_experiment(unknown, options(SequenceGoal::classify, "typo")); }).find("accuracy"),
             std::string::npos);
+  EXPECT_FALSE(fs::exists(folder_ / "typo" / "best.safetensors")) << "told at the first validation";
 }
 
 TEST_F(SequenceExperiment, TheBestAccuracyIsKeptNotTheLowest) {
@@ -279,6 +280,50 @@ TEST_F(SequenceExperiment, AModelThatStaysAtChanceIsTold) {
   EXPECT_TRUE(notes.empty()) << "one that learns is left alone";
 }
 
+TEST_F(SequenceExperiment, AResumedRunKeepsItsRounds) {
+  const auto recipe = [](const std::string& steps) {
+    return small_recipe("train.checkpoint_steps=2 train.steps=" + steps);
+  };
+  auto cut = options(SequenceGoal::classify, "run");
+  cut.should_stop = [steps = 0]() mutable -> bool { return ++steps == 7 ? throw std::runtime_error("cut") : false; };
+  EXPECT_THROW(run_experiment(recipe("40"), cut), std::runtime_error);
+  auto again = options(SequenceGoal::classify, "run");
+  again.resume = true;
+  EXPECT_NE(message([&] { run_experiment(recipe("80"), again); }).find("4 steps between validations"),
+            std::string::npos)
+      << message([&] { run_experiment(recipe("80"), again); });
+  auto fewer = again;
+  fewer.sequence_data = testing::tiny_sequences(SequenceGoal::classify, 40);
+  EXPECT_NE(message([&] { run_experiment(recipe("40"), fewer); }).find("70 training samples"), std::string::npos);
+  EXPECT_EQ(run_experiment(recipe("40"), again).steps, 40);
+}
+
+TEST_F(SequenceExperiment, WhatCannotBeTrainedOrScoredIsToldBeforeAnythingIsWritten) {
+  const auto refusal = [&](const std::string& overrides, SequenceGoal goal, std::int64_t train = 70) {
+    const auto text = message([&] { run_experiment(small_recipe(overrides), options(goal, "refused", train)); });
+    EXPECT_FALSE(fs::exists(folder_ / "refused")) << text;
+    return text;
+  };
+  EXPECT_NE(refusal("", SequenceGoal::classify, 0).find("nothing to train on"), std::string::npos);
+  EXPECT_NE(refusal("model.name=hyena task.evaluation=stream", SequenceGoal::language).find("does not stream"),
+            std::string::npos);
+  EXPECT_NE(refusal("model.positions=learned task.evaluation=whole", SequenceGoal::language).find("model.positions"),
+            std::string::npos);
+  EXPECT_NE(refusal("train.protocol=causal model.bidirectional=true", SequenceGoal::classify).find("not causal"),
+            std::string::npos);
+}
+
+TEST_F(SequenceExperiment, DroppedLastBatchIsTheEndOfTheSplit) {
+  const auto run = run_experiment(small_recipe("train.epochs=1"), options(SequenceGoal::classify));
+  // 33 samples: the last one falls away with batches of 8, of 16 and of 32.
+  const auto score = [&](std::int64_t batch) {
+    return run.task->evaluate(*run.model, Split::test, {.batch = batch, .drop_last = true}).at("loss");
+  };
+  EXPECT_NEAR(score(8), score(32), 1e-6);
+  EXPECT_NEAR(score(16), score(32), 1e-6);
+  EXPECT_NE(score(32), run.test.at("loss"));
+}
+
 TEST_F(SequenceExperiment, OtherDataThanTheRunAreRefused) {
   run_experiment(small_recipe("train.epochs=1"), options(SequenceGoal::classify, "run"));
   EXPECT_NE(message([&] {
@@ -310,6 +355,10 @@ TEST(SequenceRecipe, MistakesAreNamed) {
   EXPECT_NE(refusal("train.eval_steps=3").find("has no effect without train.steps"), std::string::npos);
   EXPECT_NE(refusal("train.warmup_steps=3").find("has no effect"), std::string::npos) << "the schedule is onecycle";
   EXPECT_NE(refusal("task.fresh=true").find("needs train.steps"), std::string::npos);
+  EXPECT_NE(refusal("task.fresh=true train.steps=9 task.data=smnist").find("smnist is none"), std::string::npos);
+  EXPECT_NE(refusal("task.fresh=true train.steps=9 train.protocol=masked pretrain.epochs=2").find("pretrain.steps"),
+            std::string::npos);
+  EXPECT_NE(refusal("train.clip=inf").find("train.clip is inf"), std::string::npos) << refusal("train.clip=inf");
   EXPECT_NE(refusal("train.protocol=maskt").find("one of scratch, masked, causal"), std::string::npos);
   EXPECT_NE(refusal("pretrain.protocol=masked").find("has no meaning"), std::string::npos);
   EXPECT_NE(refusal("pass.metric=accuracy").find("one of at_least and at_most"), std::string::npos);
