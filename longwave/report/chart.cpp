@@ -230,15 +230,16 @@ class Drawing {
     }
     svg_.line(x_.from, at, x_.to, at, "soft", kDash);
     taken_.push_back({x_.from, at - 1, x_.to, at + 1});
-    for (const auto& [x, y] :
-         {std::pair{x_.to - width - 4, at - 6.0}, {x_.from + 6, at - 6.0}, {x_.to - width - 4, at + 16.0}}) {
-      const Box box{x, y - kFont, x + width, y + 3};
-      if (overlaps(box) > 0) continue;
-      svg_.text(x, y, reference.label, "start", "soft");
-      taken_.push_back(box);
-      return;
-    }
-    svg_.text(x_.to - width - 4, at - 6, reference.label, "start", "soft");
+    std::vector<double> lefts = {x_.to - width - 4, x_.from + 6};
+    for (double left = lefts[0] - 20; left > lefts[1]; left -= 20) lefts.push_back(left);
+    std::pair<double, double> place{lefts[0], at - 6};
+    auto fewest = std::numeric_limits<std::ptrdiff_t>::max();
+    for (const double line : {at - 6, at + 16, at - 14, at + 24})  // on the line; beyond the points that lie on it
+      for (const auto left : lefts)
+        if (const auto hidden = overlaps(box_of_text({left, line}, width)); hidden < fewest)
+          place = {left, line}, fewest = hidden;
+    svg_.text(place.first, place.second, reference.label, "start", "soft");
+    taken_.push_back(box_of_text(place, width));
   }
 
   bool visible(const Dot& dot) const { return x_.shows(dot.x) && y_.shows(dot.y); }
@@ -252,27 +253,39 @@ class Drawing {
     taken_.push_back({x - 6, y - 6, x + 6, y + 6});
   }
 
-  /// Beside the point, where it hides nothing.
+  /// Beside the point, where it hides nothing; farther away, with a line to it, where points crowd.
   void label_dot(const Dot& dot) {
     if (!visible(dot) || dot.label.empty()) return;
     const double x = x_.at(dot.x), y = y_.at(dot.y), width = text_width(dot.label) * kFont, half = kFont * 0.36;
-    const std::pair<double, double> places[] = {{x + 10, y + half},      {x - 10 - width, y + half},
-                                                {x - width / 2, y - 10}, {x - width / 2, y + 10 + kFont},
-                                                {x + 8, y - 10},         {x + 8, y + 10 + kFont},
-                                                {x - 8 - width, y - 10}, {x - 8 - width, y + 10 + kFont},
-                                                {x - width / 2, y - 26}, {x - width / 2, y + 26 + kFont}};
+    std::vector<std::pair<double, double>> places = {{x + 10, y + half}, {x - 10 - width, y + half}};
+    for (double away = 10; away < chart_.height / 2; away += 16)
+      for (const double line : {y - away, y + away + kFont})
+        for (const double left : {x - width / 2, x + 8, x - 8 - width}) places.emplace_back(left, line);
     auto best = places[0];
     auto fewest = std::numeric_limits<std::ptrdiff_t>::max();
     for (const auto& place : places) {
-      const Box box{place.first, place.second - kFont, place.first + width, place.second + 3};
+      const auto box = box_of_text(place, width);
       if (box.left < x_.from || box.right > chart_.width - 2 || box.top < y_.to - 8 || box.bottom > y_.from) continue;
       const auto hidden = overlaps(box);
       if (hidden >= fewest) continue;
       best = place;
       fewest = hidden;
+      if (hidden == 0) break;
     }
-    taken_.push_back({best.first, best.second - kFont, best.first + width, best.second + 3});
+    const auto box = box_of_text(best, width);
+    const bool below = box.top > y + 20, above = box.bottom < y - 20;
+    if (below || above) {
+      const double from = y + (below ? 7 : -7), to = below ? box.top : box.bottom,
+                   end = std::clamp(x, box.left, box.right);
+      svg_.line(x, from, end, to, "soft");
+      taken_.push_back({std::min(x, end) - 2, std::min(from, to), std::max(x, end) + 2, std::max(from, to)});
+    }
+    taken_.push_back(box);
     svg_.text(best.first, best.second, dot.label);
+  }
+
+  static Box box_of_text(const std::pair<double, double>& place, double width) {
+    return {place.first, place.second - kFont, place.first + width, place.second + 3};
   }
 
   /// How many of the words, points and lines across a box would hide.
