@@ -104,8 +104,9 @@ def s4d_block(p, n):
     ahead, back = s4d_kernels(part(p, "layer.kernel."), t, n)
     k = F.pad(ahead, (0, t)) + F.pad(back.flip(-1), (t, 0))
     y = torch.fft.irfft(torch.fft.rfft(u, 2 * t) * torch.fft.rfft(k, 2 * t), 2 * t)[..., :t]
-    y = F.gelu(y + u * p["layer.D"].transpose(0, 1)).transpose(1, 2)
-    return F.glu(F.linear(y, p["output_linear.0.weight"], p["output_linear.0.bias"]), -1)
+    # Contiguous: the gradient of gelu in PyTorch 1.13 is wrong where the one that comes in is not.
+    y = (y + u * p["layer.D"].transpose(0, 1)).transpose(1, 2).contiguous()
+    return F.glu(F.linear(F.gelu(y), p["output_linear.0.weight"], p["output_linear.0.bias"]), -1)
 
 
 def short_convolution(x, weight, bias):
