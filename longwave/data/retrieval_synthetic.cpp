@@ -1,5 +1,5 @@
 // Two documents of random symbols that share a planted motif or not: a stand-in for Retrieval that needs no files.
-// Every document has a motif; only the comparison of both tells the classes apart.
+// Every document has one motif of a small dictionary; only the comparison of both tells the classes apart.
 
 #include <algorithm>
 #include <unordered_set>
@@ -11,7 +11,7 @@ namespace longwave {
 namespace {
 
 struct RetrievalSyntheticConfig {
-  std::int64_t length = 256, motif = 8, symbols = 16;
+  std::int64_t length = 256, motif = 8, copies = 8, motifs = 4, symbols = 16;
   std::int64_t train_samples = 10000, val_samples = 1000, test_samples = 2000;
   std::int64_t seed = 0;
   static const FieldTable<RetrievalSyntheticConfig>& fields();
@@ -20,14 +20,19 @@ struct RetrievalSyntheticConfig {
 const FieldTable<RetrievalSyntheticConfig>& RetrievalSyntheticConfig::fields() {
   using C = RetrievalSyntheticConfig;
   const auto count = at_least<std::int64_t>(1);
-  static const auto table = FieldTable<C>()
-                                .add("length", &C::length, "symbols of a document", count)
-                                .add("motif", &C::motif, "symbols of the shared motif, at most length", count)
-                                .add("symbols", &C::symbols, "different symbols", between<std::int64_t>(2, 1 << 20))
-                                .add("train_samples", &C::train_samples, "pairs that train", count)
-                                .add("val_samples", &C::val_samples, "pairs that validate", count)
-                                .add("test_samples", &C::test_samples, "pairs that test", count)
-                                .add("seed", &C::seed, "of the generator");
+  static const auto table =
+      FieldTable<C>()
+          .add("length", &C::length, "symbols of a document", count)
+          .add("motif", &C::motif, "symbols of a motif", count)
+          .add("copies", &C::copies, "times it is planted in a document", count)
+          .add("motifs", &C::motifs,
+               "different motifs; 0: a new one in every pair, which a tower cannot know beforehand",
+               between<std::int64_t>(0, 1 << 20))
+          .add("symbols", &C::symbols, "different symbols", between<std::int64_t>(2, 1 << 20))
+          .add("train_samples", &C::train_samples, "pairs that train", count)
+          .add("val_samples", &C::val_samples, "pairs that validate", count)
+          .add("test_samples", &C::test_samples, "pairs that test", count)
+          .add("seed", &C::seed, "of the generator");
   return table;
 }
 
@@ -36,8 +41,9 @@ class RetrievalSynthetic final : public SequenceData {
   using Config = RetrievalSyntheticConfig;
 
   RetrievalSynthetic(const Config& config, const SequenceSource&) : config_(config) {
-    check(config.motif <= config.length, "data.motif is ", config.motif, "; expected at most data.length, ",
-          config.length);
+    check(config.copies <= config.length / config.motif, "data.copies is ", config.copies, "; expected at most ",
+          config.length / config.motif, ", data.length / data.motif");
+    check(config.motifs != 1, "data.motifs is 1; expected 0 or at least 2, so that two documents can differ");
     facts_.goal = SequenceGoal::classify_pair;
     facts_.vocabulary = config.symbols + 1;  // 0 is padding
     facts_.classes = 2;
@@ -61,9 +67,9 @@ class RetrievalSynthetic final : public SequenceData {
     draw(random, config_.length, out.first.tokens);
     draw(random, config_.length, out.second.tokens);
     std::vector<std::int32_t> motif;
-    draw(random, config_.motif, motif);
+    const auto which = draw_motif(random, -1, motif);
     plant(random, motif, out.first.tokens);
-    if (out.label == 0) draw(random, config_.motif, motif);  // another one
+    if (out.label == 0) draw_motif(random, which, motif);
     plant(random, motif, out.second.tokens);
   }
 
@@ -80,12 +86,33 @@ class RetrievalSynthetic final : public SequenceData {
     for (auto& symbol : out)
       symbol = 1 + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(config_.symbols)));
   }
+  // All motifs of the dictionary are orders of the same symbols: how often a symbol occurs tells nothing.
+  // Writes a motif that is not `other` to `out`; returns its number in the dictionary, -1 without one.
+  std::int64_t draw_motif(RandomStream& random, std::int64_t other, std::vector<std::int32_t>& out) const {
+    if (config_.motifs == 0) {
+      draw(random, config_.motif, out);
+      return -1;
+    }
+    auto which = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(config_.motifs - (other >= 0))));
+    which += other >= 0 && which >= other;
+    RandomStream dictionary = RandomStream{static_cast<std::uint64_t>(config_.seed)}.split(kDictionary);
+    draw(dictionary, config_.motif, out);
+    auto order = dictionary.split(static_cast<std::uint64_t>(which));
+    for (auto i = out.size() - 1; i > 0; --i) std::swap(out[i], out[order.below(i + 1)]);
+    return which;
+  }
+  // Copies do not overlap: sorted places in what they leave of the document, and each moved by those before it.
   void plant(RandomStream& random, const std::vector<std::int32_t>& motif, std::vector<std::int32_t>& out) const {
-    const auto places = static_cast<std::uint64_t>(config_.length - config_.motif) + 1;
-    std::copy(motif.begin(), motif.end(), out.begin() + static_cast<std::ptrdiff_t>(random.below(places)));
+    std::vector<std::int64_t> places(static_cast<std::size_t>(config_.copies));
+    const auto free = config_.length - config_.copies * config_.motif;
+    for (auto& place : places) place = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(free) + 1));
+    std::sort(places.begin(), places.end());
+    for (std::size_t i = 0; i < places.size(); ++i)
+      std::copy(motif.begin(), motif.end(), out.begin() + places[i] + static_cast<std::int64_t>(i * motif.size()));
   }
   double same_window_accuracy() const;
 
+  static constexpr std::uint64_t kDictionary = 3;  // a stream beside those of the splits
   Config config_;
   SequenceFacts facts_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "longwave/data/document_pairs.h"
 #include "tests/data/data_folder.h"
@@ -83,8 +84,27 @@ TEST(RetrievalSynthetic, OnlyTheComparisonTells) {
   EXPECT_GT(lines[2].score, 0.998);
 }
 
+TEST(RetrievalSynthetic, MotifsAreOrdersOfTheSameSymbols) {
+  const auto data = make_set("retrieval-synthetic", {{"length", 8}, {"copies", 1}}, {});  // nothing but the motif
+  std::set<std::vector<std::int32_t>> motifs, sorted;
+  SequenceExample pair;
+  for (std::int64_t i = 0; i < 100; ++i) {
+    data->example(Split::train, i, pair);
+    EXPECT_EQ(pair.first.tokens == pair.second.tokens, pair.label == 1);
+    for (auto* document : {&pair.first.tokens, &pair.second.tokens}) {
+      motifs.insert(*document);
+      std::sort(document->begin(), document->end());
+      sorted.insert(*document);
+    }
+  }
+  EXPECT_EQ(motifs.size(), 4u);
+  EXPECT_EQ(sorted.size(), 1u);
+  EXPECT_EQ(error_of_set("retrieval-synthetic", {{"motifs", 1}}, {}),
+            "data.motifs is 1; expected 0 or at least 2, so that two documents can differ");
+}
+
 TEST(RetrievalSynthetic, SamplesAreFixedByNumberAndSplit) {
-  const auto data = make_set("retrieval-synthetic", {{"length", 9}}, {});
+  const auto data = make_set("retrieval-synthetic", {{"length", 9}, {"copies", 1}}, {});
   SequenceExample a, b, c;
   data->example(Split::train, 3, a), data->example(Split::train, 4, b), data->example(Split::train, 3, c);
   EXPECT_EQ(a.first.tokens, c.first.tokens);
@@ -92,7 +112,7 @@ TEST(RetrievalSynthetic, SamplesAreFixedByNumberAndSplit) {
   data->example(Split::test, 3, c);
   EXPECT_NE(a.first.tokens, c.first.tokens);
   EXPECT_EQ(error_of_set("retrieval-synthetic", {{"length", 7}}, {}),
-            "data.motif is 8; expected at most data.length, 7");
+            "data.copies is 8; expected at most 0, data.length / data.motif");
 }
 
 TEST(TextSynthetic, LettersAreEquallyFrequentAndBayesIsRight) {

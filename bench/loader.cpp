@@ -1,0 +1,84 @@
+// Is the data pipeline fast enough? For every recipe: batches a second of the loader alone, training steps a second of
+// the recipe's model (loss, gradient, clipping, AdamW), and how often the loader could serve the model.
+//
+// usage: loader SECONDS RECIPE.toml...     each side for that long; the data in LONGWAVE_DATA, recipes without are left
+// out One thread gathers, as in training; OMP_NUM_THREADS threads compute.
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+
+#include "longwave/train/loader.h"
+#include "longwave/train/optimizer.h"
+#include "longwave/train/subject.h"
+
+namespace longwave {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+/// Calls `work` for so many seconds after a first call that does not count; calls a second.
+template <class Work>
+double rate(double seconds, const Work& work) {
+  work();
+  const auto begin = Clock::now();
+  double calls = 0;
+  do {
+    work();
+    ++calls;
+  } while (since(begin) < seconds);
+  return calls / since(begin);
+}
+
+void measure(const std::string& path, double seconds) {
+  const auto recipe = resolve_recipe(read_toml(path));
+  const auto subject = open_subject(recipe, {});
+  const auto built = build_model(recipe, subject.sizes);
+  const auto task = subject.make_task(*built.module);
+  const RandomStream random{1};
+  Loader loader(*task, Split::train, recipe.train.batch, random);
+  std::int64_t epoch = 0;
+  loader.start(epoch, 0);
+  const auto next = [&] {
+    auto* batch = loader.next();
+    if (!batch) loader.start(++epoch, 0), batch = loader.next();
+    return batch;
+  };
+  const double loads = rate(seconds, next);
+
+  built.module->train();
+  AdamW optimizer(*built.module, {.beta2 = 0.999, .epsilon = 1e-8, .weight_decay = recipe.train.weight_decay});
+  double waiting = 0;
+  const double steps = rate(seconds, [&] {
+    const auto begin = Clock::now();
+    const auto& batch = *next();
+    waiting += since(begin);
+    optimizer.zero_grad();
+    task->loss(*built.module, batch).total.backward();
+    optimizer.step(1e-4, 0.9, std::min(1.0, 1 / (optimizer.gradient_norm() + 1e-6)));
+  });
+  fmt::print("{:<24} {:>10.0f} {:>12.0f} {:>8.1f} {:>9.1f} %\n", std::filesystem::path(path).stem().string(),
+             loads * static_cast<double>(recipe.train.batch), steps * static_cast<double>(recipe.train.batch),
+             loads / steps, 100 * waiting / seconds);
+  std::fflush(stdout);
+}
+
+}  // namespace
+}  // namespace longwave
+
+int main(int count, char** words) {
+  if (const char* threads = std::getenv("OMP_NUM_THREADS")) at::set_num_threads(std::atoi(threads));
+  fmt::print("{:<24} {:>10} {:>12} {:>8} {:>11}\n", "recipe", "loader/s", "training/s", "ratio", "waiting");
+  for (int i = 2; i < count; ++i) {
+    try {
+      longwave::measure(words[i], std::atof(words[1]));
+    } catch (const longwave::UserError& error) {
+      fmt::print("{:<24} left out: {}\n", std::filesystem::path(words[i]).stem().string(), error.what());
+    }
+  }
+}
