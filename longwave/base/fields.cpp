@@ -22,7 +22,10 @@ std::string type_name(const std::vector<T>*) {
 
 template <class T>
 bool read_value(const Json& json, std::vector<T>& out) {
-  if (!json.is_array()) return false;
+  if (!json.is_array()) {  // a value alone is a list of one
+    out.resize(1);
+    return longwave::read_value(json, out[0]);
+  }
   out.resize(json.size());
   for (std::size_t i = 0; i < json.size(); ++i)
     if (!longwave::read_value(json[i], out[i])) return false;

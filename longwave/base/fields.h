@@ -52,7 +52,8 @@ Rule<double> fraction();
 Rule<std::string> one_of(std::vector<std::string> choices);
 
 /// False if the value is of another type. Accepted beyond the type itself: an integer where a real number is expected,
-/// 0 and 1 for false and true, null (an option that Python leaves out) for the text "none".
+/// 0 and 1 for false and true, null (an option that Python leaves out) for the text "none". Fields that are lists also
+/// take one value alone.
 bool read_value(const Json& json, bool& out);
 bool read_value(const Json& json, std::int64_t& out);
 bool read_value(const Json& json, double& out);

@@ -81,9 +81,9 @@ void check_data(const Arguments& arguments) {
   const int found = series.found + sequences.found, bad = series.bad + sequences.bad;
   if (found == 0) {
     fmt::print(
-        "expected (also packed as .gz or .xz, directly in the folder, or the sets of forecasting under "
-        "all_datasets/ or dataset/):\n{}{}",
-        expected_tree(), sequence_tree());
+        "looked in {} and in these folders below it for these files, each also packed as .gz or .xz:\n"
+        "forecasting (also below all_datasets, all_six_datasets, dataset, datasets, forecasting)\n{}{}",
+        root.string(), expected_tree(), sequence_tree());
     fail(root.string(), ": none of the known data sets is there");
   }
   fmt::print("{} data sets for forecasting and {} of sequences found, {} bad\n", series.found, sequences.found, bad);

@@ -183,7 +183,8 @@ CheckCounts check_sequence_sets(const fs::path& root) {
 
 std::string sequence_tree() {
   std::string tree;
-  for (const auto& [name, info] : sequence_data_sets()) tree += expected_tree(info.layouts);
+  for (const auto& [name, info] : sequence_data_sets())
+    if (!info.layouts.empty()) tree += name + " (" + info.source + ")\n" + expected_tree(info.layouts);
   return tree;
 }
 

@@ -20,7 +20,7 @@ struct CheckCounts {
 /// Reads every sequence set below a folder and prints what is in it.
 CheckCounts check_sequence_sets(const std::filesystem::path& root);
 
-/// Files of all sequence sets, for a folder that has none.
+/// Files of all sequence sets, where they are looked for and where they are to be had, for a folder that has none.
 std::string sequence_tree();
 
 struct ShowOptions {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "longwave/base/suggest.h"
+
 namespace longwave {
 namespace {
 
@@ -161,7 +163,7 @@ fs::path locate(const DataSet& set, const std::vector<fs::path>& roots) {
 
 std::string expected_tree() {
   std::string tree;
-  for (const auto& set : catalog()) tree += "  " + set.folders[0] + "/" + set.files[0] + "\n";
+  for (const auto& set : catalog()) tree += "  " + join(set.folders) + ": " + join(set.files, " or ") + "\n";
   return tree;
 }
 

@@ -45,7 +45,7 @@ std::vector<std::filesystem::path> places_of(const DataSet& set, const std::vect
 /// The first of those places where there is a file, or "" .
 std::filesystem::path locate(const DataSet& set, const std::vector<std::filesystem::path>& roots);
 
-/// The folders and files expected under a data folder, as a drawn tree.
+/// One line for each set: folders in which it is looked for, then names of its file.
 std::string expected_tree();
 
 }  // namespace longwave

@@ -72,6 +72,7 @@ class Characters final : public TokenStreams {
     }
     if (parts.size() == 1) parts = split(parts[0], config);
     facts_.content_hash = hash.hex();
+    facts_.protocol = "by-" + config.unit;
     describe(number(parts, config.unit == "byte"));
   }
 
@@ -100,12 +101,13 @@ class Characters final : public TokenStreams {
   }
 };
 
-const RegisterSequenceData<Characters> registered({.name = "characters",
-                                                   .title = "Characters",
-                                                   .family = "language",
-                                                   .summary = "next character or byte of a text of your own",
-                                                   .source = "any text; tiny Shakespeare of Karpathy 2015 by default",
-                                                   .layouts = layouts()});
+const RegisterSequenceData<Characters> registered(
+    {.name = "characters",
+     .title = "Characters",
+     .family = "language",
+     .summary = "next character or byte of a text of your own",
+     .source = "any text; tiny Shakespeare by default: data/tinyshakespeare of github.com/karpathy/char-rnn",
+     .layouts = layouts()});
 
 }  // namespace
 }  // namespace longwave

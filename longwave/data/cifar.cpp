@@ -128,6 +128,7 @@ class LraImage final : public Cifar {
     else
       use_values(kSide, config.pool, {kMean}, {kDeviation});
     facts_.protocol = config.protocol;
+    facts_.masking.ratio = 0.5;
     limit(config);
     describe(files.hash);
   }
@@ -147,6 +148,8 @@ class ColourCifar final : public Cifar {
     pixels_ = std::move(files.images.pixels);
     take(files, torch_permutation(files.train, static_cast<std::uint32_t>(config.seed)));
     use_values(kSide, config.pool, {0.4914, 0.4822, 0.4465}, {0.247, 0.243, 0.261});
+    facts_.protocol = "scifar-s4";
+    facts_.masking.ratio = 0.5;
     limit(config);
     describe(files.hash);
   }

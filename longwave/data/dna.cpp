@@ -38,7 +38,7 @@ class Dna final : public LabelledSet {
  public:
   struct Config : LabelledOptions {
     std::string name = "human_nontata_promoters", genome;
-    std::vector<std::string> classes;
+    std::vector<std::string> genomes, classes;
     bool reverse_complement = false;
     static const FieldTable<Config>& fields();
   };
@@ -46,7 +46,7 @@ class Dna final : public LabelledSet {
   Dna(const Config& config, const SequenceSource& source) {
     const auto files = find(config, source);
     if (fs::is_directory(files[0]))
-      take_parts(files, config.genome);
+      take_parts(files, genomes(config));
     else
       take_classes(files, static_cast<std::uint64_t>(config.seed));
     hold_out_validation(kValidation, static_cast<std::uint64_t>(config.seed));
@@ -99,15 +99,24 @@ class Dna final : public LabelledSet {
       bases_.push_back(std::move(records.bases[i]));
     }
   }
-  void take_parts(const std::vector<fs::path>& folders, const fs::path& genome) {
+  /// One of all classes, or one for each.
+  static std::vector<fs::path> genomes(const Config& config) {
+    check(config.genome.empty() || config.genomes.empty(),
+          "data.genome and data.genomes are both given; expected one of them");
+    if (!config.genome.empty()) return {config.genome};
+    return {config.genomes.begin(), config.genomes.end()};
+  }
+  void take_parts(const std::vector<fs::path>& folders, const std::vector<fs::path>& genomes) {
+    facts_.protocol = "genomic-benchmarks";
     facts_.class_names = benchmark_classes(folders[0]);
     check(benchmark_classes(folders[1]) == facts_.class_names, folders[1].string(),
           ": other classes than in the training part (", join(facts_.class_names), ")");
-    take(read_benchmark_part(folders[0], genome), Split::train);
-    take(read_benchmark_part(folders[1], genome), Split::test);
+    take(read_benchmark_part(folders[0], genomes), Split::train);
+    take(read_benchmark_part(folders[1], genomes), Split::test);
   }
   /// No published split: a random fifth of every class tests.
   void take_classes(const std::vector<fs::path>& files, std::uint64_t seed) {
+    facts_.protocol = "random-split";
     for (const auto& file : files) facts_.class_names.push_back(file.stem().string());
     take(read_fasta_classes(files), Split::train);
     auto parts = hold_out(labels_, kTest, seed + 1);
@@ -155,6 +164,7 @@ const FieldTable<Dna::Config>& Dna::Config::fields() {
             "a set of the Genomic Benchmarks (human_nontata_promoters), arabidopsis_tata, arabidopsis_non_tata, ecoli, "
             "or the path of a folder with train/ and test/")
         .add("genome", &Config::genome, "FASTA file of the genome, for sets that are stored as intervals")
+        .add("genomes", &Config::genomes, "instead of genome: one file for each class, in the order of their names")
         .add("classes", &Config::classes, "instead of name: FASTA files, one a class; 20 % of each tests")
         .add("reverse_complement", &Config::reverse_complement,
              "a random half of every training batch is read from the other strand");
@@ -163,11 +173,14 @@ const FieldTable<Dna::Config>& Dna::Config::fields() {
   return table;
 }
 
+const std::string kSource =
+    "Gresova et al. 2023; files: github.com/ML-Bioinfo-CEITEC/genomic_benchmarks; the set motifs needs none";
+
 const RegisterSequenceData<Dna> registered({.name = "dna",
                                             .title = "DNA",
                                             .family = "dna",
                                             .summary = "promoters, enhancers and others, one base a step",
-                                            .source = "Gresova et al. 2023; files: genomic_benchmarks package",
+                                            .source = kSource,
                                             .layouts = dna_layouts()});
 
 }  // namespace

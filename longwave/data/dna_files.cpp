@@ -136,21 +136,27 @@ std::vector<std::string> benchmark_classes(const fs::path& folder) {
   return names;
 }
 
-DnaRecords read_benchmark_part(const fs::path& folder, const fs::path& genome) {
+DnaRecords read_benchmark_part(const fs::path& folder, const std::vector<fs::path>& genomes) {
+  const auto entries = class_entries(folder);
+  check(genomes.size() <= 1 || genomes.size() == entries.size(), "data.genomes names ", genomes.size(),
+        " files; expected one for each of the ", entries.size(), " classes of ", folder.string());
   DnaRecords records;
-  Intervals intervals;
+  std::vector<Intervals> intervals(std::max<std::size_t>(1, genomes.size()));  // of each genome
   std::int32_t label = 0;
-  for (const auto& [name, path] : class_entries(folder)) {
+  for (const auto& [name, path] : entries) {
     if (fs::is_directory(path))
       read_sequences(path, label, records);
     else
-      read_intervals(path, label, records, intervals);
+      read_intervals(path, label, records, intervals[genomes.size() > 1 ? static_cast<std::size_t>(label) : 0]);
     ++label;
   }
-  if (intervals.empty()) return records;
-  check(!genome.empty(), folder.string(),
-        ": intervals, not sequences; say with the key genome which FASTA file they are of (metadata.yaml names it)");
-  cut(intervals, genome, records);
+  for (std::size_t i = 0; i < intervals.size(); ++i) {
+    if (intervals[i].empty()) continue;
+    check(!genomes.empty(), folder.string(),
+          ": intervals, not sequences; say with the key genome which FASTA file they are of, or with genomes one for "
+          "each class (metadata.yaml names them)");
+    cut(intervals[i], genomes[i], records);
+  }
   return records;
 }
 

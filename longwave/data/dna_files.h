@@ -14,9 +14,10 @@ struct DnaRecords {
 };
 
 /// One part (train or test) of a set of the Genomic Benchmarks (Gresova et al. 2023): a folder with, for every class, a
-/// folder of .txt files of one sequence each, or a table CLASS.csv.gz of intervals of `genome`, a FASTA file. Classes
-/// are numbered by name. UserError names file and line of what is wrong.
-DnaRecords read_benchmark_part(const std::filesystem::path& folder, const std::filesystem::path& genome);
+/// folder of .txt files of one sequence each, or a table CLASS.csv.gz of intervals of a genome. Classes are numbered by
+/// name. `genomes`: a FASTA file of all intervals, or one for each class. UserError names file and line of what is
+/// wrong.
+DnaRecords read_benchmark_part(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& genomes);
 
 /// The names of the classes of such a folder.
 std::vector<std::string> benchmark_classes(const std::filesystem::path& folder);

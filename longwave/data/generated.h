@@ -41,7 +41,8 @@ class GeneratedData : public SequenceData {
   std::int64_t length(Split split, std::int64_t index) const override;
 
  protected:
-  explicit GeneratedData(const GeneratedConfig& sizes) : sizes_(sizes) {}
+  /// Protocol "generated"; a set with a published one says so.
+  explicit GeneratedData(const GeneratedConfig& sizes) : sizes_(sizes) { facts_.protocol = "generated"; }
 
   RandomStream stream(Split split, std::int64_t index) const { return sample_stream(sizes_.seed, split, index); }
 

@@ -23,6 +23,7 @@ struct Question {
   std::int32_t start, goal;
   std::vector<std::int32_t> path;
   std::vector<std::int32_t> answers;  // children that lead to the goal
+  std::int64_t lookahead = 0;         // of the next vertex of a shortest path
 };
 
 std::int64_t uniform(RandomStream& random, std::int64_t low, std::int64_t high) {
@@ -77,9 +78,15 @@ class GraphSearch final : public GeneratedData {
     names.insert(names.end(), {"path", "edge", "<pad>", "query"});
     predict_tokens(std::move(names), config.steps);
     facts_.padding = token(2);
+    facts_.group = "look-ahead";
   }
 
   std::int64_t length(Split, std::int64_t) const override { return config_.steps; }
+
+  std::int64_t group(Split split, std::int64_t index) const override {
+    auto random = stream(split, index);
+    return draw(split, random).lookahead;
+  }
 
   void example(Split split, std::int64_t index, SequenceExample& out) const override {
     auto random = stream(split, index);
@@ -214,7 +221,9 @@ class GraphSearch final : public GeneratedData {
       if (lookahead < 0 || lookahead_of(q.graph, path[gone - 1], path[gone], q.goal) == lookahead)
         places.push_back(gone);
     if (places.empty()) return {};
-    q.path.assign(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(pick(random, places)));
+    const auto gone = pick(random, places);
+    q.path.assign(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(gone));
+    q.lookahead = lookahead_of(q.graph, path[gone - 1], path[gone], q.goal);
     if (3 * q.graph.edges() + 4 + static_cast<std::int64_t>(q.path.size()) > config_.steps) return {};
     for (const auto child : q.graph.children[static_cast<std::size_t>(q.path.back())])
       if (useful[static_cast<std::size_t>(child)]) q.answers.push_back(child);

@@ -13,7 +13,8 @@ namespace {
 class Induction final : public GeneratedData {
  public:
   struct Config : GeneratedConfig {
-    std::int64_t vocabulary = 16, steps = 256, test_steps = 256;
+    std::int64_t vocabulary = 16, steps = 256;
+    std::vector<std::int64_t> test_steps{256};
     std::int64_t triggers = 1, copy = 1;
     bool score_all = false;
 
@@ -25,16 +26,21 @@ class Induction final : public GeneratedData {
   };
 
   Induction(const Config& config, const SequenceSource&) : GeneratedData(config), config_(config) {
-    for (const auto steps : {config.steps, config.test_steps})
+    check(!config.test_steps.empty(), "data.test_steps is empty; expected the lengths of the test samples");
+    auto lengths = config.test_steps;
+    lengths.push_back(config.steps);
+    for (const auto steps : lengths)
       check(steps >= 2 * config.copy + 1 + config.triggers, "data.steps or data.test_steps is ", steps,
             "; expected at least 2 copy + 1 + triggers = ", 2 * config.copy + 1 + config.triggers);
     auto names = numerals(config.vocabulary - 2);
     names.insert(names.end(), {"=>", "."});
-    predict_tokens(std::move(names), std::max(config.steps, config.test_steps));
+    predict_tokens(std::move(names), *std::max_element(lengths.begin(), lengths.end()));
   }
 
-  std::int64_t length(Split split, std::int64_t) const override {
-    return split == Split::test ? config_.test_steps : config_.steps;
+  /// The test lengths share their split evenly, in the order of the list.
+  std::int64_t length(Split split, std::int64_t index) const override {
+    if (split != Split::test) return config_.steps;
+    return config_.test_steps.at(static_cast<std::size_t>(index * std::ssize(config_.test_steps) / samples(split)));
   }
 
   void example(Split split, std::int64_t index, SequenceExample& out) const override {
@@ -84,7 +90,7 @@ const FieldTable<Induction::Config>& Induction::Config::fields() {
     FieldTable<C> t;
     t.add("vocabulary", &C::vocabulary, "token ids, two of them special", at_least<std::int64_t>(3))
         .add("steps", &C::steps, "of a training or validation sample", at_least<std::int64_t>(4))
-        .add("test_steps", &C::test_steps, "of a test sample", at_least<std::int64_t>(4))
+        .add("test_steps", &C::test_steps, "of a test sample; several lengths share the test split evenly")
         .add("triggers", &C::triggers, "prefixes drawn; more than 1: only one in half of the samples",
              at_least<std::int64_t>(1))
         .add("copy", &C::copy, "tokens to copy", at_least<std::int64_t>(1))
@@ -98,7 +104,7 @@ const RegisterSequenceData<Induction> registered(
     {.name = "induction",
      .title = "Induction heads",
      .family = "synthetic",
-     .summary = "what followed the prefix the first time comes again; own length for the test",
+     .summary = "what followed the prefix the first time comes again; own lengths for the test",
      .source = "Gu & Dao 2023 (Mamba): vocabulary 16, 256 steps; Fu et al. 2023 (H3): triggers, copy, score_all",
      .generated = true});
 

@@ -154,6 +154,8 @@ class ListOps final : public SequenceData {
     facts_.classes = 10;
     for (int value = 0; value < 10; ++value) facts_.class_names.push_back(std::to_string(value));
     facts_.mask = encoding_.mask;
+    facts_.masking.ratio = 0.1;
+    facts_.group = "operator levels";
     facts_.protocol = config.protocol;
     facts_.max_length = config.source == "generated"
                             ? std::min(encoding_.limit, config.max_length - (encoding_.end < 0))
@@ -165,6 +167,14 @@ class ListOps final : public SequenceData {
   std::int64_t length(Split split, std::int64_t index) const override {
     const auto symbols = static_cast<std::int64_t>(splits_.trees.at(part(split)[index]).size());
     return std::min(encoding_.limit, symbols + (encoding_.end >= 0));
+  }
+
+  /// The levels from the root that give the value: at the first of them the shortcut ladder is right.
+  std::int64_t group(Split split, std::int64_t index) const override {
+    const auto i = part(split)[index];
+    int levels = 1;
+    while (listops_value(splits_.trees.at(i), levels) != splits_.trees.values[i]) ++levels;
+    return levels;
   }
 
   void example(Split split, std::int64_t index, SequenceExample& out) const override {
@@ -207,7 +217,9 @@ const RegisterSequenceData<ListOps> registered(
      .title = "ListOps",
      .family = "long range arena",
      .summary = "value of a nested expression of MIN, MAX, MED and SM over digits, 10 classes, 501 to 1999 symbols",
-     .source = "Nangia & Bowman 2018; Tay et al. 2021, folder listops-1000 of the Long Range Arena archive",
+     .source = "Nangia & Bowman 2018; Tay et al. 2021; files: folder listops-1000 of lra_release.gz "
+               "(github.com/google-research/long-range-arena), or made by `longwave data make listops --out DIR`; "
+               "source=generated needs none",
      .generated = true,
      .layouts = layouts()});
 

@@ -77,6 +77,23 @@ class MazeDfs final : public GeneratedData {
     out.label = -1;
   }
 
+  /// A move goes from a cell of the path to the next one; it is legal if the two are joined.
+  Moves moves(const SequenceExample& sample, const std::vector<std::int32_t>& predicted) const override {
+    const auto& tokens = sample.first.tokens;
+    std::set<std::pair<std::int32_t, std::int32_t>> joined;
+    for (std::size_t i = 1; tokens[i] != kEdgesEnd; i += 3) {
+      joined.insert({tokens[i], tokens[i + 1]});
+      joined.insert({tokens[i + 1], tokens[i]});
+    }
+    Moves moves;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] < kCells || sample.targets[i] < kCells) continue;  // the start is told, the end no move
+      ++moves.made;
+      moves.legal += joined.contains({tokens[i], predicted[i]});
+    }
+    return moves;
+  }
+
   std::vector<Baseline> baselines() const override {
     Tally walk, ahead;
     const auto comment = visit_scored(*this, [&](Split split, std::int64_t index) {

@@ -48,6 +48,32 @@ class MazeWalls final : public GeneratedData {
     out.label = -1;
   }
 
+  /// A move is a cell of the plan behind another one. It is legal if a free cell beside that one lies in the row that
+  /// is told, and one in the column that is told, behind the true row.
+  Moves moves(const SequenceExample& sample, const std::vector<std::int32_t>& predicted) const override {
+    const auto& tokens = sample.first.tokens;
+    const auto side = static_cast<std::int32_t>(side_);
+    const auto cell = [&](std::size_t word) {
+      return (tokens[word + 1] - kNumbers) * side + tokens[word + 2] - kNumbers;
+    };
+    std::vector<bool> wall(static_cast<std::size_t>(side * side));
+    Moves moves;
+    for (std::size_t word = 0; word + 2 < tokens.size(); word += 3) {
+      if (tokens[word] == kWall) wall[static_cast<std::size_t>(cell(word))] = true;
+      if (tokens[word] != kPlan || tokens[word - 3] != kPlan) continue;
+      bool row = false, column = false;
+      for (const auto next : lattice_neighbours(side_, cell(word - 3))) {
+        if (wall[static_cast<std::size_t>(next)]) continue;
+        const auto y = kNumbers + next / side, x = kNumbers + next % side;
+        row = row || y == predicted[word];
+        column = column || (y == tokens[word + 1] && x == predicted[word + 1]);
+      }
+      ++moves.made;
+      moves.legal += row && column;
+    }
+    return moves;
+  }
+
   std::vector<Baseline> baselines() const override {
     Tally walk, ahead, greedy;
     const auto comment = visit_scored(*this, [&](Split split, std::int64_t index) {

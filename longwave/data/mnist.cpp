@@ -41,6 +41,7 @@ class Mnist : public PixelSet {
     hold_out_at_random(static_cast<std::uint32_t>(options.seed));
     use_values(kSide, options.pool, {0}, {1});
     for (int digit = 0; digit < 10; ++digit) facts_.class_names.push_back(std::to_string(digit));
+    facts_.protocol = "smnist-s4";
     limit(options);
     describe(hash_.hex());
   }
@@ -117,6 +118,7 @@ class PermutedMnist final : public Mnist {
     const auto n = steps(0);
     order_ = config.permutation == "bit-reversal" ? bit_reversal(n) : numpy_permutation(n, 92916);
     facts_.found.push_back("permutation of the pixels: " + config.permutation);
+    facts_.protocol = "pmnist-" + config.permutation;
   }
 };
 

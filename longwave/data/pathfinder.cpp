@@ -67,6 +67,8 @@ class Pathfinder final : public GeneratedData {
     facts_.channels = tokens_ ? 0 : 1;
     facts_.vocabulary = tokens_ ? kGreyLevels + 1 : 0;
     facts_.mask = tokens_ ? static_cast<std::int32_t>(kGreyLevels) : -1;
+    facts_.masking = {.ratio = 0.5, .levels = true, .hidden = 0.5f};
+    if (config.published()) facts_.protocol = "lra-strict";
     if (tokens_) {
       facts_.token_names = numerals(kGreyLevels);
       facts_.token_names.push_back("<mask>");
@@ -149,6 +151,10 @@ const FieldTable<PathfinderConfig>& PathfinderConfig::fields() {
     return add_generated_fields(t);
   }();
   return table;
+}
+
+bool PathfinderConfig::published() const {
+  return contour_length < 0 && distractors < 0 && distractor_length < 0 && seed_distance < 0 && continuity < 0;
 }
 
 PathfinderRule PathfinderConfig::rule() const {

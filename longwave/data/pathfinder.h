@@ -18,6 +18,8 @@ struct PathfinderConfig : GeneratedConfig {
 
   /// The drawing rule that it stands for. UserError if nothing can be drawn by it.
   PathfinderRule rule() const;
+  /// Whether that is the published one of its resolution and difficulty.
+  bool published() const;
 };
 
 }  // namespace longwave

@@ -33,7 +33,7 @@ class Sketch {
   }
 
   void draw_distractors(PathfinderImage& out) {
-    for (int i = 0; i < rule_.distractors; ++i)
+    for (int i = 0; i < rule_.distractors && !stage_.full(room_); ++i)
       for (int k = 0; k < kDistractorTries; ++k) {
         ++out.distractor_tries;
         if (!try_distractor()) continue;

@@ -18,11 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+const std::string kUsualSide = "32";                                     // of the archive, where none is asked for
 constexpr double kHeldOut = 0.1;                                         // validates, and as much tests
 constexpr std::size_t kFolder = 0, kFile = 1, kLabel = 3, kContour = 5;  // columns of the metadata
 
 std::vector<FileLayout> pathfinder_layouts() {
   const std::vector<std::string> folders{"pathfinder{resolution}", "lra_release/pathfinder{resolution}",
+                                         "lra_release/lra_release/pathfinder{resolution}",
                                          "pathfinder/pathfinder{resolution}"};
   const auto archive = [&](const std::string& contour, const std::string& difficulty) {
     return FileLayout{folders, {contour + "/metadata", contour + "/imgs"}, {{"difficulty", difficulty}}};
@@ -72,20 +74,23 @@ Rows read_rows(const std::string& bytes, const std::string& name) {
 class PathfinderFiles final : public LabelledSet {
  public:
   struct Config : LabelledOptions {
-    std::string resolution = "32", difficulty = "hard", protocol = "lra-strict", encoding = "protocol";
+    std::string resolution = "auto", difficulty = "hard", protocol = "lra-strict", encoding = "protocol";
     static const FieldTable<Config>& fields();
   };
 
   PathfinderFiles(const Config& config, const SequenceSource& source)
-      : side_(std::stoll(config.resolution)),
-        tokens_(config.encoding == "tokens" || (config.encoding == "protocol" && config.protocol == "lra-2020")) {
-    const auto found =
-        locate_files("Pathfinder " + config.resolution + " (" + config.difficulty + ")", pathfinder_layouts(),
-                     source.roots, {{"resolution", config.resolution}, {"difficulty", config.difficulty}});
+      : tokens_(config.encoding == "tokens" || (config.encoding == "protocol" && config.protocol == "lra-2020")) {
+    const bool any = config.resolution == "auto";
+    const auto resolution = any ? kUsualSide : config.resolution;
+    const auto found = locate_files("Pathfinder " + resolution + " (" + config.difficulty + ")", pathfinder_layouts(),
+                                    source.roots, {{"resolution", resolution}, {"difficulty", config.difficulty}});
     Sha256 hash;
     for (const auto& path : batches_of(found.files[0])) take(path, found.files[1].parent_path(), hash);
-    facts_.found.push_back(found.files[0].parent_path().string() + ", " + std::to_string(skipped_) +
-                           " empty images left out");
+    const auto folder = found.files[0].parent_path().string();
+    check(!paths_.empty(), folder, ": no images in it that are not empty");
+    side_ = any ? read_png(paths_.front()).height : std::stoll(resolution);
+    facts_.found.push_back(folder + ": images of " + std::to_string(side_) + " x " + std::to_string(side_) +
+                           " pixels, " + std::to_string(skipped_) + " empty ones left out");
     if (!strokes_.empty())  // a folder given by itself does not say how difficult it is
       facts_.found.push_back("strokes of a contour: " + join({strokes_.begin(), strokes_.end()}));
     facts_.class_names = {"two contours", "one contour"};
@@ -93,6 +98,7 @@ class PathfinderFiles final : public LabelledSet {
     facts_.channels = tokens_ ? 0 : 1;
     facts_.vocabulary = tokens_ ? 257 : 0;
     facts_.mask = tokens_ ? 256 : -1;
+    facts_.masking = {.ratio = 0.5, .levels = true, .hidden = 0.5f};
     split(config);
     limit(config);
     describe(hash.hex(), false);
@@ -148,7 +154,7 @@ class PathfinderFiles final : public LabelledSet {
           .push_back(order.empty() ? i : order[i]);
   }
 
-  std::int64_t side_, skipped_ = 0;
+  std::int64_t side_ = 0, skipped_ = 0;
   bool tokens_;
   std::vector<fs::path> paths_;
   std::set<std::string> strokes_;
@@ -158,8 +164,9 @@ const FieldTable<PathfinderFiles::Config>& PathfinderFiles::Config::fields() {
   static const auto table = [] {
     FieldTable<Config> fields;
     fields
-        .add("resolution", &Config::resolution, "pixels a side, as text; 128 is Path-X",
-             one_of({"32", "64", "128", "256"}))
+        .add("resolution", &Config::resolution,
+             "pixels a side, as text; 128 is Path-X; auto: as the images are, those of 32 where there are several",
+             one_of({"auto", "32", "64", "128", "256"}))
         .add("difficulty", &Config::difficulty, "length of the contours", one_of({"easy", "intermediate", "hard"}))
         .add("protocol", &Config::protocol,
              "lra-strict and lra-s4: numbers, split 80/10/10 % at random; lra-2020: tokens, split by the stored order",
@@ -171,11 +178,15 @@ const FieldTable<PathfinderFiles::Config>& PathfinderFiles::Config::fields() {
   return table;
 }
 
+const std::string kSource =
+    "Tay et al. 2021; files: lra_release.gz (github.com/google-research/long-range-arena), or made by `longwave data "
+    "make pathfinder --out DIR`; the set pathfinder needs none";
+
 const RegisterSequenceData<PathfinderFiles> registered({.name = "pathfinder-files",
                                                         .title = "Pathfinder",
                                                         .family = "long range arena",
                                                         .summary = "images of contours from files, one pixel a step",
-                                                        .source = "Tay et al. 2021; files: lra_release.gz",
+                                                        .source = kSource,
                                                         .layouts = pathfinder_layouts()});
 
 }  // namespace

@@ -12,7 +12,7 @@ constexpr int kStrokeTries = 3;
 constexpr std::uint8_t kAll = 255;
 constexpr int kMostShared = 459;        // strokes may not share a cell in which their rooms add up to 1.8
 constexpr std::uint8_t kOccupied = 77;  // a cell is free up to 0.3
-constexpr double kLeastFree = 0.01;     // of the image, to begin another contour
+constexpr double kLeastFree = 0.01;     // of the image, to begin another distractor
 constexpr double kLeastWeight = 1e-4;
 constexpr double kPi = std::numbers::pi;
 
@@ -176,6 +176,13 @@ bool PathfinderStage::seed_pair(RandomStream& random, std::array<PathfinderConto
     if (begin(direction, {static_cast<int>(y), static_cast<int>(x)}, pair[1])) return true;
   }
   return false;
+}
+
+bool PathfinderStage::full(const PathfinderRoom& room) const {
+  int free = 0;
+  for (int y = 0; y < rule_.side; ++y)
+    for (int x = 0; x < rule_.side; ++x) free += room.taken[map_.at(y, x)] < kOccupied;
+  return free < kLeastFree * rule_.side * rule_.side;
 }
 
 bool PathfinderStage::seed(RandomStream& random, const PathfinderRoom& room, PathfinderContour& contour) const {

@@ -51,6 +51,8 @@ class PathfinderStage {
   const PathfinderRoom& empty() const { return empty_; }
   const Stroke& stroke(int i) const { return strokes_[i].drawn; }
 
+  /// Whether so little is left that no further distractor is begun.
+  bool full(const PathfinderRoom& room) const;
   /// Begins the two contours. False: this attempt has failed.
   bool seed_pair(RandomStream& random, std::array<PathfinderContour, 2>& pair) const;
   /// Begins a distractor where `room` leaves space. `tries` are counted.

@@ -1,5 +1,6 @@
 // Two documents of random symbols that share a planted motif or not: a stand-in for Retrieval that needs no files.
-// Every document has one motif of a small dictionary; only the comparison of both tells the classes apart.
+// Every document has one motif; only the comparison of both tells the classes apart. A motif is new in every pair, or
+// one of a dictionary, which a tower can learn to recognise.
 
 #include <algorithm>
 #include <unordered_set>
@@ -11,7 +12,7 @@ namespace longwave {
 namespace {
 
 struct RetrievalSyntheticConfig {
-  std::int64_t length = 256, motif = 8, copies = 8, motifs = 4, symbols = 16;
+  std::int64_t length = 256, motif = 8, copies = 1, motifs = 0, symbols = 16;
   std::int64_t train_samples = 10000, val_samples = 1000, test_samples = 2000;
   std::int64_t seed = 0;
   static const FieldTable<RetrievalSyntheticConfig>& fields();
@@ -26,8 +27,8 @@ const FieldTable<RetrievalSyntheticConfig>& RetrievalSyntheticConfig::fields() {
           .add("motif", &C::motif, "symbols of a motif", count)
           .add("copies", &C::copies, "times it is planted in a document", count)
           .add("motifs", &C::motifs,
-               "different motifs; 0: a new one in every pair, which a tower cannot know beforehand",
-               between<std::int64_t>(0, 1 << 20))
+               "size of the dictionary, all orders of the same symbols; 0: a new motif in every pair",
+               between<std::int64_t>(0, 4096))
           .add("symbols", &C::symbols, "different symbols", between<std::int64_t>(2, 1 << 20))
           .add("train_samples", &C::train_samples, "pairs that train", count)
           .add("val_samples", &C::val_samples, "pairs that validate", count)
@@ -44,11 +45,13 @@ class RetrievalSynthetic final : public SequenceData {
     check(config.copies <= config.length / config.motif, "data.copies is ", config.copies, "; expected at most ",
           config.length / config.motif, ", data.length / data.motif");
     check(config.motifs != 1, "data.motifs is 1; expected 0 or at least 2, so that two documents can differ");
+    if (config.motifs > 0) fill_dictionary();
     facts_.goal = SequenceGoal::classify_pair;
     facts_.vocabulary = config.symbols + 1;  // 0 is padding
     facts_.classes = 2;
     facts_.class_names = {"apart", "together"};
     facts_.max_length = config.length;
+    facts_.protocol = "generated";
   }
 
   const SequenceFacts& facts() const override { return facts_; }
@@ -86,19 +89,27 @@ class RetrievalSynthetic final : public SequenceData {
     for (auto& symbol : out)
       symbol = 1 + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(config_.symbols)));
   }
-  // All motifs of the dictionary are orders of the same symbols: how often a symbol occurs tells nothing.
-  // Writes a motif that is not `other` to `out`; returns its number in the dictionary, -1 without one.
+  // Orders of the same symbols: how often a symbol occurs tells nothing.
+  void fill_dictionary() {
+    auto random = RandomStream{static_cast<std::uint64_t>(config_.seed)}.split(kDictionary);
+    std::vector<std::int32_t> motif;
+    draw(random, config_.motif, motif);
+    for (int tries = 0; static_cast<std::int64_t>(dictionary_.size()) < config_.motifs; ++tries) {
+      check(tries < 1 << 16, "data.motifs is ", config_.motifs, "; expected fewer, a motif of ", config_.motif,
+            " symbols has not so many orders");
+      for (auto i = motif.size() - 1; i > 0; --i) std::swap(motif[i], motif[random.below(i + 1)]);
+      if (std::find(dictionary_.begin(), dictionary_.end(), motif) == dictionary_.end()) dictionary_.push_back(motif);
+    }
+  }
+  // Writes a motif that is not number `other` to `out`; returns its number in the dictionary, -1 without one.
   std::int64_t draw_motif(RandomStream& random, std::int64_t other, std::vector<std::int32_t>& out) const {
-    if (config_.motifs == 0) {
+    if (dictionary_.empty()) {
       draw(random, config_.motif, out);
       return -1;
     }
-    auto which = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(config_.motifs - (other >= 0))));
+    auto which = static_cast<std::int64_t>(random.below(dictionary_.size() - (other >= 0)));
     which += other >= 0 && which >= other;
-    RandomStream dictionary = RandomStream{static_cast<std::uint64_t>(config_.seed)}.split(kDictionary);
-    draw(dictionary, config_.motif, out);
-    auto order = dictionary.split(static_cast<std::uint64_t>(which));
-    for (auto i = out.size() - 1; i > 0; --i) std::swap(out[i], out[order.below(i + 1)]);
+    out = dictionary_[static_cast<std::size_t>(which)];
     return which;
   }
   // Copies do not overlap: sorted places in what they leave of the document, and each moved by those before it.
@@ -115,6 +126,7 @@ class RetrievalSynthetic final : public SequenceData {
   static constexpr std::uint64_t kDictionary = 3;  // a stream beside those of the splits
   Config config_;
   SequenceFacts facts_;
+  std::vector<std::vector<std::int32_t>> dictionary_;
 };
 
 double RetrievalSynthetic::same_window_accuracy() const {

@@ -7,6 +7,15 @@ std::map<std::string, SequenceDataInfo>& sequence_data_registry() {
   static std::map<std::string, SequenceDataInfo> registry;
   return registry;
 }
+
+std::shared_ptr<const SequenceData> with_source(const std::string& source,
+                                                const std::function<std::shared_ptr<const SequenceData>()>& make) {
+  try {
+    return make();
+  } catch (const DataNotFound& error) {
+    throw DataNotFound(error.what() + ("; source: " + source));
+  }
+}
 }  // namespace detail
 
 const std::vector<std::int32_t>& SequenceData::stream(Split) const {

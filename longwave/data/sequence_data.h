@@ -42,6 +42,13 @@ enum class SequenceGoal {
   language,        // the next token; a split is one long stream (see SequenceData::stream)
 };
 
+/// How inputs are hidden in self-pretraining, where that is published for a set (Amos, Berant and Gupta 2024).
+struct Masking {
+  double ratio = -1;    // share of hidden steps; < 0: not published
+  bool levels = false;  // of numbers: restored as one of 256 levels, not as a number
+  float hidden = 0;     // of numbers: what a hidden step shows
+};
+
 /// What holds for all samples of a set.
 struct SequenceFacts {
   SequenceGoal goal = SequenceGoal::classify;
@@ -54,7 +61,10 @@ struct SequenceFacts {
   /// DNA: by token, its partner on the other strand. If given, a random half of every training batch is read from that
   /// strand: backwards, every token as its partner.
   std::vector<std::int32_t> complement;
-  std::string protocol;  // "lra-strict", "lra-s4", "lra-2020"; "" where there is only one
+  Masking masking;
+  std::string group;  // what SequenceData::group counts ("look-ahead"); "" where lengths tell samples apart
+  /// The encoding and split that scores belong to, "lra-strict" or "sc10-s4"; "generated" where none is published.
+  std::string protocol;
   std::vector<std::string> class_names;
   std::vector<std::string> token_names;  // [vocabulary], as tables and generated text print them; may be empty
   /// What was found on disk or generated: paths, counts, content hash. One line each, for `data check` and run logs.
@@ -67,6 +77,11 @@ struct Baseline {
   std::string name;
   double score = 0;     // in the units of the task's main metric (accuracy in [0, 1], perplexity, normalised error)
   std::string comment;  // "measured on the test split", "published"
+};
+
+/// Moves that a model made in a sample (the steps of a path), and how many of them the rules allow.
+struct Moves {
+  std::int64_t made = 0, legal = 0;
 };
 
 /// The samples of a set by number, in memory or generated from (seed, split, number). Reading is thread-safe and gives
@@ -86,6 +101,14 @@ class SequenceData {
   /// The sample, in `out`, whose memory is used again.
   virtual void example(Split split, std::int64_t index, SequenceExample& out) const = 0;
 
+  /// How hard a sample is, where facts().group says what is counted: samples of one group are scored apart
+  /// ("accuracy@2"), elsewhere those of one length.
+  virtual std::int64_t group(Split, std::int64_t) const { return 0; }
+
+  /// Sets of moves: those that `predicted` [t] makes, the likeliest class of every scored step when the true steps are
+  /// in front of it.
+  virtual Moves moves(const SequenceExample&, const std::vector<std::int32_t>& /*predicted*/) const { return {}; }
+
   /// language: all tokens of a split, one behind the other. UserError for other goals.
   virtual const std::vector<std::int32_t>& stream(Split split) const;
 
@@ -104,7 +127,7 @@ struct SequenceDataInfo {
   std::string title;       // "ListOps", as tables print it
   std::string family;      // "long range arena", "language", "speech", "images", "dna", "time series", "synthetic"
   std::string summary;     // one line
-  std::string source;      // paper, and where the files are to be had
+  std::string source;      // paper, and where the files are to be had or what makes them
   bool generated = false;  // needs no files
   /// How its files lie on disk, for `data list` and `data check`; the reader finds them with locate_files.
   std::vector<FileLayout> layouts;
@@ -129,6 +152,9 @@ const SequenceDataInfo& find_sequence_data(const std::string& name);
 
 namespace detail {
 std::map<std::string, SequenceDataInfo>& sequence_data_registry();
+/// What `make` gives; a DataNotFound also says where the files are to be had.
+std::shared_ptr<const SequenceData> with_source(const std::string& source,
+                                                const std::function<std::shared_ptr<const SequenceData>()>& make);
 }  // namespace detail
 
 /// Registers Data, a SequenceData with a `Config` (static `fields()`) and a constructor (const Config&, const
@@ -148,9 +174,11 @@ struct RegisterSequenceData {
     info.resolve = [](const Settings& settings, const std::string& section) {
       return Config::fields().dump(Config::fields().parse(settings, section));
     };
-    info.make = [](const Json& config, const SequenceSource& source) {
-      return std::make_shared<const Data>(
-          Config::fields().parse(settings_from_json(config, "data configuration"), "data"), source);
+    info.make = [files = about.source](const Json& config, const SequenceSource& source) {
+      return detail::with_source(files, [&] {
+        return std::make_shared<const Data>(
+            Config::fields().parse(settings_from_json(config, "data configuration"), "data"), source);
+      });
     };
     detail::sequence_data_registry().emplace(about.name, std::move(info));
   }

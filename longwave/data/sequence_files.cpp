@@ -153,8 +153,7 @@ std::string text_of(const FoundFiles& found) {
 std::string expected_tree(const std::vector<FileLayout>& layouts) {
   std::string tree;
   for (const auto& layout : layouts)
-    for (const auto& file : layout.files)
-      tree += "  " + (layout.folders.empty() ? file : layout.folders.front() + "/" + file) + "\n";
+    tree += "  " + join(layout.folders) + (layout.folders.empty() ? "" : ": ") + join(layout.files, " + ") + "\n";
   return tree;
 }
 

@@ -45,7 +45,7 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts,
 /// Where found files lie and for which settings: "/data/tsv_data (stem=new_aan_pairs)".
 std::string text_of(const FoundFiles& found);
 
-/// The files of the layouts as a drawn tree, one line each: "  imdb/train.tsv".
+/// One line for each layout: folders in which it is looked for, then its files: "  imdb: train.tsv + test.tsv".
 std::string expected_tree(const std::vector<FileLayout>& layouts);
 
 }  // namespace longwave

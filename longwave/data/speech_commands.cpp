@@ -65,6 +65,7 @@ class SpeechCommands : public Recordings {
   SpeechCommands(const Options& options, const SequenceSource& source, const Words& words, bool whole_clips_only)
       : Recordings(kRate) {
     facts_.class_names = words;
+    facts_.masking.ratio = 0.25;
     const auto folders = locate_files("Speech Commands", speech_layouts(words), source.roots).files;
     root_ = folders[0].parent_path();
     for (std::size_t label = 0; label < words.size(); ++label)
@@ -145,12 +146,14 @@ class Sc35 final : public SpeechCommands {
   Sc35(const Config& config, const SequenceSource& source) : SpeechCommands(config, source, kAll, false) {
     split_by_speaker();
     pad_to(kSamples);
+    facts_.protocol = "sc35-official";
     limit(config);
     measure(1, 0);
   }
 };
 
-const std::string kSource = "Warden 2018; files: Speech Commands v0.02";
+const std::string kSource =
+    "Warden 2018; files: download.tensorflow.org/data/speech_commands_v0.02.tar.gz; the set chirps needs none";
 
 const RegisterSequenceData<Sc10> sc10({.name = "sc10",
                                        .title = "Speech Commands, 10 words",

@@ -31,6 +31,7 @@ class SpokenDigits final : public Recordings {
     for (const auto& path : wav_files(folder)) take(path);
     facts_.found.push_back(folder.string() + ", " + std::to_string(labels_.size()) + " recordings");
     hold_out_validation(kValidation, static_cast<std::uint64_t>(config.seed));
+    facts_.protocol = "fsdd-official";
     limit(config);
     measure(1, 0);
   }
@@ -53,7 +54,7 @@ const RegisterSequenceData<SpokenDigits> registered({.name = "spoken-digits",
                                                      .title = "spoken digits",
                                                      .family = "speech",
                                                      .summary = "digits of several speakers, one sample a step",
-                                                     .source = "github.com/Jakobovski/free-spoken-digit-dataset",
+                                                     .source = "files: github.com/Jakobovski/free-spoken-digit-dataset",
                                                      .layouts = digit_layouts()});
 
 }  // namespace

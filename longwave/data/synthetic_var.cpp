@@ -6,7 +6,7 @@
 namespace longwave {
 namespace {
 
-constexpr double kLimit = 15;
+constexpr float kLimit = 15;
 constexpr std::uint64_t kTrainStream = 1, kValStream = 2;
 
 std::vector<double> normals(RandomStream& random, std::int64_t count, double scale) {
@@ -19,18 +19,17 @@ std::vector<double> normals(RandomStream& random, std::int64_t count, double sca
 
 void run_var(const double* init, const double* matrices, const double* noise, std::int64_t order, std::int64_t steps,
              std::int64_t channels, float* series) {
-  const auto settle = [](double value) {
-    return static_cast<float>(std::isfinite(value) ? std::clamp(value, -kLimit, kLimit) : 0.0);
-  };
-  for (std::int64_t i = 0; i < order * channels; ++i) series[i] = settle(init[i]);
+  for (std::int64_t i = 0; i < order * channels; ++i) series[i] = static_cast<float>(init[i]);
   for (auto t = order; t < steps; ++t)
     for (std::int64_t to = 0; to < channels; ++to) {
       auto sum = noise[(t - order) * channels + to];
       for (std::int64_t lag = 1; lag <= order; ++lag)
         for (std::int64_t from = 0; from < channels; ++from)
           sum += matrices[((lag - 1) * channels + to) * channels + from] * series[(t - lag) * channels + from];
-      series[t * channels + to] = settle(sum);
+      series[t * channels + to] = static_cast<float>(sum);
     }
+  for (std::int64_t i = 0; i < steps * channels; ++i)
+    series[i] = std::isnan(series[i]) ? 0 : std::clamp(series[i], -kLimit, kLimit);
 }
 
 SyntheticVarSet make_synthetic_var(const SyntheticVarFamily& family, std::int64_t count, RandomStream random) {

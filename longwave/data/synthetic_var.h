@@ -8,7 +8,7 @@
 namespace longwave {
 
 /// Series that each follow their own vector autoregression, so that a model must infer the process from the series
-/// itself. x_t = sum_{j=1..N} A_j x_{t-j} + noise, clipped to [-15, 15].
+/// itself. x_t = sum_{j=1..N} A_j x_{t-j} + noise; the finished series is clipped to [-15, 15].
 struct SyntheticVarSet {
   std::vector<float> series;  // [count, steps, channels] row-major
   std::int64_t count = 0, steps = 0, channels = 0;
@@ -38,8 +38,8 @@ SyntheticVarSet make_synthetic_var_train(std::uint64_t seed, std::int64_t count 
 SyntheticVarSet make_synthetic_var_val(std::uint64_t seed, std::int64_t count = 2000);
 
 /// One series from its parts: init [order, channels], matrices [order, channels, channels] (A_1 first), noise
-/// [steps - order, channels]; writes [steps, channels] to `series`. Sums are in double; a value that is not finite is
-/// 0.
+/// [steps - order, channels]; writes [steps, channels] to `series`. Sums are in double; what is no
+/// number is 0.
 void run_var(const double* init, const double* matrices, const double* noise, std::int64_t order, std::int64_t steps,
              std::int64_t channels, float* series);
 

@@ -58,6 +58,12 @@ std::string printable(char32_t code) {
   return utf8(code);
 }
 
+std::string_view first_characters(std::string_view text, std::int64_t count) {
+  std::size_t at = 0;
+  for (std::int64_t i = 0; i < count && at < text.size(); ++i) next_code_point(text, at);
+  return text.substr(0, at);
+}
+
 void count_characters(std::string_view text, CharacterCounts& counts) {
   for (std::size_t at = 0; at < text.size();) ++counts[next_code_point(text, at)];
 }
@@ -91,11 +97,8 @@ void TextEncoding::describe(SequenceFacts& facts) const {
 }
 
 std::string_view TextEncoding::visible(std::string_view text) const {
-  const auto room = static_cast<std::size_t>(limit_ - (end_ >= 0));
-  if (bytes_ || text.size() <= room) return text.substr(0, room);
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < room && at < text.size(); ++i) next_code_point(text, at);
-  return text.substr(0, at);
+  const auto room = limit_ - (end_ >= 0);
+  return bytes_ ? text.substr(0, static_cast<std::size_t>(room)) : first_characters(text, room);
 }
 
 std::int64_t TextEncoding::length(std::string_view text) const {

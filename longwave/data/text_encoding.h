@@ -19,6 +19,9 @@ std::string utf8(char32_t code_point);
 /// A byte or character as tables print it: "\n" and other unprintable ones escaped.
 std::string printable(char32_t code_point);
 
+/// The beginning of UTF-8 text, at most `count` characters.
+std::string_view first_characters(std::string_view text, std::int64_t count);
+
 /// How many times every character occurs.
 using CharacterCounts = std::unordered_map<char32_t, std::int64_t>;
 void count_characters(std::string_view text, CharacterCounts& counts);
@@ -29,8 +32,8 @@ void count_characters(std::string_view text, CharacterCounts& counts);
 /// Longer text is cut at its end, so that the end token is there always.
 class TextEncoding {
  public:
-  /// `limit`: most tokens of a text, the end token included. `counts` (lra-s4): of the training texts; characters with
-  /// fewer than `least` are unknown.
+  /// `limit`: most tokens of a text, the end token included. `counts` (lra-s4): of the training texts; characters
+  /// with fewer than `least` are unknown.
   TextEncoding(const std::string& protocol, std::int64_t limit, const CharacterCounts& counts, std::int64_t least);
 
   /// Writes vocabulary, token_names, padding, mask, max_length and protocol.

@@ -49,6 +49,7 @@ class TextSynthetic final : public SequenceData {
     facts_.classes = 2;
     facts_.class_names = {"chain 0", "chain 1"};
     facts_.max_length = config.length;
+    facts_.protocol = "generated";
     facts_.mask = static_cast<std::int32_t>(config.letters) + 1;
     facts_.token_names = {"<pad>"};
     for (std::int64_t i = 0; i < config.letters; ++i) facts_.token_names.emplace_back(1, static_cast<char>('a' + i));

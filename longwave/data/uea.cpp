@@ -45,6 +45,7 @@ class Uea final : public LabelledSet {
       take(parse_ts(text, path.string()), path.string());
     }
     hold_out_validation(config.validation, static_cast<std::uint64_t>(config.seed));
+    facts_.protocol = "uea-official";
     limit(config);
     standardise();
     describe(hash.hex());

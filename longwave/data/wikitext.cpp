@@ -79,6 +79,7 @@ class WikiText final : public TokenStreams {
     for (const auto split : splits)
       for (auto& token : stream_of(split)) token = numbers[token];
     facts_.content_hash = hash.hex();
+    facts_.protocol = mini ? "wikitext-mini" : "wikitext-words";
     describe(vocabulary.names());
     if (!mini) compare_with_published(config.corpus);
   }
@@ -101,7 +102,7 @@ const RegisterSequenceData<WikiText> registered(
      .title = "WikiText",
      .family = "language",
      .summary = "next word of Wikipedia articles: WikiText-2 or WikiText-103",
-     .source = "Merity et al. 2017; archives wikitext-2-v1 and wikitext-103-v1 (not the raw ones)",
+     .source = "Merity et al. 2017; files: archives wikitext-2-v1 and wikitext-103-v1 (not the raw ones)",
      .layouts = layouts()});
 
 }  // namespace

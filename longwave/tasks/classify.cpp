@@ -60,7 +60,7 @@ class ClassifyTask final : public SampleTask {
 };
 
 /// classify_steps: cross-entropy of the scored steps. Its interval counts sequences, because the steps of one are not
-/// independent.
+/// independent. Every step is told with the true ones in front of it, moves too.
 class ClassifyStepsTask final : public SampleTask {
  public:
   using SampleTask::SampleTask;
@@ -76,16 +76,25 @@ class ClassifyStepsTask final : public SampleTask {
   std::vector<Tally> tally(Module& model, const Batch& batch) const override {
     const auto steps = score_steps(as_classifier(model), batch);
     std::vector<Tally> tallies(static_cast<std::size_t>(batch.size), Tally{.samples = 1});
+    const auto width = static_cast<std::size_t>(batch.tensors.at("y").size(1));
+    std::vector<std::vector<std::int32_t>> predicted(tallies.size(), std::vector<std::int32_t>(width, kIgnoredTarget));
     for (std::size_t i = 0; i < steps.row.size(); ++i) {
       auto& t = tallies[steps.row[i]];
       t.scored += 1, t.right += steps.right[i], t.loss += steps.loss[i];
+      predicted[steps.row[i]][steps.step[i]] = steps.predicted[i];
     }
-    for (auto& t : tallies) t.exact = t.right == t.scored;
+    for (std::size_t row = 0; row < tallies.size(); ++row) {
+      auto& t = tallies[row];
+      const auto moves = data().moves(batch.examples[row], predicted[row]);
+      t.exact = t.right == t.scored;
+      t.moves = static_cast<double>(moves.made), t.legal = static_cast<double>(moves.legal);
+    }
     return tallies;
   }
   Scores scores(const Tally& t) const override {
     check(t.scored > 0, "data: no step of these samples is scored");
     Scores scores{{"loss", t.loss / t.scored}, {"exact_match", t.exact / t.samples}};
+    if (t.moves > 0) scores["legal_moves"] = t.legal / t.moves;
     add_accuracy(scores, t.right, t.scored, t.samples);
     return scores;
   }

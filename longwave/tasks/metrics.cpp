@@ -11,6 +11,7 @@ Metric find_metric(const std::string& name) {
       {"accuracy_low", {"accuracy, lower end of the 95 % interval", true, true}},
       {"accuracy_high", {"accuracy, upper end of the 95 % interval", true, true}},
       {"exact_match", {"exact match", true, true}},
+      {"legal_moves", {"legal moves", true, true}},
       {"r2", {"R²", true, false}},
       {"mse", {"MSE", false, false}},
       {"mae", {"MAE", false, false}},

@@ -16,8 +16,15 @@ namespace {
 
 constexpr std::int64_t kLevels = 256;
 
-double ratio_of(const PretrainOptions& options, bool tokens) {
-  return options.mask_ratio >= 0 ? options.mask_ratio : tokens ? 0.15 : 0.5;
+double ratio_of(const PretrainOptions& options, const SequenceFacts& facts) {
+  return options.mask_ratio >= 0    ? options.mask_ratio
+         : facts.masking.ratio >= 0 ? facts.masking.ratio
+         : facts.vocabulary > 0     ? 0.15
+                                    : 0.5;
+}
+
+bool as_levels(const PretrainOptions& options, const SequenceFacts& facts) {
+  return options.loss == "levels" || (options.loss == "auto" && facts.masking.levels);
 }
 
 /// Common to both kinds of input: documents, and where masks come from.
@@ -27,13 +34,18 @@ class PretrainTask : public SampleTask {
       : SampleTask(std::move(data), options.bucket),
         masked_(options.objective == "masked"),
         pairs_(facts().goal == SequenceGoal::classify_pair),
-        ratio_(ratio_of(options, facts().vocabulary > 0)),
+        ratio_(ratio_of(options, facts())),
         documents_(facts()) {
     documents_.goal = SequenceGoal::language;  // no targets but the inputs themselves
   }
 
   std::vector<Baseline> baselines() const override { return {}; }  // those of the set are of its task
   std::int64_t samples(Split split) const override { return SampleTask::samples(split) * (pairs_ ? 2 : 1); }
+  Json about() const override {
+    auto json = SampleTask::about();
+    if (masked_) json["mask_ratio"] = ratio_;
+    return json;
+  }
 
   void gather(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const override {
     batch.size = std::ssize(indices);
@@ -154,7 +166,7 @@ class PretrainValues final : public PretrainTask {
  public:
   PretrainValues(std::shared_ptr<const SequenceData> data, const PretrainOptions& options)
       : PretrainTask(std::move(data), options),
-        levels_(options.loss == "levels"),
+        levels_(as_levels(options, facts())),
         causal_(options.objective == "causal") {
     if (levels_) find_range();
   }
@@ -169,6 +181,11 @@ class PretrainValues final : public PretrainTask {
     return {total, {{"l1", total}}};
   }
   Selection selection() const override { return {.score = levels_ ? "accuracy" : "r2", .higher = true}; }
+  Json about() const override {
+    auto json = PretrainTask::about();
+    json["mask_loss"] = levels_ ? "levels" : "l1";
+    return json;
+  }
 
  protected:
   void prepare_targets(Batch& batch) const override {
@@ -196,7 +213,7 @@ class PretrainValues final : public PretrainTask {
   void hide_step(Batch& batch, std::int64_t row, std::int64_t step) const override {
     const auto at = row * batch.tensors.at("x").size(1) + step, c = facts().channels;
     auto* x = batch.tensors.at("x").data_ptr<float>() + at * (c + 1);
-    std::fill_n(x, c, 0.0f);
+    std::fill_n(x, c, facts().masking.hidden);
     x[c] = 1;
     batch.tensors.at("scored").data_ptr<float>()[at] = 1;
   }
@@ -282,8 +299,9 @@ SequenceSizes pretrain_sizes(const SequenceFacts& facts, const PretrainOptions& 
     sizes.classes = facts.vocabulary;
     sizes.vocabulary += masked && facts.mask < 0 ? 1 : 0;
   } else {
-    sizes.goal = options.loss == "levels" ? SequenceGoal::classify_steps : SequenceGoal::regress_steps;
-    sizes.classes = options.loss == "levels" ? kLevels : facts.channels;
+    const bool levels = as_levels(options, facts);
+    sizes.goal = levels ? SequenceGoal::classify_steps : SequenceGoal::regress_steps;
+    sizes.classes = levels ? kLevels : facts.channels;
     sizes.channels += masked ? 1 : 0;
   }
   return sizes;

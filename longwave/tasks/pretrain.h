@@ -10,15 +10,18 @@ namespace longwave {
 /// Self-pretraining on the inputs of a task's own training split (Amos, Berant and Gupta 2024, arXiv 2310.02980).
 struct PretrainOptions {
   std::string objective = "masked";  // masked: restore hidden steps; causal: predict the next step
-  double mask_ratio = -1;            // share of hidden steps; < 0: 0.15 of tokens, 0.5 of numbers
-  std::string loss = "auto";         // of numbers: l1 or levels (auto: l1); of tokens always cross-entropy
+  double mask_ratio = -1;            // share of hidden steps; < 0: as published for the set, else 0.15 of tokens,
+                                     // 0.5 of numbers
+  std::string loss = "auto";         // of numbers: l1 or levels; auto: as published for the set, else l1; of tokens
+                                     // always cross-entropy
   bool bucket = true;
 };
 
 /// Masked: every real step of a training batch is hidden with probability mask_ratio, anew each time; those of the
 /// other splits always alike. Hidden tokens become the set's mask token (or one more than its vocabulary), hidden
-/// numbers zero; one more input channel is 1 there. Only hidden steps are scored, never padding. Loss of numbers: mean
-/// absolute error, or cross-entropy over 256 levels of the range seen in the training split. Pairs are taken apart.
+/// numbers Masking::hidden; one more input channel is 1 there. Only hidden steps are scored, never padding. Loss of
+/// numbers: mean absolute error, or cross-entropy over 256 levels of the range seen in the training split. Pairs are
+/// taken apart.
 /// Scores: "accuracy" and "loss", or "r2" and "l1".
 std::shared_ptr<const Task> make_pretrain_task(std::shared_ptr<const SequenceData> data,
                                                const PretrainOptions& options);

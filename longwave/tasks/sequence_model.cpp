@@ -58,7 +58,7 @@ const FieldTable<SequenceModelConfig>& SequenceModelConfig::fields() {
           .add("pool", &C::pool, "one vector of all real steps, to classify a sequence",
                one_of({"mean", "max", "sum", "last", "first"}))
           .add("pair_head", &C::pair_head, "how the vectors u, v of a pair become one (see ClassifierConfig)",
-               one_of({"s4", "nli", "concat"}))
+               one_of({"s4", "s4_relu", "nli", "concat"}))
           .add("tied", &C::tied, "language: the output map is the embedding table")
           .add("cutoffs", &C::cutoffs,
                "language: token ids where bands of an adaptive softmax end; none: plain softmax")

@@ -14,6 +14,7 @@ namespace longwave {
 void SampleTask::Tally::add(const Tally& o) {
   samples += o.samples, right += o.right, scored += o.scored, exact += o.exact, loss += o.loss;
   squares += o.squares, power += o.power, last_squares += o.last_squares, last_power += o.last_power, sum += o.sum;
+  moves += o.moves, legal += o.legal;
 }
 
 void SampleTask::gather_samples(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const {
@@ -46,15 +47,15 @@ void SampleTask::augment(Batch& batch, RandomStream& random) const {
 
 namespace {
 
-/// Ends of the ranges of lengths that are scored by themselves: each length if there are few, else powers of two.
-std::int64_t length_class(std::int64_t length, bool few) {
-  if (few) return length;
+/// Ends of the ranges of groups that are scored by themselves: each group if there are few, else powers of two.
+std::int64_t range_end(std::int64_t group, bool few) {
+  if (few) return group;
   std::int64_t end = 1;
-  while (end < length) end *= 2;
+  while (end < group) end *= 2;
   return end;
 }
 
-constexpr std::size_t kFewLengths = 16;
+constexpr std::size_t kFewGroups = 16;
 
 }  // namespace
 
@@ -71,7 +72,8 @@ Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& o
     std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
       return (*table)[static_cast<std::size_t>(a)] < (*table)[static_cast<std::size_t>(b)];
     });
-  std::map<std::int64_t, Tally> by_length;
+  const bool grouped = !facts().group.empty();
+  std::map<std::int64_t, Tally> by_group;  // of the set, else by length
   Tally all;
   Batch batch;
   for (std::int64_t first = 0; first < n; first += options.batch) {
@@ -80,20 +82,20 @@ Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& o
     const auto tallies = tally(model, batch);
     for (std::size_t i = 0; i < tallies.size(); ++i) {
       all.add(tallies[i]);
-      const auto index = static_cast<std::size_t>(order[static_cast<std::size_t>(first) + i]);
-      if (table) by_length[(*table)[index]].add(tallies[i]);
+      const auto index = order[static_cast<std::size_t>(first) + i];
+      if (options.details && (grouped || table))
+        by_group[grouped ? data_->group(split, index) : (*table)[static_cast<std::size_t>(index)]].add(tallies[i]);
     }
   }
   model.train(was_training);
   check(all.samples > 0, "no samples to score: the split has ", samples(split), ", fewer than one whole batch of ",
         options.batch);
   auto result = scores(all);
-  if (!options.details || by_length.size() < 2) return result;
-  std::map<std::int64_t, Tally> classes;
-  for (const auto& [length, tally] : by_length)
-    classes[length_class(length, by_length.size() <= kFewLengths)].add(tally);
-  for (const auto& [length, tally] : classes)
-    for (const auto& [name, value] : scores(tally)) result[name + "@" + std::to_string(length)] = value;
+  if (by_group.size() < 2) return result;
+  std::map<std::int64_t, Tally> ranges;
+  for (const auto& [group, tally] : by_group) ranges[range_end(group, by_group.size() <= kFewGroups)].add(tally);
+  for (const auto& [end, tally] : ranges)
+    for (const auto& [name, value] : scores(tally)) result[name + "@" + std::to_string(end)] = value;
   return result;
 }
 
@@ -102,6 +104,7 @@ Json SampleTask::about() const {
       {"samples", {{"train", samples(Split::train)}, {"val", samples(Split::val)}, {"test", samples(Split::test)}}}};
   if (!facts().protocol.empty()) json["protocol"] = facts().protocol;
   if (!facts().content_hash.empty()) json["content"] = facts().content_hash;
+  if (!facts().group.empty()) json["group"] = facts().group;
   json["input"] = facts().vocabulary > 0 ? "tokens" : "values";
   return json;
 }

@@ -42,6 +42,7 @@ class SampleTask : public Task {
     double squares = 0, power = 0;                                   // of errors and of truths
     double last_squares = 0, last_power = 0;                         // of the last scored step of each sample
     double sum = 0;                                                  // of the truths
+    double moves = 0, legal = 0;                                     // see SequenceData::moves
     void add(const Tally& other);
   };
 

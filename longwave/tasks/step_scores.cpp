@@ -40,14 +40,20 @@ StepScores score_steps(Classifier& model, const Batch& batch) {
     const auto count = std::min(rows, n - first);
     const auto targets = steps.targets.narrow(0, first, count);
     const auto logits = model.decode(steps.vectors.narrow(0, first, count));
-    const auto right = logits.argmax(1).eq(targets).to(at::kDouble);
+    const auto predicted = logits.argmax(1);
+    const auto right = predicted.eq(targets).to(at::kDouble);
     const auto losses = at::cross_entropy_loss(logits, targets, {}, at::Reduction::None).to(at::kDouble);
+    const auto* p = predicted.data_ptr<std::int64_t>();
     const auto *r = right.data_ptr<double>(), *l = losses.data_ptr<double>();
+    scores.predicted.insert(scores.predicted.end(), p, p + count);
     scores.right.insert(scores.right.end(), r, r + count);
     scores.loss.insert(scores.loss.end(), l, l + count);
   }
   const auto* places = steps.places.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < n; ++i) scores.row.push_back(static_cast<std::size_t>(places[i] / t));
+  for (std::int64_t i = 0; i < n; ++i) {
+    scores.row.push_back(static_cast<std::size_t>(places[i] / t));
+    scores.step.push_back(static_cast<std::size_t>(places[i] % t));
+  }
   return scores;
 }
 

@@ -13,9 +13,11 @@ Classifier& as_classifier(Module& module);
 /// Mean cross-entropy of the steps that y of the batch scores; their logits alone are computed.
 at::Tensor mean_step_loss(Classifier& model, const Batch& batch);
 
-/// Every scored step of a batch: its row, 1 if the most likely class is the target, and its cross-entropy.
+/// Every scored step of a batch: its row and place there, the likeliest class, 1 if that is the target, and its
+/// cross-entropy.
 struct StepScores {
-  std::vector<std::size_t> row;
+  std::vector<std::size_t> row, step;
+  std::vector<std::int32_t> predicted;
   std::vector<double> right, loss;
 };
 StepScores score_steps(Classifier& model, const Batch& batch);

@@ -43,7 +43,7 @@ struct Loss {
 struct EvaluateOptions {
   std::int64_t batch = 64;
   bool drop_last = false;  // leave out the last partial batch: only to compare with old tables
-  bool details = false;    // also scores of parts of the samples (by length)
+  bool details = false;    // also scores of parts of the samples (by length or group)
 };
 
 /// The score that selects the best weights, and which way is better.

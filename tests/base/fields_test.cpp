@@ -49,6 +49,15 @@ TEST(Fields, ZeroAndOneAreBooleansAndNullIsTheTextNone) {
   EXPECT_EQ(error_of({{"kind", nullptr}}), "a.toml:3:1: model.kind is null; expected one of plain, fancy");
 }
 
+TEST(Fields, AValueAloneIsAListOfOne) {
+  const auto parse = [](const Json& value) {
+    return Sizes::fields().parse(settings_from_json({{"horizons", value}}, "test"), "model").horizons;
+  };
+  EXPECT_EQ(parse(24), std::vector<std::int64_t>{24});
+  EXPECT_EQ(parse(Json::array()), std::vector<std::int64_t>());
+  EXPECT_EQ(error_of({{"horizons", "24"}}), "a.toml:3:1: model.horizons is \"24\"; expected list of integer");
+}
+
 TEST(Fields, DumpParsesBackToTheSame) {
   Sizes sizes;
   sizes.width = 77;

@@ -69,7 +69,7 @@ TEST_F(DataProgram, CheckDescribesAFile) {
 
 TEST_F(DataProgram, CheckOfAFolderFindsBadSetsAndDrawsTheTreeWhenEmpty) {
   EXPECT_EQ(run("check " + folder_.string()), 2);
-  EXPECT_TRUE(says("ETT/ETTh1.csv") && says("none of the")) << out_;
+  EXPECT_TRUE(says("ETDataset/ETT-small: ETTh1.csv") && says("none of the")) << out_;
   write_file(folder_ / "weather.csv", "date,a\n2020-01-01,1\n2020-01-02,x\n");
   EXPECT_EQ(run("check " + folder_.string()), 2);
   EXPECT_TRUE(says("weather: BAD: " + at("weather.csv") + ":3:2: 'x' in column 'a' is not a number")) << out_;

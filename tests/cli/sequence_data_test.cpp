@@ -63,9 +63,11 @@ TEST_F(SequenceDataProgram, CheckTellsTheDamagedFromTheAbsent) {
                 "wikitext: " + at("wikitext-2") + " (corpus=wikitext-2 parts=mini)", "train: 2 tokens",
                 "2 of sequences found, 1 bad"});
   make_folder(folder_.path() / "empty");
-  expect_words(
-      data("check " + at("empty")), 2,
-      {"aclImdb/train/neg", "tsv_data/{stem}.train.tsv", "ETT/ETTh1.csv", "none of the known data sets is there"});
+  expect_words(data("check " + at("empty")), 2,
+               {"looked in " + at("empty"), "aclImdb, imdb/aclImdb: train/neg + train/pos",
+                "lra_release/tsv_data, lra_release/lra_release/tsv_data", "{stem}.train.tsv + {stem}.eval.tsv",
+                "longwave data make listops", "ETT, ETT-small, ETDataset/ETT-small: ETTh1.csv",
+                "none of the known data sets is there"});
 }
 
 TEST_F(SequenceDataProgram, ShowPrintsTokensByName) {
@@ -86,7 +88,10 @@ TEST_F(SequenceDataProgram, ShowRefusesWhatItCannotShow) {
   expect_words(data("show text-synthetic --split dev"), 2, {"no split is called 'dev'; expected train, val or test"});
   expect_words(data("show text-synthetic words"), 2, {"'words'; expected field=value"});
   expect_words(data("show text --data " + folder_.path().string()), 2,
-               {"Text (IMDb reviews) not found; tried the folders " + folder_.path().string(), "train.tsv + test.tsv"});
+               {"Text (IMDb reviews) not found; tried the folders " + folder_.path().string(), "train.tsv + test.tsv",
+                "; source: Maas et al. 2011"});
+  expect_words(data("show listops source=lra --data " + folder_.path().string()), 2,
+               {"ListOps not found; ", "`longwave data make listops --out DIR`; source=generated needs none"});
 }
 
 TEST_F(SequenceDataProgram, MakeListOpsWritesTheFilesOfTheArchive) {

@@ -31,6 +31,7 @@ class CifarSets : public testing::Test {
 TEST_F(CifarSets, GreyIsPillowsAndStandardised) {
   const auto data = open("image");
   EXPECT_EQ(data->facts().protocol, "lra-strict");
+  EXPECT_EQ(data->facts().masking.ratio, 0.5);
   const auto frog = example_of(*data, Split::test, 0);
   EXPECT_EQ(frog.label, 6);
   ASSERT_EQ(frog.first.values.size(), 1024u);
@@ -62,6 +63,8 @@ TEST_F(CifarSets, ColourHasThreeChannelsAStep) {
   const auto data = open("scifar", {{"pool", 2}});
   const auto frog = example_of(*data, Split::test, 0);
   EXPECT_EQ(data->facts().channels, 3);
+  EXPECT_EQ(data->facts().protocol, "scifar-s4");
+  EXPECT_EQ(data->facts().masking.ratio, 0.5);
   EXPECT_EQ(data->facts().max_length, 256);
   ASSERT_EQ(frog.first.values.size(), 768u);
   EXPECT_NEAR(frog.first.values[3], (200 / 255. - 0.4914) / 0.247, 1e-5);

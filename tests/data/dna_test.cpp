@@ -31,6 +31,7 @@ TEST(Dna, SequencesOfTheBenchmarksAreReadByFolder) {
   EXPECT_EQ(data->facts().max_length, 11);
   EXPECT_EQ(data->facts().vocabulary, 7);
   EXPECT_EQ(data->facts().mask, 6);
+  EXPECT_EQ(data->facts().protocol, "genomic-benchmarks");
   EXPECT_TRUE(found_says(*data, "30 of the test samples are in the training part too"));
   const auto baselines = data->baselines();
   ASSERT_EQ(baselines.size(), 2u);
@@ -65,6 +66,34 @@ TEST(Dna, IntervalsAreCutFromTheGenome) {
   EXPECT_NE(error("0,chr1,2,6,-\n", Json::object()).find("say with the key genome"), std::string::npos);
 }
 
+TEST(Dna, EveryClassMayHaveAGenomeOfItsOwn) {
+  ScratchFolder folder;
+  const auto human = folder.put("human.fa", ">chr1\nAAAACCCC\n").string();
+  const auto worm = folder.put("worm.fa", ">chr1\nGGGGTTTT\n>chrX\nACGT\n").string();
+  const std::string set = "genomic_benchmarks/demo_human_or_worm/", header = "id,region,start,end,strand\n";
+  for (const std::string part : {"train", "test"}) {
+    folder.put(set + part + "/human.csv", header + "0,chr1,2,6,+\n1,chr1,0,2,+\n");
+    folder.put(set + part + "/worm.csv", header + "0,chr1,2,6,+\n1,chrX,0,2,-\n");
+  }
+  const auto make = [&](const Json& genomes, const std::string& key = "genomes") {
+    return make_set("dna", {{"name", "demo_human_or_worm"}, {key, genomes}}, {folder.path()});
+  };
+  const auto data = make({human, worm});
+  EXPECT_EQ(data->facts().class_names, (std::vector<std::string>{"human", "worm"}));
+  EXPECT_EQ(example_of(*data, Split::test, 0).first.tokens, (Tokens{1, 1, 2, 2}));  // AACC
+  EXPECT_EQ(example_of(*data, Split::test, 2).first.tokens, (Tokens{3, 3, 4, 4}));  // GGTT
+  EXPECT_EQ(example_of(*data, Split::test, 3).first.tokens, (Tokens{3, 4}));        // the other strand: GT
+  EXPECT_EQ(example_of(*data, Split::test, 3).label, 1);
+  EXPECT_NE(message_of([&] { make({worm, human}); }).find("human.fa has no chromosome X"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              make({human, worm, worm});
+            }).find("names 3 files; expected one for each of the 2"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { make(human, "genome"); }).find("human.fa has no chromosome X"), std::string::npos);
+  const Json both{{"name", "demo_human_or_worm"}, {"genome", human}, {"genomes", {human, worm}}};
+  EXPECT_NE(error_of_set("dna", both, {folder.path()}).find("expected one of them"), std::string::npos);
+}
+
 TEST(Dna, FastaFilesAreOneClassEach) {
   ScratchFolder folder;
   std::string a, b;
@@ -77,6 +106,7 @@ TEST(Dna, FastaFilesAreOneClassEach) {
   EXPECT_EQ(class_counts(*data, Split::test), (std::vector<std::int64_t>{4, 4}));
   EXPECT_EQ(class_counts(*data, Split::val), (std::vector<std::int64_t>{2, 2}));
   EXPECT_EQ(class_counts(*data, Split::train), (std::vector<std::int64_t>{14, 14}));
+  EXPECT_EQ(data->facts().protocol, "random-split");
 }
 
 TEST(Dna, MistakesAreOneClearLine) {

@@ -95,6 +95,7 @@ TEST_P(Generated, SamplesAreThoseThatTheFactsDescribe) {
         ASSERT_EQ(static_cast<std::int64_t>(sample.target_values.size()), steps);
       }
     }
+  EXPECT_FALSE(facts.protocol.empty());
   const auto& names = facts.token_names;
   EXPECT_TRUE(names.empty() || static_cast<std::int64_t>(names.size()) == facts.vocabulary);
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());

@@ -82,13 +82,16 @@ TEST(GraphSearch, LookAheadIsTheOneWantedAndEquallyFrequent) {
     for (const auto child : q.graph.children[static_cast<std::size_t>(q.path.back())])
       if (useful[static_cast<std::size_t>(child)]) found.insert(lookahead_of(q.graph, q.path.back(), child, q.goal));
     ++counts[*found.begin()];
+    EXPECT_TRUE(found.contains(data->group(Split::train, i)));
   }
+  EXPECT_EQ(data->facts().group, "look-ahead");
   for (int lookahead = 0; lookahead <= 3; ++lookahead) EXPECT_NEAR(counts[lookahead], 500, 120) << lookahead;
   const auto three =
       make_set("graph-search", {{"steps", 64}, {"max_edges", 19}, {"min_lookahead", 3}, {"max_lookahead", 3}});
   for (int i = 0; i < 100; ++i) {
     const auto q = read(*three, i);
     EXPECT_GE(q.graph.children[static_cast<std::size_t>(q.path.back())].size(), 2u) << "branches to choose from";
+    EXPECT_EQ(three->group(Split::train, i), 3);
   }
 }
 

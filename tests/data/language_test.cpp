@@ -63,6 +63,7 @@ TEST(WikiTextSet, EveryNameAndTheRulesOfBothVocabularies) {
   }
   const auto two = make_set("wikitext", {}, {folder.path()});
   EXPECT_EQ(two->facts().vocabulary, 4);
+  EXPECT_EQ(two->facts().protocol, "wikitext-words");
   EXPECT_EQ(two->stream(Split::train), (Tokens{1, 2, 1, 0}));
   EXPECT_EQ(two->stream(Split::val), (Tokens{3, 0}));
   const auto hundred = make_set("wikitext", {{"corpus", "wikitext-103"}}, {folder.path()});
@@ -71,6 +72,7 @@ TEST(WikiTextSet, EveryNameAndTheRulesOfBothVocabularies) {
   EXPECT_EQ(hundred->facts().found.back().substr(0, 24), "not the published counts");
   const auto mini = make_set("wikitext", {{"parts", "mini"}}, {folder.path()});
   EXPECT_EQ(mini->samples(Split::val), 0);
+  EXPECT_EQ(mini->facts().protocol, "wikitext-mini");
   EXPECT_EQ(mini->facts().token_names, (std::vector<std::string>{"<eos>", "b", "a"}));
   SequenceExample example;
   EXPECT_THROW(two->example(Split::train, 0, example), UserError);
@@ -114,6 +116,7 @@ TEST(CharactersSet, OneFileIsCutAndThreeAreTaken) {
   EXPECT_EQ(one->stream(Split::test), (Tokens{0}));
   const auto bytes = make_set("characters", {{"name", "own"}, {"unit", "byte"}}, {folder.path()});
   EXPECT_EQ(bytes->facts().token_names.back(), "\\xc3");
+  EXPECT_EQ(bytes->facts().protocol, "by-byte");
   EXPECT_EQ(bytes->samples(Split::train) + bytes->samples(Split::val), 12);
   for (const std::string part : {"train", "valid", "test"}) folder.put("three/" + part + ".txt", part);
   const auto three = make_set("characters", {{"name", "three"}}, {folder.path()});

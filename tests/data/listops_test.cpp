@@ -237,6 +237,17 @@ TEST_F(ListOpsSet, AWrongLabelIsRefusedWithItsLine) {
   EXPECT_NE(error({{"source", "spinn"}}).find("ListOps not found; tried the folders"), std::string::npos);
 }
 
+TEST_F(ListOpsSet, GroupsAreTheLevelsThatGiveTheValue) {
+  for (const char* part : {"train", "val", "test"})
+    write_file(root_ / ("listops/basic_" + std::string(part) + ".tsv"),
+               "Source\tTarget\n[MAX 2 9 [MIN 4 7 ] 0 ]\t9\n[MAX 1 [MIN 4 7 ] 0 ]\t4\n"
+               "[MIN 8 [MAX 1 [SM 9 9 ] ] ]\t8\n[MIN 9 [MAX 1 [SM 9 9 ] ] ]\t8\n");
+  const auto data = make({{"source", "lra"}});
+  EXPECT_EQ(data->facts().group, "operator levels");
+  const std::int64_t expected[] = {1, 2, 1, 3};
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_EQ(data->group(Split::test, i), expected[i]) << i;
+}
+
 TEST_F(ListOpsSet, BaselinesAreTheLadder) {
   const auto lines = make(kMini)->baselines();
   ASSERT_EQ(lines.size(), 5u);  // majority, root, one to three levels

@@ -154,6 +154,61 @@ TEST(MazeWalls, PlanIsAsShortAsCanBeAndLongEnough) {
   EXPECT_LT(walls[20], walls[0]);
 }
 
+TEST(MazeDfs, MovesAreLegalBetweenJoinedCells) {
+  const auto data = make_set("maze-dfs", {{"side", 4}});
+  for (int i = 0; i < 50; ++i) {
+    const auto sample = example_of(*data, Split::test, i);
+    const auto read = read_tree(*data, sample, 4);
+    const auto moves = std::ssize(read.path) - 1;
+    const auto told = data->moves(sample, sample.targets);
+    EXPECT_EQ(told.made, moves);
+    EXPECT_EQ(told.legal, moves);
+    // The first cell after the start is replaced: any joined one will do, all others and words will not.
+    const auto place = static_cast<std::size_t>(std::find(sample.first.tokens.begin(), sample.first.tokens.end(), 11) -
+                                                sample.first.tokens.begin()) +
+                       1;
+    const auto& ways = read.maze.neighbours[static_cast<std::size_t>(read.start)];
+    for (std::int32_t token = 0; token < data->facts().vocabulary; ++token) {
+      auto other = sample.targets;
+      other[place] = token;
+      const bool joined = std::count(ways.begin(), ways.end(), token - 14) > 0;
+      EXPECT_EQ(data->moves(sample, other).legal, moves - !joined) << token;
+    }
+  }
+}
+
+TEST(MazeWalls, MovesAreLegalBetweenFreeCellsSideBySide) {
+  const auto data = make_set("maze-walls", {{"side", 10}});
+  std::int64_t detours = 0;  // legal moves off the plan
+  for (int i = 0; i < 50; ++i) {
+    const auto sample = example_of(*data, Split::test, i);
+    const auto& x = sample.first.tokens;
+    const auto moves = std::count(x.begin(), x.end(), 5) - 1;  // words "plan"
+    EXPECT_EQ(data->moves(sample, sample.targets).made, moves);
+    EXPECT_EQ(data->moves(sample, sample.targets).legal, moves);
+    const auto second = static_cast<std::size_t>(std::find(x.begin(), x.end(), 5) - x.begin()) + 3;
+    const auto row = x[second - 2], column = x[second - 1];
+    const auto is_free = [&](std::int32_t y, std::int32_t z) {
+      const Tokens wall{4, y, z};
+      return y >= 7 && z >= 7 && y < 17 && z < 17 &&
+             std::search(x.begin(), x.end(), wall.begin(), wall.end()) == x.end();
+    };
+    for (std::int32_t token = 0; token < data->facts().vocabulary; ++token) {
+      auto other = sample.targets;
+      other[second] = token;  // the row
+      const bool beside = token == row ? is_free(row, column - 1) || is_free(row, column + 1)
+                                       : std::abs(token - row) == 1 && is_free(token, column);
+      EXPECT_EQ(data->moves(sample, other).legal, moves - !beside) << token;
+      detours += beside && token != x[second + 1];
+      other = sample.targets;
+      other[second + 1] = token;  // the column, behind the true row
+      const auto away = std::abs(x[second + 1] - row) + std::abs(token - column);
+      EXPECT_EQ(data->moves(sample, other).legal, moves - !(away == 1 && is_free(x[second + 1], token))) << token;
+    }
+  }
+  EXPECT_GT(detours, 0);
+}
+
 TEST(ShortestPath, IsAsLongAsBreadthFirstSearchFindsAndEmptyWithoutAWay) {
   RandomStream random{3};
   for (int i = 0; i < 200; ++i) {

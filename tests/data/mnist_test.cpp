@@ -50,6 +50,8 @@ TEST_F(Mnist, StepsAreThePixelsRowByRow) {
   EXPECT_FLOAT_EQ(seventh.first.values[0], 7.f / 255);
   EXPECT_FLOAT_EQ(seventh.first.values[30], 8.f / 255);
   EXPECT_EQ(data->facts().max_length, 784);
+  EXPECT_EQ(data->facts().protocol, "smnist-s4");
+  EXPECT_EQ(open("pmnist")->facts().protocol, "pmnist-bit-reversal");
   EXPECT_EQ(data->facts().channels, 1);
   EXPECT_TRUE(found_says(*data, "train: 108 samples"));
 }

@@ -29,13 +29,13 @@ std::string row(int batch, int i, int label) {
 }
 
 /// 10 images of each of the batches 2 and 10, levels 0 .. 19, odd ones positive; batch 10 sorts after 2 by number only.
-void put_archive(const ScratchFolder& folder, const std::string& root) {
+void put_archive(const ScratchFolder& folder, const std::string& root, unsigned side = 32) {
   for (const int batch : {10, 2}) {
     std::string lines;
     for (int i = 0; i < 10; ++i) {
       const auto level = i + (batch == 10 ? 10 : 0);
       lines += row(batch, i, level % 2) + "\n";
-      folder.put(root + "imgs/" + std::to_string(batch) + "/sample_" + std::to_string(i) + ".png", png_of(level));
+      folder.put(root + "imgs/" + std::to_string(batch) + "/sample_" + std::to_string(i) + ".png", png_of(level, side));
     }
     folder.put(root + "metadata/" + std::to_string(batch) + ".npy", lines);
   }
@@ -67,6 +67,23 @@ TEST(PathfinderFiles, OtherProtocolsSplitAtRandomAndReadNumbers) {
     EXPECT_EQ(sample.label, order[i] % 2);
   }
   EXPECT_EQ(data->facts().channels, 1);
+  EXPECT_EQ(data->facts().masking.ratio, 0.5);
+  EXPECT_TRUE(data->facts().masking.levels);
+}
+
+TEST(PathfinderFiles, AFolderThatDoesNotSayItsResolutionHasThatOfItsImages) {
+  ScratchFolder folder;
+  put_archive(folder, "lra_release/lra_release/pathfinder64/curv_contour_length_14/", 64);
+  const auto inside = folder.path() / "lra_release/lra_release/pathfinder64";
+  const auto data = make_set("pathfinder-files", Json::object(), {inside});
+  EXPECT_EQ(data->facts().max_length, 64 * 64);
+  EXPECT_EQ(example_of(*data, Split::train, 0).first.values.size(), 64u * 64u);
+  EXPECT_TRUE(found_says(*data, "images of 64 x 64 pixels"));
+  EXPECT_EQ(make_set("pathfinder-files", {{"resolution", "64"}}, {folder.path()})->facts().max_length, 64 * 64);
+  const auto missing = error_of_set("pathfinder-files", Json::object(), {folder.path()});
+  EXPECT_NE(missing.find("Pathfinder 32 (hard) not found"), std::string::npos) << missing;
+  EXPECT_NE(missing.find("`longwave data make pathfinder --out DIR`"), std::string::npos) << missing;
+  EXPECT_EQ(missing.find('\n'), std::string::npos);
 }
 
 TEST(PathfinderFiles, NumpyMetadataIsReadAndEmptyImagesAreLeftOut) {
@@ -86,7 +103,7 @@ TEST(PathfinderFiles, NumpyMetadataIsReadAndEmptyImagesAreLeftOut) {
   const auto header = "{'descr': '|S16', 'fortran_order': False, 'shape': (" + std::to_string(count) + ", 4), }\n";
   folder.put(kHard + "metadata/0.npy", "\x93NUMPY\1\0"s + static_cast<char>(header.size()) + "\0"s + header + words);
   const auto data = make_set("pathfinder-files", {{"protocol", "lra-2020"}}, {folder.path()});
-  EXPECT_TRUE(found_says(*data, "1 empty images left out"));
+  EXPECT_TRUE(found_says(*data, "1 empty ones left out"));
   EXPECT_EQ(data->samples(Split::train) + data->samples(Split::val) + data->samples(Split::test), 11);
   EXPECT_EQ(example_of(*data, Split::train, 3).first.tokens[0], 4);
 }
@@ -107,7 +124,8 @@ TEST(PathfinderFiles, MistakesAreOneClearLine) {
   EXPECT_NE(error(Json::object()).find("sample_77.png: missing"), std::string::npos);
   put_archive(folder, kHard);
   for (int i = 0; i < 10; ++i) folder.put(kHard + "imgs/2/sample_" + std::to_string(i) + ".png", png_of(1, 16));
-  EXPECT_NE(error({{"protocol", "lra-2020"}}).find("16 x 16 pixels; expected 32 x 32"), std::string::npos);
+  EXPECT_NE(error({{"protocol", "lra-2020"}, {"resolution", "32"}}).find("16 x 16 pixels; expected 32 x 32"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "longwave/data/pathfinder_stage.h"
 #include "longwave/io/safetensors.h"
 
 namespace longwave {
@@ -159,6 +160,24 @@ TEST(Pathfinder, LargerImagesAreThoseOfTheReferenceRun) {
   expect_same(mean_of(margin), {2.5, 0}, "margin");
 }
 
+TEST(Pathfinder, NoDistractorIsBegunWhereLessThanOneInAHundredCellsIsFree) {
+  const PathfinderStage stage(pathfinder_rule(kSide, 14), 1);
+  auto room = stage.empty();
+  EXPECT_FALSE(stage.full(room));
+  int free = 0;
+  for (int i = 0; i < kPixels; ++i) {
+    auto& cell = room.taken[stage.map().at(i / kSide, i % kSide)];
+    if (cell == 0 && free < 11)
+      ++free;
+    else
+      cell = 77;  // taken by 0.3
+  }
+  EXPECT_FALSE(stage.full(room)) << "11 of 1024";
+  for (int i = 0; i < kPixels && free == 11; ++i)
+    if (auto& cell = room.taken[stage.map().at(i / kSide, i % kSide)]; cell == 0) cell = 255, --free;
+  EXPECT_TRUE(stage.full(room)) << "10 of 1024";
+}
+
 std::shared_ptr<const SequenceData> make(const Json& settings) {
   const auto& info = find_sequence_data("pathfinder");
   return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {});
@@ -168,6 +187,7 @@ TEST(Pathfinder, EncodingsShowTheSameImage) {
   const auto real = make(Json::object()), tokens = make({{"encoding", "tokens"}});
   EXPECT_EQ(real->samples(Split::train), 160000);
   EXPECT_EQ(tokens->facts().vocabulary, 257);
+  EXPECT_EQ(real->facts().protocol, "lra-strict");
   SequenceExample a, b;
   real->example(Split::val, 7, a);
   tokens->example(Split::val, 7, b);
@@ -179,6 +199,7 @@ TEST(Pathfinder, EncodingsShowTheSameImage) {
 
 TEST(Pathfinder, MiniHasShorterContoursAndItsStatisticsTellNothing) {
   const auto mini = make({{"contour_length", 6}, {"distractors", 3}, {"distractor_length", 2}});
+  EXPECT_EQ(mini->facts().protocol, "generated");
   for (const auto& line : mini->baselines()) EXPECT_NEAR(line.score, 0.5, 4 * 0.5 / std::sqrt(1000)) << line.name;
   EXPECT_THROW(make({{"seed_distance", 8}}), UserError);
   EXPECT_THROW(make({{"contour_length", 1}}), UserError);

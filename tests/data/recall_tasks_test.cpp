@@ -118,6 +118,24 @@ TEST(Induction, LastPrefixAsksForWhatFollowedTheFirstOne) {
   EXPECT_NEAR(score_of(*data, "chance"), 1 / 14.0, 1e-12);
 }
 
+TEST(Induction, TestLengthsShareTheirSplit) {
+  const auto data =
+      make_set("induction", {{"steps", 16}, {"test_steps", {16, 64, 32}}, {"test_samples", 10}, {"val_samples", 4}});
+  EXPECT_EQ(data->facts().max_length, 64);
+  std::map<std::int64_t, int> counts;
+  for (std::int64_t i = 0; i < 10; ++i) {
+    const auto steps = data->length(Split::test, i);
+    const auto sample = example_of(*data, Split::test, i);
+    EXPECT_EQ(std::ssize(sample.first.tokens), steps);
+    EXPECT_NE(sample.targets.back(), kIgnoredTarget);
+    ++counts[steps];
+  }
+  EXPECT_EQ(counts, (std::map<std::int64_t, int>{{16, 4}, {32, 3}, {64, 3}}));
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_EQ(data->length(Split::val, i), 16);
+  EXPECT_THROW(make_set("induction", {{"test_steps", {256, 3}}}), UserError);
+  EXPECT_THROW(make_set("induction", {{"test_steps", Json::array()}}), UserError);
+}
+
 TEST(Induction, SeveralTriggersRepeatTheSameTokensWithRoomBetween) {
   const auto data =
       make_set("induction", {{"steps", 40}, {"test_steps", 40}, {"triggers", 4}, {"copy", 3}, {"score_all", true}});

@@ -38,6 +38,7 @@ TEST(SpeechCommands, TheOfficialListsSplit) {
   folder.put("speech_commands/testing_list.txt", test);
   const auto data = make_set("sc10", Json::object(), {folder.path()});
   EXPECT_EQ(data->facts().protocol, "sc10-official");
+  EXPECT_EQ(data->facts().masking.ratio, 0.25);
   EXPECT_EQ(class_counts(*data, Split::train), std::vector<std::int64_t>(10, 3));
   EXPECT_EQ(class_counts(*data, Split::val), std::vector<std::int64_t>(10, 1));
   EXPECT_EQ(class_counts(*data, Split::test), std::vector<std::int64_t>(10, 1));
@@ -111,6 +112,7 @@ TEST(SpokenDigits, FirstFiveOfEachSpeakerTestAndLengthsAreTrue) {
   EXPECT_EQ(class_counts(*data, Split::val), std::vector<std::int64_t>(10, 2));
   EXPECT_EQ(class_counts(*data, Split::train), std::vector<std::int64_t>(10, 18));
   EXPECT_EQ(data->facts().max_length, 100 + 90 + 24);
+  EXPECT_EQ(data->facts().protocol, "fsdd-official");
   for (std::int64_t i = 0; i < data->samples(Split::test); ++i) {
     const auto sample = example_of(*data, Split::test, i);
     EXPECT_EQ(static_cast<std::int64_t>(sample.first.values.size()), data->length(Split::test, i));

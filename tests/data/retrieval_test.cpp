@@ -54,11 +54,15 @@ TEST(RetrievalSet, AnyStemAndProtocol) {
   EXPECT_EQ(example.second.tokens, (std::vector<std::int32_t>{'b' + 1, 'a' + 1, 'e' + 1, 257}));
   EXPECT_EQ(example.label, 1);
   EXPECT_EQ(bytes->length(Split::val, 0), 4);
+  EXPECT_TRUE(found_says(*bytes, "not comparable with published ones"));
+  EXPECT_EQ(bytes->facts().masking.ratio, 0.15);
   const auto characters = make_set("retrieval", {{"stem", "my"}, {"protocol", "lra-s4"}}, {folder.path()});
   EXPECT_EQ(characters->facts().vocabulary, 3 + 7);  // a b c i n r t of the training texts
   characters->example(Split::val, 0, example);
   EXPECT_EQ(example.second.tokens[2], 1);  // e is not in them
-  EXPECT_NE(error_of_set("retrieval", {}, {folder.path()}).find("new_aan_pairs.train.tsv"), std::string::npos);
+  const auto missing = error_of_set("retrieval", {}, {folder.path()});
+  EXPECT_NE(missing.find("new_aan_pairs.train.tsv"), std::string::npos);
+  EXPECT_NE(missing.find("; source: Radev et al. 2009"), std::string::npos) << missing;
 }
 
 TEST(RetrievalReal, CountsOfTheStandIn) {
@@ -77,6 +81,7 @@ TEST(RetrievalReal, CountsOfTheStandIn) {
 
 TEST(RetrievalSynthetic, OnlyTheComparisonTells) {
   const auto data = make_set("retrieval-synthetic", {}, {});
+  EXPECT_EQ(data->facts().protocol, "generated");
   const auto lines = data->baselines();
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_NEAR(lines[0].score, 0.5, 0.045);  // four standard errors
@@ -85,7 +90,7 @@ TEST(RetrievalSynthetic, OnlyTheComparisonTells) {
 }
 
 TEST(RetrievalSynthetic, MotifsAreOrdersOfTheSameSymbols) {
-  const auto data = make_set("retrieval-synthetic", {{"length", 8}, {"copies", 1}}, {});  // nothing but the motif
+  const auto data = make_set("retrieval-synthetic", {{"length", 8}, {"motifs", 4}}, {});  // nothing but the motif
   std::set<std::vector<std::int32_t>> motifs, sorted;
   SequenceExample pair;
   for (std::int64_t i = 0; i < 100; ++i) {
@@ -104,7 +109,7 @@ TEST(RetrievalSynthetic, MotifsAreOrdersOfTheSameSymbols) {
 }
 
 TEST(RetrievalSynthetic, SamplesAreFixedByNumberAndSplit) {
-  const auto data = make_set("retrieval-synthetic", {{"length", 9}, {"copies", 1}}, {});
+  const auto data = make_set("retrieval-synthetic", {{"length", 9}}, {});
   SequenceExample a, b, c;
   data->example(Split::train, 3, a), data->example(Split::train, 4, b), data->example(Split::train, 3, c);
   EXPECT_EQ(a.first.tokens, c.first.tokens);
@@ -112,7 +117,7 @@ TEST(RetrievalSynthetic, SamplesAreFixedByNumberAndSplit) {
   data->example(Split::test, 3, c);
   EXPECT_NE(a.first.tokens, c.first.tokens);
   EXPECT_EQ(error_of_set("retrieval-synthetic", {{"length", 7}}, {}),
-            "data.copies is 8; expected at most 0, data.length / data.motif");
+            "data.copies is 1; expected at most 0, data.length / data.motif");
 }
 
 TEST(TextSynthetic, LettersAreEquallyFrequentAndBayesIsRight) {

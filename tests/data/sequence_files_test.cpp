@@ -49,6 +49,13 @@ TEST_F(SequenceFiles, AbsenceSaysWhatWasTriedAndExpected) {
   }
 }
 
+TEST(ExpectedTree, NamesEveryFolderTried) {
+  EXPECT_EQ(expected_tree(kLayouts),
+            "  pairs, old/pairs: {stem}.train.tsv + {stem}.test.tsv\n"
+            "  archive/{stem}: train + {stem}_TEST.ts\n");
+  EXPECT_EQ(expected_tree({{{}, {"metadata", "imgs"}}}), "  metadata + imgs\n");
+}
+
 TEST_F(SequenceFiles, DiscoversEveryValueOfAKeyAndEverySetOnce) {
   put("pairs/a.train.tsv.gz"), put("pairs/a.test.tsv.gz"), put("pairs/b.train.tsv"), put("pairs/b.test.tsv");
   put("pairs/c.train.tsv");  // incomplete

@@ -45,6 +45,10 @@ TEST(SyntheticVar, ExplodingSeriesAreClipped) {
   float series[5];
   run_var(init, matrix, noise, 1, 5, 1, series);
   EXPECT_EQ(std::vector<float>(series, series + 5), (std::vector<float>{1, 3, 9, 15, 15}));
+  // The recursion goes on with what is not clipped yet: x_t = x_{t-1} - x_{t-2}.
+  const double start[] = {10, 20}, difference[] = {1, -1};
+  run_var(start, difference, noise, 2, 5, 1, series);
+  EXPECT_EQ(std::vector<float>(series, series + 5), (std::vector<float>{10, 15, 10, -10, -15}));
 }
 
 TEST(SyntheticVar, SameSeedSameSeriesAndSmallSetsAreTheBeginningOfLargeOnes) {

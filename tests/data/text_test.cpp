@@ -119,6 +119,8 @@ class TextSet : public testing::Test {
 
 TEST_F(TextSet, StrictHoldsOutPartOfTrain) {
   const auto data = make_set("text", {{"validation", 0.2}}, {folder_.path()});
+  EXPECT_TRUE(found_says(*data, "a part of the IMDb reviews: scores are not comparable with published ones"));
+  EXPECT_EQ(data->facts().masking.ratio, 0.15);
   EXPECT_EQ(data->samples(Split::train), 32);
   EXPECT_EQ(data->samples(Split::val), 8);
   EXPECT_EQ(data->samples(Split::test), 40);

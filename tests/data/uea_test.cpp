@@ -28,6 +28,7 @@ TEST(Uea, ChannelsAreStandardisedByTheTrainingPart) {
   EXPECT_EQ(class_counts(*data, Split::val), (std::vector<std::int64_t>{3, 3}));
   EXPECT_EQ(class_counts(*data, Split::test), (std::vector<std::int64_t>{3, 3}));
   EXPECT_EQ(data->facts().max_length, 3);
+  EXPECT_EQ(data->facts().protocol, "uea-official");
   double sum = 0, squares = 0, count = 0;
   for (std::int64_t i = 0; i < data->samples(Split::train); ++i) {
     const auto values = example_of(*data, Split::train, i).first.values;

@@ -15,7 +15,7 @@ namespace longwave::testing {
 ///   classify_steps  target: the token before; the first step is not scored
 ///   regress_steps   target: the value before; the first step is not scored
 ///   language        1 2 3 4 1 2 3 4 ... with one token in ten replaced
-class TinySequences final : public SequenceData {
+class TinySequences : public SequenceData {
  public:
   explicit TinySequences(SequenceGoal goal, std::int64_t train = 70, bool equal_lengths = false,
                          bool random_labels = false)
@@ -75,6 +75,9 @@ class TinySequences final : public SequenceData {
     }
   }
 
+ protected:
+  SequenceFacts facts_;
+
  private:
   static RandomStream random_of(Split split, std::int64_t index) {
     return RandomStream{3, 0}.split(static_cast<std::uint64_t>(split)).split(static_cast<std::uint64_t>(index));
@@ -89,7 +92,6 @@ class TinySequences final : public SequenceData {
         steps.values.push_back(static_cast<float>(random.normal()));
   }
 
-  SequenceFacts facts_;
   std::int64_t train_;
   bool equal_, random_labels_;
   std::vector<std::int32_t> streams_[3];

@@ -23,6 +23,7 @@ TEST(WilsonInterval, OfNothingIsEverything) { EXPECT_EQ(wilson_interval(0, 0), (
 TEST(Metric, ScoresOfPartsAndOfValidationAreOfTheirKind) {
   EXPECT_TRUE(find_metric("accuracy@128").higher);
   EXPECT_TRUE(find_metric("val_exact_match").higher);
+  EXPECT_TRUE(find_metric("legal_moves@64").percent);
   EXPECT_FALSE(find_metric("perplexity").higher);
   EXPECT_EQ(find_metric("own_score").title, "own_score");
 }

@@ -71,6 +71,41 @@ TEST(Masks, HideNumbersBehindAnExtraChannel) {
   EXPECT_NEAR(hidden.sum().item<double>() / real.sum().item<double>(), 0.5, 0.05);
 }
 
+std::shared_ptr<const SequenceData> small(const std::string& name, Json settings) {
+  settings.update({{"train_samples", 16}, {"val_samples", 4}, {"test_samples", 4}});
+  const auto& info = find_sequence_data(name);
+  return info.make(info.resolve(settings_from_json(settings, "test"), "data"), {});
+}
+
+/// Pathfinder: half of the pixels show the middle grey and are restored as one of 256 levels.
+TEST(Masks, AreThosePublishedForTheSet) {
+  const auto data = small("pathfinder", {{"difficulty", "easy"}});
+  const auto task = make_pretrain_task(data, {});
+  EXPECT_EQ(task->about().at("mask_ratio"), 0.5);
+  EXPECT_EQ(task->about().at("mask_loss"), "levels");
+  EXPECT_EQ(pretrain_sizes(data->facts(), {}).classes, 256);
+  RandomStream random{1, 0};
+  Batch batch;
+  task->gather(Split::train, first_indices(16), batch);
+  task->augment(batch, random);
+  const auto& x = batch.tensors.at("x");
+  const auto hidden = x.select(2, 1).eq(1);
+  EXPECT_TRUE(x.select(2, 0).masked_select(hidden).eq(0.5).all().item<bool>());
+  EXPECT_NEAR(hidden.to(at::kDouble).mean().item<double>(), 0.5, 0.02) << "16384 steps: 5 standard errors";
+
+  const auto own = make_pretrain_task(data, {.mask_ratio = 0.2, .loss = "l1"});
+  EXPECT_EQ(own->about().at("mask_ratio"), 0.2);
+  EXPECT_EQ(own->about().at("mask_loss"), "l1");
+  EXPECT_EQ(pretrain_sizes(data->facts(), {.loss = "l1"}).classes, 1);
+
+  const auto ratio = [](const std::string& name, const Json& settings) {
+    return make_pretrain_task(small(name, settings), {})->about().at("mask_ratio");
+  };
+  EXPECT_EQ(ratio("listops", {{"max_depth", 3}, {"max_args", 3}, {"min_length", 5}, {"max_length", 12}}), 0.1);
+  EXPECT_EQ(ratio("text-synthetic", Json::object()), 0.15) << "nothing is published for it";
+  EXPECT_EQ(ratio("chirps", Json::object()), 0.5);
+}
+
 TEST(Causal, TheTargetIsTheNextStepAndTheLastIsNotScored) {
   Batch batch;
   make_pretrain_task(testing::tiny_sequences(SequenceGoal::classify), {.objective = "causal"})
