@@ -200,13 +200,13 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
   fmt::print("\nreport: {}\n", (folder / "report.html").string());
 }
 
-/// A set that is missing would make every cell on it fail, so it is said before anything runs.
+/// A set that is missing, or cannot be generated so, would make every cell on it fail: it is said before anything runs.
 void check_data(const Comparison& comparison, const std::string& folder) {
   for (const auto& cell : comparison.cells)
     if (cell.recipe.task.type == "forecast") find_data(cell.recipe.task.data, data_roots(folder));
   std::set<std::string> opened;
   for (const auto& cell : comparison.cells)
-    if (const auto& set = cell.id.data; cell.recipe.is_sequence() && !find_sequence_data(set).generated)
+    if (const auto& set = cell.recipe.task.data; cell.recipe.is_sequence())
       if (opened.insert(set + cell.recipe.data.dump()).second)
         find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
 }

@@ -14,12 +14,55 @@ namespace {
 
 struct Arguments {
   std::string run, data, split = "test";
-  bool drop_last = false;
+  std::vector<std::string> overrides;
+  bool drop_last = false, json = false;
   std::int64_t batch = 0;
+  double step_scale = 1;
+};
+
+void scale_step(const LoadedRun& run, double factor) {
+  auto* model = dynamic_cast<SequenceModel*>(run.model.get());
+  check(model != nullptr, "--step-scale: ", run.path.string(), " is a run of the forecaster ", run.recipe.model,
+        "; expected a run of a sequence task");
+  model->backbone().scale_step(factor);
+}
+
+/// What was scored, and under which conditions.
+struct Report {
+  const Arguments& arguments;
+  std::string model, unit;
+  std::int64_t scored, samples;
+  Scores scores;
+
+  void print_text() const {
+    fmt::print("{} {}", model, arguments.split);
+    for (const auto& assignment : arguments.overrides) fmt::print(", {}", assignment);
+    if (arguments.step_scale != 1) fmt::print(", step scale {:g}", arguments.step_scale);
+    fmt::print(": ");
+    for (const auto& [name, value] : scores)
+      if (name.find('@') == std::string::npos) fmt::print("{} {:.5f}  ", name, value);
+    fmt::print("({} of {} {})\n", scored, samples, unit);
+    for (const auto& [name, value] : scores)
+      if (name.find('@') != std::string::npos) fmt::print("  {} {:.5f}\n", name, value);
+  }
+
+  void print_json() const {
+    const Json json = {{"run", arguments.run},
+                       {"model", model},
+                       {"split", arguments.split},
+                       {"overrides", arguments.overrides},
+                       {"step_scale", arguments.step_scale},
+                       {"scored", scored},
+                       {"samples", samples},
+                       {"scores", scores}};
+    fmt::print("{}\n", json.dump(2));
+  }
 };
 
 void evaluate(const Arguments& arguments) {
-  const auto run = load_run(arguments.run);
+  auto run = load_run(arguments.run);
+  run.recipe = with_data(run.recipe, arguments.overrides);
+  if (arguments.step_scale != 1) scale_step(run, arguments.step_scale);
   RunOptions options;
   options.data = arguments.data;
   const auto task = make_task(run, options);
@@ -29,24 +72,27 @@ void evaluate(const Arguments& arguments) {
   check(!arguments.drop_last || !dynamic_cast<const LanguageModel*>(run.model.get()),
         "--drop-last: a stream of tokens has no last batch; leave it out");
   const auto batch = arguments.batch > 0 ? arguments.batch : run.recipe.train.eval_batch;
-  const auto scores =
-      task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true});
-  fmt::print("{} {}: ", run.recipe.model, arguments.split);
-  for (const auto& [name, value] : scores)
-    if (name.find('@') == std::string::npos) fmt::print("{} {:.5f}  ", name, value);
-  fmt::print("({} of {} {})\n", arguments.drop_last ? samples / batch * batch : samples, samples,
-             run.recipe.is_sequence() ? "samples" : "windows");
-  for (const auto& [name, value] : scores)
-    if (name.find('@') != std::string::npos) fmt::print("  {} {:.5f}\n", name, value);
+  const Report report{
+      arguments,
+      run.recipe.model,
+      run.recipe.is_sequence() ? "samples" : "windows",
+      arguments.drop_last ? samples / batch * batch : samples,
+      samples,
+      task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true})};
+  arguments.json ? report.print_json() : report.print_text();
 }
 
 void define(CLI::App& app) {
   const auto a = std::make_shared<Arguments>();
   app.add_option("run", a->run, "run directory")->required();
+  app.add_option("overrides", a->overrides, "data.key=value, to score on other data than those of training");
   app.add_option("--split", a->split, "train, val or test")->check(CLI::IsMember({"train", "val", "test"}));
   app.add_option("--batch", a->batch, "samples at once; default train.eval_batch")->check(CLI::PositiveNumber);
   app.add_flag("--drop-last", a->drop_last,
                "leave out the last partial batch, as some old tables do; the score then depends on --batch");
+  app.add_option("--step-scale", a->step_scale,
+                 "multiply the step size of state-space models: 2 on data of half the sampling rate");
+  app.add_flag("--json", a->json, "print JSON");
   app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");
   app.callback([a] { evaluate(*a); });
 }

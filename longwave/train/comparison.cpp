@@ -70,7 +70,17 @@ std::vector<std::string> split_names(std::string rest, const std::vector<std::st
   return names;
 }
 
-bool is_sequence_set(const std::string& data) { return sequence_data_sets().contains(data); }
+/// The registered set of a name in compare.data: that name itself, or what [data.NAME] says is its `set`.
+std::string set_of(const Sections& sections, const std::string& data) {
+  const auto section = sections.find("data." + data);
+  if (section == sections.end() || !section->second.contains("set")) return data;
+  const auto& setting = section->second.at("set");
+  check(setting.value.is_string(), setting.where, ": data.", data, ".set is ", setting.value.dump(),
+        "; expected the name of a set in quotes");
+  const auto set = setting.value.get<std::string>();
+  find_sequence_data(set);
+  return set;
+}
 
 const std::vector<std::string>& section_bases(bool sequences) {
   static const std::vector<std::string> forecast{"compare", "task", "train", "model"};
@@ -143,12 +153,12 @@ Json comparable(const Recipe& recipe) {
   return json;
 }
 
-/// Scores that are ranked in one table must be measured in one way.
+/// Scores that are ranked in one table must be measured in one way, on the same data.
 void check_one_measure(const std::vector<ComparisonCell>& cells) {
   std::map<std::string, const ComparisonCell*> first_of_data;
   for (const auto& cell : cells) {
     const auto& other = *first_of_data.emplace(cell.id.data, &cell).first->second;
-    const auto same = [&](const char* what, const std::string& mine, const std::string& its) {
+    const auto same = [&](const std::string& what, const std::string& mine, const std::string& its) {
       check(mine == its, what, " on ", cell.id.data, " is ", mine, " for ", cell.id.model, " and ", its, " for ",
             other.id.model, "; expected one for all models of a table");
     };
@@ -157,14 +167,15 @@ void check_one_measure(const std::vector<ComparisonCell>& cells) {
       return evaluation_name({.evaluation = s.evaluation, .context = s.context, .stride = s.stride});
     };
     same("task.evaluation", measure(cell.recipe), measure(other.recipe));
-    const auto protocol = [](const Recipe& r) { return r.data.value("protocol", std::string()); };
-    same("data.protocol", protocol(cell.recipe), protocol(other.recipe));
+    for (const auto& [key, value] : cell.recipe.data.items())
+      same("data." + key, value.dump(), other.recipe.data.value(key, Json()).dump());
   }
 }
 
 /// What one cell is of.
 struct CellNames {
   Names names;
+  std::string set;  // registered set or series that names.data stands for
   std::int64_t horizon, seed;
   std::string protocol;
 };
@@ -178,7 +189,7 @@ void set_cell(Sections& sections, const CellNames& cell, bool sequences) {
   };
   const bool synthetic = cell.names.data == kSynthetic;
   set("task", "type", sequences ? "sequence" : synthetic ? kSynthetic : "forecast");
-  if (!synthetic) set("task", "data", cell.names.data);
+  if (!synthetic) set("task", "data", cell.set);
   if (!sequences) set("task", "horizon", cell.horizon);
   if (sequences) set("train", "protocol", cell.protocol);
   set("train", "seed", cell.seed);
@@ -187,6 +198,7 @@ void set_cell(Sections& sections, const CellNames& cell, bool sequences) {
 
 ComparisonCell make_cell(Sections sections, const CellNames& of, bool sequences) {
   set_cell(sections, of, sequences);
+  if (sequences) sections["data"].erase("set");
   const auto& names = of.names;
   ComparisonCell cell;
   try {
@@ -196,7 +208,7 @@ ComparisonCell make_cell(Sections sections, const CellNames& of, bool sequences)
   }
   const auto json = comparable(cell.recipe);
   cell.id = {cell.recipe.task.type,
-             names.data == kSynthetic ? names.data : json["task"]["data"].get<std::string>(),
+             sequences || names.data == kSynthetic ? names.data : json["task"]["data"].get<std::string>(),
              names.model,
              of.horizon,
              sequences ? 0 : cell.recipe.task.lookback,
@@ -270,8 +282,10 @@ void check_lists(const ComparisonConfig& config, const Settings& settings, bool 
 }
 
 /// All data sets are of one kind.
-bool are_sequences(const ComparisonConfig& config, const Settings& settings) {
-  const auto count = std::count_if(config.data.begin(), config.data.end(), is_sequence_set);
+bool are_sequences(const Sections& sections, const ComparisonConfig& config, const Settings& settings) {
+  const auto count = std::count_if(config.data.begin(), config.data.end(), [&](const std::string& data) {
+    return sequence_data_sets().contains(set_of(sections, data));
+  });
   check(count == 0 || count == std::ssize(config.data), settings.contains("data") ? settings.at("data").where : "",
         ": compare.data mixes sequence sets with series to forecast; expected one kind");
   return count > 0;
@@ -340,7 +354,7 @@ Comparison plan_comparison(const Sections& sections, const Settings& written) {
   const auto found = sections.find("compare");
   const auto settings = found == sections.end() ? Settings() : found->second;
   plan.config = ComparisonConfig::fields().parse(settings, "compare");
-  plan.sequences = are_sequences(plan.config, settings);
+  plan.sequences = are_sequences(sections, plan.config, settings);
   check_lists(plan.config, settings, plan.sequences);
   check_file_names(plan.config, settings);
   KnownNames known;
@@ -365,7 +379,11 @@ Comparison plan_comparison(const Sections& sections, const Settings& written) {
     for (const auto horizon : config.horizons)
       for (const auto seed : config.seeds)
         for (const auto& contender : contenders_of(config, plan.sequences))
-          add({{contender.model, data, std::to_string(horizon)}, horizon, seed, contender.protocol});
+          add({{contender.model, data, std::to_string(horizon)},
+               set_of(sections, data),
+               horizon,
+               seed,
+               contender.protocol});
   }
   if (plan.sequences) check_one_measure(plan.cells);
   return plan;

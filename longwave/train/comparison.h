@@ -55,11 +55,12 @@ struct Comparison {
 /// [train.weather], [model.patchtst.weather]. A narrower section wins over a wider one, the command line over all.
 /// [compare.DATA] gives one data set lists of its own (models, horizons, seeds).
 /// A data set named "synthetic-var" is the generated one. Where the data are registered sequence sets, models are
-/// mixers, horizons do not apply, [data.DATA] has the fields of a set, [model] those of all stacks, [model.NAME.mixer]
-/// and [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining. UserError names the
-/// place, the key and the nearest name; every cell's recipe is checked before any runs.
-/// `written` is [compare] as the recipe has it, where the command line changed its lists: what only that one names may
-/// have sections, which then apply to no cell.
+/// mixers, horizons do not apply, [data.DATA] has the fields of a set and, where DATA is a name of the comparison's own
+/// for another variant of a set, `set` with the registered name, [model] those of all stacks, [model.NAME.mixer] and
+/// [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining. UserError names the place,
+/// the key and the nearest name; every cell's recipe is checked before any runs. `written` is [compare] as the recipe
+/// has it, where the command line changed its lists: what only that one names may have sections, which then apply to no
+/// cell.
 Comparison plan_comparison(const Sections& sections, const Settings& written = {});
 
 }  // namespace longwave

@@ -42,13 +42,6 @@ void check_metric(const std::string& metric, const Scores& scores) {
   check(scores.contains(metric), "pass.metric: this task has no score '", metric, "'", suggestion(metric, names));
 }
 
-/// Whether the scores pass.
-bool passes(const PassConfig& pass, const Scores& scores) {
-  check_metric(pass.metric, scores);
-  const auto found = scores.find(pass.metric);
-  return pass.at_least ? found->second >= *pass.at_least : found->second <= *pass.at_most;
-}
-
 /// A checkpoint fits if it is of the same task and model and the fixed settings of training are the same.
 void check_same_recipe(const Json& saved, const Json& wanted, const std::string& where) {
   for (const auto& [section, settings] : wanted.items())
@@ -185,7 +178,7 @@ class Experiment {
     const auto record = epoch_from_json(entry);
     // Not only after the last epoch; scores of parts ("accuracy@64") come with the test.
     if (recipe_.pass && options_.score && !record.val.empty())
-      check_metric(recipe_.pass->metric.substr(0, recipe_.pass->metric.find('@')), record.val);
+      for (const auto& metric : recipe_.pass->metric) check_metric(metric.substr(0, metric.find('@')), record.val);
     if (progress_) {
       const auto test = record.test.empty() ? std::string() : "  test " + scores_text(record.test);
       progress_->line(fmt::format("epoch {}  train loss {:.5f}  val {}{}  {:.1f} s", record.epoch,
@@ -242,9 +235,16 @@ class Experiment {
     if (!recipe_.pass || !options_.score) return;
     const auto& pass = *recipe_.pass;
     const auto& scores = result_.test.empty() ? result_.val : result_.test;
-    result_.verdict = passes(pass, scores) ? "pass" : "fail";
-    note(fmt::format("{}: {} {:.5f}, expected {} {:g}", result_.verdict, pass.metric, scores.at(pass.metric),
-                     pass.at_least ? "at least" : "at most", pass.at_least ? *pass.at_least : *pass.at_most));
+    const bool least = !pass.at_least.empty();
+    result_.verdict = "pass";
+    for (std::size_t i = 0; i < pass.metric.size(); ++i) {
+      check_metric(pass.metric[i], scores);
+      const auto score = scores.at(pass.metric[i]), limit = least ? pass.at_least[i] : pass.at_most[i];
+      const bool reached = least ? score >= limit : score <= limit;
+      if (!reached) result_.verdict = "fail";
+      note(fmt::format("{}: {} {:.5f}, expected {} {:g}", reached ? "pass" : "fail", pass.metric[i], score,
+                       least ? "at least" : "at most", limit));
+    }
   }
 
   void finish() {

@@ -89,32 +89,15 @@ void resolve_pretrain(const Sections& sections, Recipe& recipe) {
 
 std::optional<PassConfig> resolve_pass(const Sections& sections) {
   if (!sections.contains("pass")) return {};
-  PassConfig pass;
   const auto& settings = sections.at("pass");
-  for (const auto& [key, setting] : settings) {
-    double limit = 0;
-    if (key == "metric") {
-      check(read_value(setting.value, pass.metric), setting.where, ": pass.metric is ", setting.value.dump(),
-            "; expected the name of a score, such as \"accuracy\"");
-      continue;
-    }
-    check(key == "at_least" || key == "at_most", setting.where, ": unknown key pass.", key,
-          suggestion(key, {"metric", "at_least", "at_most"}));
-    check(read_value(setting.value, limit), setting.where, ": pass.", key, " is ", setting.value.dump(),
-          "; expected a number");
-    (key == "at_least" ? pass.at_least : pass.at_most) = limit;
-  }
+  const auto pass = PassConfig::fields().parse(settings, "pass");
   const auto where = settings.empty() ? std::string("[pass]") : settings.begin()->second.where;
-  check(!pass.metric.empty() && pass.at_least.has_value() != pass.at_most.has_value(), where,
+  check(!pass.metric.empty() && pass.at_least.empty() != pass.at_most.empty(), where,
         ": [pass] needs metric and one of at_least and at_most");
+  const auto limits = pass.at_least.size() + pass.at_most.size();
+  check(limits == pass.metric.size(), where, ": [pass] has ", limits, " limits for ", pass.metric.size(),
+        " metrics; expected one for each");
   return pass;
-}
-
-Json pass_json(const PassConfig& pass) {
-  Json json = {{"metric", pass.metric}};
-  if (pass.at_least) json["at_least"] = *pass.at_least;
-  if (pass.at_most) json["at_most"] = *pass.at_most;
-  return json;
 }
 
 }  // namespace
@@ -157,10 +140,21 @@ const FieldTable<SequenceTaskConfig>& SequenceTaskConfig::fields() {
                at_least<Int>(1))
           .add("objective", &C::objective, "the task, or one phase of self-pretraining alone: masked or causal",
                one_of({"task", "masked", "causal"}))
-          .add("mask_ratio", &C::mask_ratio, "masked: share of hidden steps; -1: 0.15 of tokens, 0.5 of numbers",
+          .add("mask_ratio", &C::mask_ratio,
+               "masked: share of hidden steps; -1: as published for the set, else 0.15 of tokens, 0.5 of numbers",
                between(-1.0, 1.0))
-          .add("mask_loss", &C::mask_loss, "pretraining on numbers: l1 (auto), or levels: one of 256 grey levels",
+          .add("mask_loss", &C::mask_loss,
+               "pretraining on numbers: l1, or levels: one of 256 grey levels; auto: as published for the set, else l1",
                one_of({"auto", "l1", "levels"}));
+  return table;
+}
+
+const FieldTable<PassConfig>& PassConfig::fields() {
+  using C = PassConfig;
+  static const auto table = FieldTable<C>()
+                                .add("metric", &C::metric, "score, or several, that a run must reach")
+                                .add("at_least", &C::at_least, "limit of each")
+                                .add("at_most", &C::at_most, "the same for scores that are better the lower they are");
   return table;
 }
 
@@ -173,6 +167,13 @@ void check_fresh(const Recipe& recipe) {
         "task.fresh needs train.steps, which say how many samples there are to be, and a generated set; ",
         recipe.task.data, generated ? " is one" : " is none");
   check(!recipe.pretrain || recipe.pretrain->steps > 0, "task.fresh needs pretrain.steps as well; it is 0");
+}
+
+Sections sections_from_json(const Json& json, const std::string& where) {
+  Sections sections;
+  check(json.is_object(), where, ": holds no recipe");
+  for (const auto& [section, settings] : json.items()) sections[section] = settings_from_json(settings, where);
+  return sections;
 }
 
 }  // namespace
@@ -223,14 +224,21 @@ Json recipe_json(const Recipe& recipe) {
     json["pretrain"] = TrainConfig::fields().dump(*recipe.pretrain);
     json["pretrain"].erase("protocol");
   }
-  if (recipe.pass) json["pass"] = pass_json(*recipe.pass);
+  if (recipe.pass) json["pass"] = PassConfig::fields().dump(*recipe.pass);
   return json;
 }
 
 Recipe recipe_from_json(const Json& json, const std::string& where) {
-  Sections sections;
-  check(json.is_object(), where, ": holds no recipe");
-  for (const auto& [section, settings] : json.items()) sections[section] = settings_from_json(settings, where);
+  return resolve_recipe(sections_from_json(json, where));
+}
+
+Recipe with_data(const Recipe& recipe, const std::vector<std::string>& assignments) {
+  auto sections = sections_from_json(recipe_json(recipe), "recipe of the run");
+  for (const auto& assignment : assignments) {
+    check(assignment.starts_with("data."), "'", assignment, "' cannot change after training; expected data.key=value");
+    check(recipe.is_sequence(), "'", assignment, "': this run forecasts; only sequence sets have fields in [data]");
+    apply_override(sections, assignment);
+  }
   return resolve_recipe(sections);
 }
 
@@ -238,7 +246,8 @@ std::vector<RecipeSection> describe_recipe(bool with_models) {
   std::vector<RecipeSection> list{{"task", TaskConfig::fields().describe()},
                                   {"task (type = \"sequence\")", SequenceTaskConfig::fields().describe()},
                                   {"model (type = \"sequence\")", SequenceModelConfig::fields().describe()},
-                                  {"train", TrainConfig::fields().describe()}};
+                                  {"train", TrainConfig::fields().describe()},
+                                  {"pass", PassConfig::fields().describe()}};
   if (!with_models) return list;
   for (const auto& [name, info] : sequence_data_sets()) list.push_back({"data (data = \"" + name + "\")", info.fields});
   for (const auto& [name, info] : forecasters()) list.push_back({"model (name = \"" + name + "\")", info.fields});

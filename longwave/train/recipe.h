@@ -34,10 +34,11 @@ struct SequenceTaskConfig {
   static const FieldTable<SequenceTaskConfig>& fields();
 };
 
-/// Section [pass]: what a run must reach. The score is of the test split, else of the validation split.
+/// Section [pass]: what a run must reach, all of it. The scores are of the test split, else of the validation split.
 struct PassConfig {
-  std::string metric;
-  std::optional<double> at_least, at_most;  // one of them
+  std::vector<std::string> metric;
+  std::vector<double> at_least, at_most;  // one of them, with a limit for every metric
+  static const FieldTable<PassConfig>& fields();
 };
 
 /// Everything that a run depends on, typed and complete.
@@ -68,6 +69,10 @@ Json recipe_json(const Recipe& recipe);
 
 /// The recipe back from recipe_json; `where` names its source in messages.
 Recipe recipe_from_json(const Json& json, const std::string& where);
+
+/// The recipe on other data, to evaluate its run on them: assignments "data.key=value" over section [data]. UserError
+/// where one is of another section.
+Recipe with_data(const Recipe& recipe, const std::vector<std::string>& assignments);
 
 /// One section of the recipe and its fields, for --help and docs; the models' own fields are sections "model (name)".
 struct RecipeSection {

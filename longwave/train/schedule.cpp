@@ -45,6 +45,7 @@ double Schedule::rate(double step) const {
   const double share = end > warmup() ? std::min(1.0, (step - warmup()) / (end - warmup())) : 1;
   if (config_.schedule == "cosine") return low + (top - low) * 0.5 * (1 + std::cos(std::numbers::pi * share));
   if (config_.schedule == "linear") return between_points(top, 0, share);
+  if (config_.schedule == "inverse_sqrt") return top * std::sqrt(std::max(1.0, warmup()) / std::max(1.0, step));
   if (config_.schedule == "plateau") return std::max(low, top * plateau_scale_);
   return top;
 }

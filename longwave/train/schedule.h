@@ -18,7 +18,9 @@ struct StepSize {
 /// beta1 goes 0.95, 0.85, 0.95. (Smith and Topin 2018, arXiv 1708.07120; two phases, linear.)
 StepSize one_cycle(std::int64_t step, std::int64_t total, const TrainConfig& config);
 
-/// The course of learning rate and beta1 over the optimiser steps of a run.
+/// The course of learning rate and beta1 over the optimiser steps of a run. Behind the warm-up of w steps, inverse_sqrt
+/// is rate * sqrt(w / step) (Vaswani et al. 2017); where a program writes base / sqrt(max(step, w)), the rate is
+/// base / sqrt(w).
 class Schedule {
  public:
   /// Runs counted in steps have an end, config.steps, without epochs.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "longwave/data/sequence_data.h"
 #include "longwave/report/chart.h"
 #include "longwave/report/statistics.h"
 #include "longwave/tasks/metrics.h"
@@ -90,7 +91,7 @@ std::vector<TableCell> cost_cells(const Group& group) {
 /// Other scores worth a column beside the main one.
 std::vector<std::string> further_scores(const CellResult& result) {
   std::vector<std::string> names;
-  for (const auto* name : {"exact_match", "error_last", "bits"})
+  for (const auto* name : {"exact_match", "legal_moves", "error_last", "bits"})
     if (result.scores.count(name)) names.emplace_back(name);
   return names;
 }
@@ -122,6 +123,18 @@ std::string evaluation_note(const CellResult& result) {
   return text;
 }
 
+/// The set and its settings that are not the usual ones, which tell variants of one set apart.
+std::string data_note(const Comparison& comparison, const std::string& data) {
+  const auto cell = std::find_if(comparison.cells.begin(), comparison.cells.end(),
+                                 [&](const ComparisonCell& c) { return c.id.data == data; });
+  const auto& set = find_sequence_data(cell->recipe.task.data);
+  const auto usual = set.resolve({}, "data");
+  auto text = "data: " + set.name;
+  for (const auto& [key, value] : cell->recipe.data.items())
+    if (value != usual.value(key, Json())) text += fmt::format(", {} {}", key, value.dump());
+  return text;
+}
+
 Table table_of(const Comparison& comparison, const std::vector<Group>& groups, const std::string& data) {
   const auto* result = first_result(groups);
   const auto name = result ? result->metric : std::string("accuracy");
@@ -146,11 +159,12 @@ Table table_of(const Comparison& comparison, const std::vector<Group>& groups, c
   }
   mark_best(table.rows, groups, name);
   if (result) add_references(table, comparison, *result, data);
-  if (const auto note = result ? evaluation_note(*result) : ""; !note.empty()) table.notes.push_back(note + ".");
+  table.notes.push_back(data_note(comparison, data) + (result ? "; " + evaluation_note(*result) : "") + ".");
   table.notes.push_back(
       "Interval of one seed: Wilson, 95 %, over samples; of several: Student's t over seeds. State: bytes per sequence "
-      "after the first training sample. Tokens and FLOPs: of the whole training, self-pretraining included; backward "
-      "counts twice the forward pass; element-wise work 0; ≥ where an operator has no formula.");
+      "after as many steps as the longest of the set has. Tokens and FLOPs: of the whole training, self-pretraining "
+      "included, a token at the FLOPs of a training sample of median length; backward counts twice the forward pass; "
+      "element-wise work 0; ≥ where an operator has no formula.");
   return table;
 }
 
@@ -181,15 +195,16 @@ std::string cost_chart(const std::vector<Group>& groups, const RowSetting& setti
   return draw(chart, SvgUse::page);
 }
 
-/// Scores by length, where the scored split has several.
-std::string length_chart(const std::vector<Group>& groups, const RowSetting& setting) {
+/// Scores by length or by the groups of the set, where the scored split has several.
+std::string group_chart(const std::vector<Group>& groups, const RowSetting& setting) {
   const auto* result = first_result(groups);
   if (!result) return {};
   const auto metric = find_metric(result->metric);
   const auto prefix = result->metric + "@";
+  const auto what = result->about.value("group", std::string("length"));
   Chart chart{.title = setting.name(),
-              .description = "The score of each length of the scored split.",
-              .x = {.label = "length", .logarithmic = true},
+              .description = "The score of each " + what + " of the scored split.",
+              .x = {.label = what, .logarithmic = what == "length"},
               .y = {.label = metric.title + (metric.percent ? ", %" : "")}};
   for (const auto& group : groups) {
     if (group.done.empty()) continue;
@@ -243,7 +258,7 @@ std::string sequence_page(const Comparison& comparison, const CellRecords& recor
       fmt::format("{} of {} runs finished. {}. Scores of the models were measured by this program; lines in "
                   "brackets are references, published ones name their source. Made by: {}",
                   done, comparison.cells.size(), seeds_text(config), command));
-  std::vector<std::string> costs, lengths, curves;
+  std::vector<std::string> costs, groups_apart, curves;
   for (const auto& [data, table] : sequence_tables(comparison, records)) {
     page.heading(data);
     add_table(page, table);
@@ -256,11 +271,11 @@ std::string sequence_page(const Comparison& comparison, const CellRecords& recor
                                [](const CellResult& r) { return r.total_seconds; }));
     costs.push_back(cost_chart(groups, setting, "state of a sequence", NumberStyle::bytes,
                                [](const CellResult& r) { return about_number(r, "cost", "state_bytes"); }));
-    lengths.push_back(length_chart(groups, setting));
+    groups_apart.push_back(group_chart(groups, setting));
     curves.push_back(curve_chart(groups, setting));
   }
   add_figures(page, "Score against cost", "Lines across need no training.", costs);
-  add_figures(page, "Score against length", "Of the scored split, means over seeds.", lengths);
+  add_figures(page, "Score by kind of sample", "Of the scored split, means over seeds.", groups_apart);
   add_figures(page, "Learning curves", "Validation score after each epoch, first seed.", curves);
   add_environment(page, records);
   return page.str();

@@ -1,5 +1,7 @@
 #include "longwave/train/subject.h"
 
+#include <algorithm>
+
 #include "longwave/base/check.h"
 #include "longwave/tasks/forecast.h"
 #include "longwave/tasks/pretrain.h"
@@ -102,6 +104,15 @@ void check_evaluation(const Recipe& recipe, const Module& model) {
         mode);
 }
 
+/// A token must be the same to the model as in the data; sets that name no tokens are compared by size alone.
+void check_vocabulary(const SequenceSizes& sizes, const SequenceSizes& trained, const LoadedRun& run) {
+  const auto count = std::min(sizes.token_names.size(), trained.token_names.size());
+  for (std::size_t id = 0; id < count; ++id)
+    check(sizes.token_names[id] == trained.token_names[id], "token ", id, " of the data set ", run.recipe.task.data,
+          " is '", sizes.token_names[id], "'; the run ", run.path.string(), " was trained with '",
+          trained.token_names[id], "' there; expected the same vocabulary, so the same files and [data] settings");
+}
+
 Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
   auto data = options.sequence_data;
   if (!data) data = find_sequence_data(recipe.task.data).make(data_config(recipe), {data_roots(options.data)});
@@ -126,6 +137,7 @@ Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
           "the data set ", run.recipe.task.data, " has ", sizes.vocabulary, " tokens, ", sizes.channels,
           " channels and ", sizes.classes, " classes; the run ", run.path.string(), " was trained on ",
           trained.vocabulary, ", ", trained.channels, " and ", trained.classes);
+    check_vocabulary(sizes, trained, run);
   };
   return subject;
 }

@@ -38,7 +38,7 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
                "after so many steps, say if the loss is still that of guessing among the classes; 0: never",
                at_least<Int>(0))
           .add("schedule", &C::schedule, "course of the learning rate",
-               one_of({"onecycle", "cosine", "constant", "plateau", "linear"}))
+               one_of({"onecycle", "cosine", "constant", "plateau", "linear", "inverse_sqrt"}))
           .add("warmup_epochs", &C::warmup_epochs, "linear rise from 0 at the start; not with onecycle",
                at_least<double>(0))
           .add("warmup_steps", &C::warmup_steps, "the same in optimiser steps; added to warmup_epochs",

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/suggest.h"
@@ -41,6 +42,44 @@ TEST_F(SequenceTrainTest, EndsWithPassOrFail) {
   const auto scores = run({"evaluate", path("run")});
   EXPECT_EQ(scores.code, 0);
   EXPECT_NE(scores.out.find("(20 of 20 samples)"), std::string::npos) << scores.out;
+}
+
+TEST_F(SequenceTrainTest, EvaluatesAtHalfTheSamplingRate) {
+  write_file(
+      folder_ / "chirps.toml",
+      "[task]\ntype = \"sequence\"\ndata = \"chirps\"\n[data]\nsteps = 100\ntrain_samples = 40\nval_samples = 20\n"
+      "test_samples = 20\n[model]\nname = \"s4d\"\nd_model = 8\nlayers = 1\n[model.mixer]\nd_state = 4\n"
+      "[train]\nepochs = 1\nthreads = 1\n");
+  ASSERT_EQ(run({"train", path("chirps.toml"), "--run", path("s4d")}).code, 0);
+  const std::vector<std::string> half{"evaluate", path("s4d"), "data.every=2", "--step-scale", "2"};
+  const auto text = run(half);
+  EXPECT_EQ(text.code, 0) << text.out;
+  EXPECT_NE(text.out.find("s4d test, data.every=2, step scale 2: accuracy"), std::string::npos) << text.out;
+  const auto json = [&](const std::string& more) {
+    const auto out = run({"evaluate", path("s4d"), "--json", more}).out;
+    return nlohmann::json::parse(out, nullptr, false);
+  };
+  const auto whole = json(""), scaled = json("data.every=2 --step-scale 2"), unscaled = json("data.every=2");
+  EXPECT_EQ(scaled["overrides"][0], "data.every=2");
+  EXPECT_EQ(scaled["step_scale"], 2);
+  EXPECT_EQ(scaled["scored"], 20);
+  EXPECT_EQ(whole["step_scale"], 1);
+  EXPECT_NE(scaled["scores"]["loss"], unscaled["scores"]["loss"]);
+  EXPECT_NE(whole["scores"]["loss"], unscaled["scores"]["loss"]);
+}
+
+TEST_F(SequenceTrainTest, RefusesEvaluationsThatDoNotFitTheRun) {
+  ASSERT_EQ(run({"train", path("own.toml"), "--run", path("run")}).code, 0);
+  const auto error = [&](const std::string& words) {
+    const auto outcome = run({"evaluate", path("run"), words});
+    EXPECT_EQ(outcome.code, 2) << words;
+    return outcome.out;
+  };
+  EXPECT_NE(error("--step-scale 2").find("mixer mingru has no time step"), std::string::npos);
+  EXPECT_NE(error("data.alphabet=6").find("was trained on"), std::string::npos);
+  EXPECT_NE(error("train.seed=2").find("expected data.key=value"), std::string::npos);
+  EXPECT_NE(error("data.noize=3").find("noise"), std::string::npos);
+  EXPECT_EQ(run({"evaluate", path("run"), "data.noise=9"}).code, 0);
 }
 
 TEST_F(SequenceTrainTest, ComparesMixersThroughTheStore) {

@@ -83,6 +83,8 @@ TEST_F(TrainTest, TrainsScoresAndRefusesASecondRun) {
   char expected[64];
   std::snprintf(expected, sizeof expected, "mse %.5f", result("run")["test"]["mse"].get<double>());
   EXPECT_NE(scores.out.find(expected), std::string::npos) << scores.out;
+  EXPECT_EQ(testing::run_program("evaluate " + path("run") + " --step-scale 2").code, 2);
+  EXPECT_EQ(testing::run_program("evaluate " + path("run") + " data.every=2").code, 2);
 }
 
 TEST_F(TrainTest, ModelWithoutParametersIsOnlyScored) {

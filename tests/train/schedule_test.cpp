@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "longwave/nn/tensor_file.h"
 
 namespace longwave {
@@ -39,7 +42,7 @@ TrainConfig plain(const std::string& schedule) {
 }
 
 TEST(Schedule, WarmUpRisesFromZero) {
-  for (const auto* name : {"cosine", "constant", "plateau", "linear"}) {
+  for (const auto* name : {"cosine", "constant", "plateau", "linear", "inverse_sqrt"}) {
     const Schedule schedule(plain(name), 5);
     EXPECT_EQ(schedule.at(0).learning_rate, 0) << name;
     EXPECT_DOUBLE_EQ(schedule.at(4).learning_rate, 0.4) << name;
@@ -53,6 +56,24 @@ TEST(Schedule, EndsWhereItsNameSays) {
   EXPECT_DOUBLE_EQ(Schedule(plain("cosine"), 5).at(50).learning_rate, 0.1);
   EXPECT_DOUBLE_EQ(Schedule(plain("cosine"), 5).at(30).learning_rate, 0.55);
   EXPECT_DOUBLE_EQ(Schedule(plain("constant"), 5).at(49).learning_rate, 1);
+}
+
+TEST(Schedule, InverseSquareRootIsThatOfLongRangeArena) {
+  const double base = 0.05, w = 1000;  // base * min(1, step / w) / sqrt(max(step, w))
+  TrainConfig config;
+  config.schedule = "inverse_sqrt";
+  config.steps = 5000;
+  config.warmup_steps = 1000;
+  config.learning_rate = base / std::sqrt(w);
+  for (const std::int64_t step : {0, 1, 500, 999, 1000, 1001, 4000, 4999}) {
+    const auto t = static_cast<double>(step);
+    EXPECT_NEAR(Schedule(config, 10).at(step).learning_rate, base * std::min(1.0, t / w) / std::sqrt(std::max(t, w)),
+                1e-15)
+        << step;
+  }
+  config.warmup_steps = 0;
+  EXPECT_DOUBLE_EQ(Schedule(config, 10).at(0).learning_rate, config.learning_rate);
+  EXPECT_DOUBLE_EQ(Schedule(config, 10).at(4).learning_rate, config.learning_rate / 2);
 }
 
 TEST(Schedule, PlateauLowersTheRateAndRemembers) {

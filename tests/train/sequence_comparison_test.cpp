@@ -85,6 +85,26 @@ TEST(SequenceComparison, IsDataTimesProtocolTimesMixerTimesSeed) {
   }
 }
 
+TEST(SequenceComparison, VariantsOfOneSetStandSideBySide) {
+  const auto text = replaced(text_without_last_section(), "\"mqar\"]", "\"mqar\", \"longer\"]") +
+                    "[data.longer]\nset = \"mqar\"\nsteps = 20\n[compare.longer]\nseeds = [1]\n";
+  const auto c = plan(text);
+  EXPECT_EQ(c.cells.size(), 2u * 2 * 2 + 2 * 2 + 2 * 2);
+  for (const auto& cell : c.cells) {
+    EXPECT_EQ(cell.recipe.task.data, cell.id.data == "longer" ? "mqar" : cell.id.data);
+    EXPECT_FALSE(cell.recipe.data.contains("set"));
+    if (cell.id.data != "copying") {
+      EXPECT_EQ(cell.recipe.data.at("steps"), cell.id.data == "longer" ? 20 : 16);
+    }
+  }
+  EXPECT_NE(refusal(replaced(text, "set = \"mqar\"", "set = \"mqra\"")).find("mqar"), std::string::npos);
+}
+
+TEST(SequenceComparison, OneTableIsOfOneSetOfSamples) {
+  EXPECT_EQ(refusal(text_without_last_section() + "[data.mqar.mingru]\npairs = 3\n"),
+            "data.pairs on mqar is 2 for attention and 3 for mingru; expected one for all models of a table");
+}
+
 TEST(SequenceComparison, MistakesAreNamed) {
   const auto text = text_without_last_section();
   EXPECT_NE(refusal(kRecipe).find("no model, data set or horizon of this comparison is called"), std::string::npos);
@@ -110,6 +130,7 @@ TEST(SequenceComparison, TablesAndPageShowScoresCostsAndReferences) {
   EXPECT_NE(text.find("masked pretraining"), std::string::npos) << text;
   EXPECT_NE(text.find("±"), std::string::npos) << text;
   EXPECT_NE(text.find("(chance)"), std::string::npos) << text;
+  EXPECT_NE(text.find("data: copying, noise 4, memorize 2, alphabet 5"), std::string::npos) << text;
   EXPECT_NE(text.find("(Some model)"), std::string::npos) << text;
   EXPECT_NE(text.find("75.0"), std::string::npos) << text;
   EXPECT_NE(text.find("published: a paper, its protocol"), std::string::npos) << text;
@@ -123,6 +144,17 @@ TEST(SequenceComparison, TablesAndPageShowScoresCostsAndReferences) {
   EXPECT_NE(page.find("Score against cost"), std::string::npos);
   EXPECT_NE(page.find("state of a sequence"), std::string::npos);
   EXPECT_NE(page.find("Learning curves"), std::string::npos);
+  EXPECT_EQ(page.find("Score by kind of sample"), std::string::npos) << "all of one length";
+
+  for (auto& [key, record] : records) {
+    record.result.scores["accuracy@0"] = 0.9;
+    record.result.scores["accuracy@1"] = 0.4;
+    record.result.about["group"] = "look-ahead";
+  }
+  const auto grouped = sequence_page(c, records, "longwave compare c.toml");
+  EXPECT_EQ(xml_fault(grouped), "");
+  EXPECT_NE(grouped.find("Score by kind of sample"), std::string::npos);
+  EXPECT_NE(grouped.find("look-ahead"), std::string::npos);
 }
 
 }  // namespace

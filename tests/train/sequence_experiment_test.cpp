@@ -152,6 +152,58 @@ TEST_F(SequenceExperiment, ScoresOfOneLengthTogetherMakeTheWhole) {
   EXPECT_NEAR(run.test.at("accuracy"), right / scored, 1e-12);
 }
 
+/// Samples in three groups by their number; moves are the scored steps, and those to tokens 1 and 2 are legal.
+class GroupedSequences final : public testing::TinySequences {
+ public:
+  explicit GroupedSequences(std::int64_t train) : TinySequences(SequenceGoal::classify_steps, train) {
+    facts_.group = "remainder";
+  }
+  std::int64_t group(Split, std::int64_t index) const override { return index % 3; }
+  Moves moves(const SequenceExample& sample, const std::vector<std::int32_t>& predicted) const override {
+    Moves moves;
+    for (std::size_t i = 0; i < sample.targets.size(); ++i)
+      if (sample.targets[i] != kIgnoredTarget) ++moves.made, moves.legal += predicted[i] == 1 || predicted[i] == 2;
+    return moves;
+  }
+};
+
+TEST_F(SequenceExperiment, GroupsOfTheSetAreScoredApartInsteadOfLengths) {
+  auto with_groups = options(SequenceGoal::classify_steps);
+  const auto data = std::make_shared<const GroupedSequences>(70);
+  with_groups.sequence_data = data;
+  const auto run = run_experiment(small_recipe("pass.metric=accuracy@2 pass.at_least=0.0"), with_groups);
+  EXPECT_EQ(run.about.at("group"), "remainder");
+  EXPECT_EQ(run.verdict, "pass");
+  double right = 0, scored = 0;
+  for (std::int64_t group = 0; group < 3; ++group) {
+    double steps = 0;
+    for (auto i = group; i < data->samples(Split::test); i += 3)
+      steps += static_cast<double>(data->length(Split::test, i) - 1);
+    right += run.test.at("accuracy@" + std::to_string(group)) * steps, scored += steps;
+  }
+  EXPECT_NEAR(run.test.at("accuracy"), right / scored, 1e-12);
+  EXPECT_FALSE(run.test.contains("accuracy@3")) << "a length";
+  EXPECT_FALSE(run.val.contains("accuracy@2")) << "validation has no details";
+}
+
+TEST_F(SequenceExperiment, LegalMovesAreCountedFromWhatTheModelPredicts) {
+  auto moving = options(SequenceGoal::classify_steps);
+  const auto data = std::make_shared<const GroupedSequences>(160);
+  moving.sequence_data = data;
+  const auto run = run_experiment(small_recipe("train.epochs=25 model.d_model=24"), moving);
+  double legal = 0, made = 0;  // of a model that is right
+  for (std::int64_t i = 0; i < data->samples(Split::test); ++i) {
+    SequenceExample sample;
+    data->example(Split::test, i, sample);
+    const auto moves = data->moves(sample, sample.targets);
+    made += static_cast<double>(moves.made), legal += static_cast<double>(moves.legal);
+  }
+  EXPECT_NEAR(run.test.at("legal_moves"), legal / made, 1.0001 - run.test.at("accuracy"));
+  EXPECT_GT(run.test.at("accuracy"), 0.9);
+  EXPECT_FALSE(run_experiment(small_recipe("train.epochs=1"), options(SequenceGoal::classify_steps))
+                   .test.contains("legal_moves"));
+}
+
 TEST_F(SequenceExperiment, ScoresDoNotDependOnTheBatch) {
   const auto run = run_experiment(small_recipe(), options(SequenceGoal::classify_pair));
   for (const std::int64_t batch : {1, 7, 64})
@@ -174,6 +226,8 @@ TEST_F(SequenceExperiment, PassOrFailIsPartOfTheResult) {
   EXPECT_EQ(Json::parse(read_file(folder_ / "run" / "result.json")).at("verdict"), "pass");
   auto failing = small_recipe("pass.metric=loss pass.at_most=0.0001");
   EXPECT_EQ(run_experiment(failing, options(SequenceGoal::classify)).verdict, "fail");
+  auto one_of_two = small_recipe("pass.metric=[\"accuracy\",\"accuracy_low\"] pass.at_least=[0.01,1.0]");
+  EXPECT_EQ(run_experiment(one_of_two, options(SequenceGoal::classify)).verdict, "fail") << "all must pass";
   auto unknown = small_recipe("pass.metric=acuracy pass.at_least=0.1");
   EXPECT_NE(message([&] { run_experiment(unknown, options(SequenceGoal::classify, "typo")); }).find("accuracy"),
             std::string::npos);
@@ -330,6 +384,12 @@ TEST_F(SequenceExperiment, OtherDataThanTheRunAreRefused) {
               make_task(load_run(folder_ / "run"), options(SequenceGoal::classify_steps));
             }).find("was trained on"),
             std::string::npos);
+  auto run = load_run(folder_ / "run");
+  run.sizes["token_names"][2] = "z";
+  run.sizes["token_names"][4] = "y";
+  EXPECT_EQ(message([&] { make_task(run, options(SequenceGoal::classify)); }),
+            "token 2 of the data set copying is 'b'; the run " + (folder_ / "run").string() +
+                " was trained with 'z' there; expected the same vocabulary, so the same files and [data] settings");
 }
 
 TEST(SequenceRecipe, IsWrittenOutInFullAndReadBack) {
@@ -363,6 +423,8 @@ TEST(SequenceRecipe, MistakesAreNamed) {
   EXPECT_NE(refusal("pretrain.protocol=masked").find("has no meaning"), std::string::npos);
   EXPECT_NE(refusal("pass.metric=accuracy").find("one of at_least and at_most"), std::string::npos);
   EXPECT_NE(refusal("pass.metrik=accuracy").find("unknown key pass.metrik"), std::string::npos);
+  EXPECT_NE(refusal("pass.metric=[\"accuracy\",\"loss\"] pass.at_least=0.5").find("has 1 limits for 2 metrics"),
+            std::string::npos);
 }
 
 }  // namespace
