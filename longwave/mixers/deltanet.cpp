@@ -180,7 +180,7 @@ MixerReference reference(const char* system_id) {
           [](const State& state) {
             return TensorMap{{"final_state", state.at("s")}};
           },
-      .initial_state = {}};
+      .initial_state = initial_state_as("s")};
 }
 
 const RegisterMixer<DeltaNet> registered_plain(

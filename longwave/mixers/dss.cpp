@@ -95,6 +95,18 @@ class Dss final : public SequenceMixer, public HasStateParameters {
     return {{"h", at::zeros({b, d_, config_.d_state, 2}, skip_.options().requires_grad(false))}};
   }
 
+  bool scale_step(double factor) override { return scale_logarithm(log_dt_, factor); }
+
+  /// One step size a feature is a vector there; the output map has no number without an activation, and a plain bias in
+  /// modules that take [b, t, d].
+  TensorMap import_reference(TensorMap weights) const override {
+    number_output_map(weights);
+    for (const auto* name : {"kernel.log_dt", "output_linear.0.bias"})
+      if (const auto found = weights.find(name); found != weights.end() && found->second.dim() == 1)
+        found->second = found->second.unsqueeze(-1);
+    return weights;
+  }
+
  private:
   /// dt Lambda, [h, n] in double (small numbers are subtracted from one): step sizes of both parts may differ.
   at::Tensor scaled(const at::Tensor& lambda) const {
@@ -170,14 +182,13 @@ const RegisterMixer<Dss> registered({
     .family = "state space",
     .summary = "diagonal state-space kernels whose states are no conjugate pairs, normalised over time",
     .source = "Gupta, Gu, Berant 2022, arXiv 2203.14343",
-    .reference = {{"dss"},
-                  [](const Json& config, MixerSizes& sizes, Json& settings) {
-                    sizes.d = config.at("H").get<std::int64_t>();
-                    settings["d_state"] = config.at("N");
-                  },
-                  "bdt",
-                  {},
-                  {}},
+    .reference = {.system_ids = {"dss"},
+                  .configure =
+                      [](const Json& config, MixerSizes& sizes, Json& settings) {
+                        sizes.d = config.at("H").get<std::int64_t>();
+                        settings["d_state"] = config.at("N");
+                      },
+                  .layout_of = transposed_layout},
     .variants = {{"exp", {{"version", "exp"}, {"d_state", 6}}, 5},
                  {"one dt", {{"sep_dt_re_im", false}, {"d_state", 3}, {"channels", 2}, {"postact", "tanh"}}, 5},
                  {"bidirectional", {{"bidirectional", true}, {"version", "exp"}, {"d_state", 4}}, 6},

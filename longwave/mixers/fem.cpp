@@ -97,6 +97,10 @@ class FreeEnergyMixer final : public SequenceMixer {
     auto v = value_->forward(x);
     auto q = query_ ? query_->forward(x) : Tensor(), k = key_ ? key_->forward(x) : Tensor();
     auto lambda = lambda_ ? lambda_->forward(x) : Tensor(), gate = gate_ ? gate_->forward(x) : Tensor();
+    if (kept_.defined()) {
+      v = v * kept_;
+      if (k.defined()) k = k * kept_;
+    }
     condition(x, valid, state, {&v, &q, &k, &lambda, &gate});
     const auto heads_of = [&](const Tensor& y) { return y.defined() ? split_heads(y, heads_) : y; };
     if (averages()) v = at::sigmoid(v);
@@ -130,6 +134,10 @@ class FreeEnergyMixer final : public SequenceMixer {
     }
     return state;
   }
+
+  /// The reference's mask [b, t], for its fixtures alone: values and keys, which stay among those that are read, are
+  /// multiplied by it. Lengths leave padding out.
+  void keep(const Tensor& mask) { kept_ = mask.to(out_->weight.scalar_type()).unsqueeze(-1); }
 
  private:
   bool prior(const char* name) const { return config_.prior_type == name; }
@@ -199,12 +207,13 @@ class FreeEnergyMixer final : public SequenceMixer {
     return (1 - share) * merge_heads(both[0]) + share * merge_heads(energy);
   }
 
-  /// The reference turns neighbouring channels but by the frequencies of halves of a head.
+  /// The reference turns neighbouring channels but by the frequencies of halves of a head, which it holds in float32.
   Tensor turned(const Tensor& x, const State* state) const {
     const auto e = x.size(-1);
     auto place = at::arange(x.size(1), at::kDouble).unsqueeze(0);
     if (state) place = place + state->at("position").to(at::kDouble).unsqueeze(1);
-    const auto frequency = at::pow(config_.rope_theta, at::arange(0, e, 2, at::kDouble) / (-static_cast<double>(e)));
+    const auto exponent = at::arange(0, e, 2, config_.compat ? at::kFloat : at::kDouble) / e;
+    const auto frequency = at::pow(config_.rope_theta, exponent).reciprocal().to(at::kDouble);
     const auto angle = (place.unsqueeze(-1) * frequency.repeat({2})).unsqueeze(2);  // [b or 1, t, 1, e]
     const auto pairs = x.unflatten(-1, {e / 2, 2}).unbind(-1);
     const auto quarter = at::stack({-pairs[1], pairs[0]}, -1).flatten(-2);
@@ -300,7 +309,7 @@ class FreeEnergyMixer final : public SequenceMixer {
   Config config_;
   Linear value_{nullptr}, out_{nullptr}, query_{nullptr}, key_{nullptr}, decay_{nullptr}, lambda_{nullptr},
       gate_{nullptr};
-  Tensor beta_;
+  Tensor beta_, kept_;
   std::vector<std::shared_ptr<TimeDecay>> conditioning_;
   std::optional<SelectivePrior> selective_;
   std::optional<FadingPrior> fading_;
@@ -336,23 +345,31 @@ const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
           .add("mamba_normalize", &Config::mamba_normalize, "prior mamba: weights are divided by their sum")
           .add("bias", &Config::bias, "biases of all linear maps and norms")
           .add("compat", &Config::compat,
-               "the reference's floors and clips of cumulative sums, which cut memories after some tens of steps");
+               "the reference's floors and clips of cumulative sums, which cut memories after some tens of steps, and "
+               "its frequencies in float32");
   return table;
 }
 
 MixerReference reference() {
-  return {.system_ids = {"fem"}, .configure = [](const Json& config, MixerSizes& sizes, Json& settings) {
-            sizes.d = config.at("D");
-            settings["heads"] = config.at("H");
-            settings["compat"] = true;
-            // The reference falls back to fading averages where mamba is not installed.
-            const auto weights = config.value("weights", Json::array());
-            for (const auto& name : weights)
-              if (name == "W_delta.weight") settings["prior_type"] = "ema";
-            if (config.contains("E")) settings["fem_dim"] = config.at("E");
-            if (config.contains("d_k"))
-              settings["qk_dim"] = config.at("d_k").get<std::int64_t>() * config.at("H").get<std::int64_t>();
-          }};
+  return {.system_ids = {"fem"},
+          .configure =
+              [](const Json& config, MixerSizes& sizes, Json& settings) {
+                sizes.d = config.at("D");
+                settings["heads"] = config.at("H");
+                settings["compat"] = true;
+                // There, some priors stay causal whatever is asked.
+                const auto prior = config.value("prior_type", std::string("linear"));
+                if (prior != "softmax" && prior != "linear") settings.erase("causal");
+                // The reference falls back to fading averages where mamba is not installed.
+                if (fixture_has_weight(config, "W_delta.weight")) settings["prior_type"] = "ema";
+                if (config.contains("E")) settings["fem_dim"] = config.at("E");
+                if (config.contains("d_k"))
+                  settings["qk_dim"] = config.at("d_k").get<std::int64_t>() * config.at("H").get<std::int64_t>();
+              },
+          .prepare =
+              [](SequenceMixer& mixer, const TensorMap& in) {
+                if (in.count("attention_mask")) dynamic_cast<FreeEnergyMixer&>(mixer).keep(in.at("attention_mask"));
+              }};
 }
 
 const RegisterMixer<FreeEnergyMixer> registered(

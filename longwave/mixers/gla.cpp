@@ -115,7 +115,7 @@ MixerReference reference() {
           [](const State& state) {
             return TensorMap{{"final_state", state.at("s")}};
           },
-      .initial_state = {}};
+      .initial_state = initial_state_as("s")};
 }
 
 const RegisterMixer<GatedLinearAttention> registered(

@@ -76,6 +76,19 @@ class Gss final : public SequenceMixer, public HasStateParameters {
     return {{"h", at::zeros({b, h_, config_.d_state, 2}, skip_.options().requires_grad(false))}};
   }
 
+  /// The step size is 1 and not stored, so that the poles take the factor, and C what (e^L - 1) / L then lacks.
+  bool scale_step(double factor) override {
+    const at::NoGradGuard no_grad;
+    scale_logarithm(log_decay_, factor);
+    if (config_.lambda_imag_exp)
+      scale_logarithm(frequency_, factor);
+    else
+      frequency_.mul_(factor);
+    c_real_.mul_(factor);
+    c_imag_.mul_(factor);
+    return true;
+  }
+
  private:
   DiagonalSsm model() const {
     const auto lambda =
@@ -98,16 +111,16 @@ const RegisterMixer<Gss> registered({
     .family = "state space",
     .summary = "diagonal state-space model of few features, gated by a wide branch; residual inside",
     .source = "Mehta et al. 2022, arXiv 2206.13947",
-    .reference = {{"gss"},
-                  [](const Json& config, MixerSizes& sizes, Json& settings) {
-                    sizes.d = config.at("dim").get<std::int64_t>();
-                    settings["kernel_width"] = config.at("dss_kernel_H");
-                    settings["d_state"] = config.at("dss_kernel_N");
-                    settings["expand"] = config.value("dim_expansion_factor", 4);
-                  },
-                  "btd",
-                  {},
-                  {}},
+    .reference = {
+        .system_ids = {"gss"},
+        .configure =
+            [](const Json& config, MixerSizes& sizes, Json& settings) {
+              sizes.d = config.at("dim").get<std::int64_t>();
+              settings["kernel_width"] = config.at("dss_kernel_H");
+              settings["d_state"] = config.at("dss_kernel_N");
+              settings["expand"] = config.value("dim_expansion_factor", 4);
+            },
+        .layout_of = [](const Json& config) { return config.value("reverse_seq", false) ? "btd reversed" : "btd"; }},
     .variants = {{"small", {{"kernel_width", 3}, {"d_state", 5}, {"expand", 2}, {"lambda_imag_exp", false}}, 6}},
 });
 

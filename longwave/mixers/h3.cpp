@@ -95,6 +95,9 @@ class H3 final : public SequenceMixer, public HasStateParameters {
             {"diagonal", at::zeros({b, config_.head_dim, config_.head_dim, heads_, config_.d_state / 2, 2}, options)}};
   }
 
+  /// Of the diagonal model; the taps of the shift SSM are steps whatever these mean.
+  bool scale_step(double factor) override { return scale_logarithm(log_dt_, factor); }
+
  private:
   void make_shift() {
     auto kernel = register_module("ssm_k_kernel", std::make_shared<Module>())
@@ -183,21 +186,36 @@ class H3 final : public SequenceMixer, public HasStateParameters {
   DerivedCache cache_;
 };
 
+/// The diagonal states of all pairs of channels of a head are one axis with the rows there.
+State initial_state(const TensorMap& in) {
+  State state;
+  if (const auto shift = given_state(in, "_shift"); shift.defined()) state["shift"] = shift;
+  if (const auto diagonal = given_state(in, "_diag"); diagonal.defined()) {
+    const auto& x = in.at("x");
+    const auto head_dim = x.size(2) / diagonal.size(1);
+    state["diagonal"] = diagonal.unflatten(0, {x.size(0), head_dim, head_dim});
+  }
+  return state;
+}
+
 const RegisterMixer<H3> registered({
     .name = "h3",
     .title = "H3",
     .family = "state space",
     .summary = "a shift and a diagonal state-space model between multiplications by projections of the input",
     .source = "Fu et al. 2023, arXiv 2212.14052",
-    .reference = {
-        {"h3"},
-        [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("d_model").get<std::int64_t>(); },
-        "btd",
-        [](const State& state) {
-          return TensorMap{{"final_state_shift", state.at("shift")},
-                           {"final_state_diag", state.at("diagonal").flatten(0, 2)}};
-        },
-        {}},
+    .reference = {.system_ids = {"h3"},
+                  .configure =
+                      [](const Json& config, MixerSizes& sizes, Json& settings) {
+                        sizes.d = config.at("d_model").get<std::int64_t>();
+                        settings.erase("measure");  // any: the weights are loaded
+                      },
+                  .final_state =
+                      [](const State& state) {
+                        return TensorMap{{"final_state_shift", state.at("shift")},
+                                         {"final_state_diag", state.at("diagonal").flatten(0, 2)}};
+                      },
+                  .initial_state = initial_state},
     .variants = {{"heads", {{"head_dim", 2}, {"d_state", 4}, {"n_ssm", 3}, {"measure", "diag-inv"}}, 6},
                  {"zoh", {{"d_state", 6}, {"disc", "zoh"}, {"measure", "diag-legs"}}, 5}},
 });

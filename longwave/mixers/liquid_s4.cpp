@@ -82,6 +82,8 @@ class LiquidS4 final : public SequenceMixer, public HasStateParameters {
     return {{"h", at::zeros({b, 2, d_, n_}, skip_.options().requires_grad(false))}};
   }
 
+  bool scale_step(double factor) override { return scale_logarithm(log_dt_, factor); }
+
  private:
   /// Transition, input and output coefficients, as planes.
   std::vector<Tensor> derive() const {

@@ -5,9 +5,11 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <optional>
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/derived_cache.h"
+#include "longwave/nn/output_gate.h"
 #include "longwave/nn/state_parameters.h"
 #include "longwave/ops/diagonal_scan.h"
 
@@ -21,6 +23,7 @@ class Lru final : public SequenceMixer, public HasStateParameters {
   struct Config {
     std::int64_t d_hidden = 0;
     double r_min = 0, r_max = 1, max_phase = 6.28;
+    std::string activation = "none";
     static const FieldTable<Config>& fields() {
       static const auto unit = between(0.0, 1.0);
       static const auto table =
@@ -28,7 +31,9 @@ class Lru final : public SequenceMixer, public HasStateParameters {
               .add("d_hidden", &Config::d_hidden, "complex states; 0: twice the width of x", at_least<std::int64_t>(0))
               .add("r_min", &Config::r_min, "smallest modulus of a pole at the start", unit)
               .add("r_max", &Config::r_max, "largest modulus of a pole at the start", unit)
-              .add("max_phase", &Config::max_phase, "largest phase of a pole at the start", at_least(0.0));
+              .add("max_phase", &Config::max_phase, "largest phase of a pole at the start", at_least(0.0))
+              .add("activation", &Config::activation, "what follows the state space (published: full_glu)",
+                   one_of(OutputGate::kinds()));
       return table;
     }
   };
@@ -53,6 +58,7 @@ class Lru final : public SequenceMixer, public HasStateParameters {
     c_re_ = add("C_re", at::randn({d_, states_}) / c_scale);
     c_im_ = add("C_im", at::randn({d_, states_}) / c_scale);
     skip_ = add("D", at::randn({d_}));
+    gate_.emplace(*this, config.activation, d_);
   }
 
   std::vector<std::string> state_parameters() const override {
@@ -63,14 +69,15 @@ class Lru final : public SequenceMixer, public HasStateParameters {
 
   Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
     check_input("lru", x_any, d_, lengths, state);
-    const auto x = zero_padding(x_any, valid_steps(lengths, x_any));
+    const auto valid = valid_steps(lengths, x_any);
+    const auto x = zero_padding(x_any, valid);
     const auto derived =
         derived_.get(*this, {nu_log_, theta_log_, gamma_log_, b_re_, b_im_, c_re_, c_im_}, [&] { return derive(); });
     const auto u = at::linear(x, derived[1]).unflatten(-1, {2, states_});
     const auto& pole = derived[0];
     const auto [h, last] = ops::diagonal_scan(pole, u, false, state ? state->at("h") : Tensor(), lengths);
     if (state) state->at("h") = last;
-    return at::linear(h.flatten(-2), derived[2]) + skip_ * x;
+    return zero_padding((*gate_)(at::linear(h.flatten(-2), derived[2]) + skip_ * x), valid);
   }
 
   State initial_state(std::int64_t b) const override {
@@ -88,6 +95,7 @@ class Lru final : public SequenceMixer, public HasStateParameters {
   std::int64_t d_, states_;
   DerivedCache derived_;
   Tensor nu_log_, theta_log_, gamma_log_, b_re_, b_im_, c_re_, c_im_, skip_;
+  std::optional<OutputGate> gate_;
 };
 
 const RegisterMixer<Lru> registered(
@@ -102,11 +110,9 @@ const RegisterMixer<Lru> registered(
           [](const State& state) {
             return TensorMap{{"final_state", state.at("h").transpose(1, 2)}};
           },
-      .initial_state =
-          [](const TensorMap& in) {
-            return in.count("h0") ? State{{"h", in.at("h0").transpose(1, 2)}} : State();
-          }},
-     {{"ring", {{"d_hidden", 11}, {"r_min", 0.9}, {"r_max", 0.999}, {"max_phase", 0.314}}, 9}}});
+      .initial_state = initial_state_as("h", [](const Tensor& given) { return given.transpose(1, 2); })},
+     {{"ring", {{"d_hidden", 11}, {"r_min", 0.9}, {"r_max", 0.999}, {"max_phase", 0.314}}, 9},
+      {"gate", {{"activation", "full_glu"}}, 6}}});
 
 }  // namespace
 }  // namespace longwave

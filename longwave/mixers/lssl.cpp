@@ -88,6 +88,8 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
     return {{"h", at::zeros({b, d_, config_.d_state}, skip_.options().requires_grad(false))}};
   }
 
+  bool scale_step(double factor) override { return scale_logarithm(log_dt_, factor); }
+
  private:
   struct System {
     at::Tensor a, b, c;  // [h, n, n], [h, n], [h, m, n]; double: powers of A leave the range of float
@@ -155,14 +157,19 @@ const RegisterMixer<Lssl> registered({
     .family = "state space",
     .summary = "dense HiPPO state-space model of every feature; its kernel takes memory for all states",
     .source = "Gu et al. 2021, arXiv 2110.13985",
-    .reference = {{"lssl"},
-                  [](const Json& config, MixerSizes& sizes, Json& settings) {
-                    sizes.d = config.at("d").get<std::int64_t>();
-                    settings["d_state"] = config.at("N");
-                  },
-                  "btd",
-                  {},
-                  {}},
+    .reference = {.system_ids = {"lssl"},
+                  .configure =
+                      [](const Json& config, MixerSizes& sizes, Json& settings) {
+                        sizes.d = config.at("d").get<std::int64_t>();
+                        settings["d_state"] = config.at("N");
+                        settings["learn"] = 3;      // what is not trained there has no gradient to compare
+                        settings.erase("measure");  // any: the weights are loaded
+                      },
+                  .final_state =
+                      [](const State& state) {
+                        return TensorMap{{"final_state", state.at("h")}};
+                      },
+                  .initial_state = initial_state_as("h")},
     .variants = {{"learned", {{"learn", 3}, {"d_state", 6}, {"channels", 2}}, 5},
                  {"legt", {{"measure", "legt"}, {"d_state", 4}, {"learn", 1}}, 5}},
 });

@@ -21,8 +21,10 @@ using torch::nn::Linear;
 class Mamba2 final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
-    std::int64_t d_state = 128, d_conv = 4, expand = 2, headdim = 0, ngroups = 1;
-    bool conv_bias = true, bias = false;
+    std::int64_t d_state = 128, d_conv = 4, expand = 2, headdim = 0, ngroups = 1, norm_groups = 1;
+    bool conv_bias = true, bias = false, rmsnorm = true, norm_before_gate = false, D_has_hdim = false;
+    bool learnable_init_states = false;
+    std::vector<double> dt_limit = {};
     double dt_min = 1e-3, dt_max = 0.1, dt_init_floor = 1e-4, a_min = 1, a_max = 16;
     static const FieldTable<Config>& fields() {
       static const auto table =
@@ -35,6 +37,13 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
               .add("ngroups", &Config::ngroups, "groups of heads that share B and C", at_least<std::int64_t>(1))
               .add("conv_bias", &Config::conv_bias, "bias of the short convolution")
               .add("bias", &Config::bias, "bias of the projections")
+              .add("rmsnorm", &Config::rmsnorm, "norm of the gated outputs; false: the gate alone")
+              .add("norm_before_gate", &Config::norm_before_gate, "the norm does not see the gate")
+              .add("norm_groups", &Config::norm_groups, "blocks of the inner width with a norm each",
+                   at_least<std::int64_t>(1))
+              .add("D_has_hdim", &Config::D_has_hdim, "a skip for every channel; false: for every head")
+              .add("learnable_init_states", &Config::learnable_init_states, "the state before the first step is learnt")
+              .add("dt_limit", &Config::dt_limit, "smallest and largest step; none: no limits", limits())
               .add("dt_min", &Config::dt_min, "smallest initial step", positive())
               .add("dt_max", &Config::dt_max, "largest initial step", positive())
               .add("dt_init_floor", &Config::dt_init_floor, "initial steps are at least this", at_least(0.0))
@@ -51,6 +60,8 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
     heads_ = inner_ / width_;
     check(heads_ % config.ngroups == 0, "mamba2: ngroups is ", config.ngroups, "; expected a divisor of the ", heads_,
           " heads");
+    check(inner_ % config.norm_groups == 0, "mamba2: norm_groups is ", config.norm_groups,
+          "; expected a divisor of the inner width ", inner_);
     const auto with_bias = [&](std::int64_t in, std::int64_t out) {
       return Linear(torch::nn::LinearOptions(in, out).bias(config.bias));
     };
@@ -60,12 +71,17 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
                         .clamp_min(config.dt_init_floor);
     dt_bias_ = register_parameter("dt_bias", dt + at::log(-at::expm1(-dt)));  // softplus of it is dt
     a_log_ = register_parameter("A_log", at::log(at::empty({heads_}).uniform_(config.a_min, config.a_max)));
-    skip_ = register_parameter("D", at::ones({heads_}));
-    norm_ = register_module("norm", std::make_shared<Weights>(at::ones({inner_})));
+    skip_ = register_parameter("D", at::ones({config.D_has_hdim ? inner_ : heads_}));
+    if (config.learnable_init_states)
+      initial_ = register_parameter("init_states", at::zeros({heads_, width_, config.d_state}));
+    if (config.rmsnorm) norm_ = register_module("norm", std::make_shared<Weights>(at::ones({inner_})));
     out_ = register_module("out_proj", with_bias(inner_, d_));
   }
 
-  std::vector<std::string> state_parameters() const override { return {"A_log", "dt_bias"}; }
+  std::vector<std::string> state_parameters() const override {
+    if (initial_.defined()) return {"A_log", "dt_bias", "init_states"};
+    return {"A_log", "dt_bias"};
+  }
 
   MixerProperties properties() const override { return {}; }
 
@@ -76,23 +92,51 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
     const auto parts = in_->forward(u).split_with_sizes({inner_, inner_ + 2 * states_, heads_}, -1);
     const auto& z = parts[0];
     const auto mixed = short_convolution(parts[1], conv_->weight, conv_->bias, true, lengths, state, "conv");
-    const auto dt = zero_padding(at::softplus(parts[2] + dt_bias_), valid);  // [b, t, h]; 0 keeps the state
+    const auto dt = zero_padding(step_sizes(parts[2]), valid);  // [b, t, h]; 0 keeps the state
     const auto xbc = mixed.split_with_sizes({inner_, states_, states_}, -1);
     const auto x = split_heads(xbc[0], heads_);
-    const auto r = ops::gated_linear_attention(of_heads(xbc[2]), of_heads(xbc[1]), x * dt.unsqueeze(-1),
-                                               -at::exp(a_log_) * dt, {}, state ? state->at("s") : Tensor());
+    const auto r =
+        ops::gated_linear_attention(of_heads(xbc[2]), of_heads(xbc[1]), x * dt.unsqueeze(-1), -at::exp(a_log_) * dt, {},
+                                    state ? state->at("s") : first_states(x.size(0)));
     if (state) state->at("s") = r.final_state;
-    const auto y = merge_heads(r.o + x * skip_.unsqueeze(-1));
-    return zero_padding(out_->forward(ops::rms_norm(y * at::silu(z), norm_->weight, 1e-5)), valid);
+    const auto y = merge_heads(r.o + x * skip_.view({heads_, -1}));
+    return zero_padding(out_->forward(gated(y, z)), valid);
   }
 
   State initial_state(std::int64_t b) const override {
     const auto options = skip_.options().requires_grad(false);
-    return {{"conv", at::zeros({b, config_.d_conv, inner_ + 2 * states_}, options)},
-            {"s", at::zeros({b, heads_, config_.d_state, width_}, options)}};
+    return {
+        {"conv", at::zeros({b, config_.d_conv, inner_ + 2 * states_}, options)},
+        {"s", initial_.defined() ? first_states(b).clone() : at::zeros({b, heads_, config_.d_state, width_}, options)}};
   }
 
  private:
+  static Rule<std::vector<double>> limits() {
+    return {"as two numbers, 0 <= low <= high, or none",
+            [](const auto& v) { return v.empty() || (v.size() == 2 && 0 <= v[0] && v[0] <= v[1]); }};
+  }
+
+  Tensor step_sizes(const Tensor& raw) const {
+    const auto dt = at::softplus(raw + dt_bias_);
+    return config_.dt_limit.empty() ? dt : dt.clamp(config_.dt_limit[0], config_.dt_limit[1]);
+  }
+
+  /// What is learnt of the state before the first step, for b rows; undefined: it is zero.
+  Tensor first_states(std::int64_t b) const {
+    if (!initial_.defined()) return {};
+    return initial_.transpose(1, 2).expand({b, heads_, config_.d_state, width_});
+  }
+
+  /// Outputs y with the gate of z.
+  Tensor gated(const Tensor& y, const Tensor& z) const {
+    const auto gate = at::silu(z);
+    if (!norm_) return y * gate;
+    const auto normed = [&](const Tensor& v) {
+      return ops::rms_norm(v, norm_->weight.view({config_.norm_groups, -1}), 1e-5);
+    };
+    return config_.norm_before_gate ? normed(y) * gate : normed(y * gate);
+  }
+
   /// B or C [b, t, groups n] for every head, [b, t, h, n]; with one group nothing is copied.
   Tensor of_heads(const Tensor& x) const {
     const auto b = x.size(0), t = x.size(1), share = heads_ / config_.ngroups;
@@ -106,17 +150,34 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
   Config config_;
   Linear in_{nullptr}, out_{nullptr};
   std::shared_ptr<Weights> conv_, norm_;
-  Tensor dt_bias_, a_log_, skip_;
+  Tensor dt_bias_, a_log_, skip_, initial_;
 };
+
+State given_states(const TensorMap& in) {
+  State state;
+  const auto find = [&](const char* name) { return in.count(name) ? in.at(name) : Tensor(); };
+  if (const auto conv = find("conv_state"); conv.defined()) state["conv"] = conv.transpose(1, 2);
+  for (const auto& s : {find("ssm_state"), given_state(in)})
+    if (s.defined()) state["s"] = s.transpose(2, 3);
+  return state;
+}
 
 MixerReference reference() {
   return {.system_ids = {"mamba2"},
-          .configure = [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("d_model"); },
+          .configure =
+              [](const Json& config, MixerSizes& sizes, Json& settings) {
+                sizes.d = config.at("d_model");
+                settings["rmsnorm"] = fixture_has_weight(config, "norm.weight");
+                settings["learnable_init_states"] = fixture_has_weight(config, "init_states");
+                // There, the norm takes the groups of B and C where it may come before the gate.
+                if (config.value("norm_before_gate", false)) settings["norm_groups"] = config.value("ngroups", 1);
+              },
           .final_state =
               [](const State& state) {  // there [b, h, channel, state]
-                return TensorMap{{"ssm_state", state.at("s").transpose(2, 3)}};
+                return TensorMap{{"conv_state", state.at("conv").transpose(1, 2)},
+                                 {"ssm_state", state.at("s").transpose(2, 3)}};
               },
-          .initial_state = {}};
+          .initial_state = given_states};
 }
 
 const RegisterMixer<Mamba2> registered(
@@ -126,7 +187,17 @@ const RegisterMixer<Mamba2> registered(
      "selective state space with one decay per head, as linear attention",
      "Dao and Gu 2024, Transformers are SSMs, arXiv:2405.21060",
      reference(),
-     {{"groups", {{"d_state", 5}, {"headdim", 3}, {"ngroups", 2}, {"d_conv", 3}, {"bias", true}}, 12}}});
+     {{"groups", {{"d_state", 5}, {"headdim", 3}, {"ngroups", 2}, {"d_conv", 3}, {"bias", true}}, 12},
+      {"norm first",
+       {{"d_state", 4}, {"headdim", 4}, {"norm_before_gate", true}, {"norm_groups", 3}, {"D_has_hdim", true}},
+       6},
+      {"learnt state",
+       {{"d_state", 4},
+        {"headdim", 4},
+        {"learnable_init_states", true},
+        {"dt_limit", {0.01, 0.05}},
+        {"rmsnorm", false}},
+       8}}});
 
 }  // namespace
 }  // namespace longwave

@@ -141,6 +141,7 @@ const RegisterMixer<MegaEma> registered(
           [](const State& state) {
             return TensorMap{{"final_state", state.at("h")}};
           },
+      .initial_state = initial_state_as("h"),
       .layout_of = [](const Json& config) { return config.contains("embed_dim") ? "tbd" : "btd"; }},
      {{"bidirectional", {{"bidirectional", true}, {"ndim", 3}}, 5},
       {"truncated", {{"truncation", 4}, {"ndim", 2}}, 9},

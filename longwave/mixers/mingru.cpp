@@ -31,6 +31,8 @@ struct MinimalConfig {
   }
 };
 
+Tensor candidate(const Tensor& c) { return at::where(c >= 0, c + 0.5, at::sigmoid(c)); }
+
 /// What the two share: a scan over gates and inputs that a linear map of x gives.
 class MinimalRecurrence : public SequenceMixer {
  public:
@@ -67,8 +69,6 @@ class MinimalRecurrence : public SequenceMixer {
   /// Factor of the previous state and what is added, from the projections of x.
   virtual std::pair<Tensor, Tensor> gates(const Tensor& projected) const = 0;
 
-  static Tensor candidate(const Tensor& c) { return at::where(c >= 0, c + 0.5, at::sigmoid(c)); }
-
  private:
   const char* name_;
   std::int64_t d_, inner_;
@@ -103,28 +103,31 @@ class MinLstm final : public MinimalRecurrence {
   }
 };
 
-MixerReference reference(const std::string& system_id) {
+MixerReference reference(const std::string& system_id, const std::function<Tensor(const Tensor&)>& to_state) {
   return {.system_ids = {system_id},
           .configure = [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("dim"); },
           .final_state =
               [](const State& state) {
                 return TensorMap{{"final_state", state.at("h")}};
               },
-          .initial_state =
-              [](const TensorMap& in) {
-                return in.count("h0") ? State{{"h", in.at("h0")}} : State();
-              }};
+          .initial_state = initial_state_as("h", to_state)};
 }
+
+/// The given state may have an axis for its one step.
+Tensor of_one_step(const Tensor& given) { return given.dim() == 3 ? given.squeeze(1) : given; }
+
+/// The reference of minLSTM takes the given state for a candidate.
+Tensor of_candidate(const Tensor& given) { return candidate(of_one_step(given)); }
 
 const std::vector<MixerVariant> kVariants{{"wide", {{"expansion_factor", 1.5}}, 10}};
 const char kSource[] = "Feng et al. 2024, Were RNNs All We Needed?, arXiv:2410.01201";
 
 const RegisterMixer<MinGru> registered_gru({"mingru", "minGRU", "recurrent",
                                             "gated average whose gate sees the input alone", kSource,
-                                            reference("mingru"), kVariants});
+                                            reference("mingru", of_one_step), kVariants});
 const RegisterMixer<MinLstm> registered_lstm({"minlstm", "minLSTM", "recurrent",
                                               "gated average with separate forget and input gates of the input alone",
-                                              kSource, reference("minlstm"), kVariants});
+                                              kSource, reference("minlstm", of_candidate), kVariants});
 
 }  // namespace
 }  // namespace longwave

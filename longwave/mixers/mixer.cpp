@@ -1,5 +1,10 @@
 #include "longwave/mixers/mixer.h"
 
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
 
@@ -20,6 +25,12 @@ const char* name_of(Cost cost) {
 }
 
 State SequenceMixer::initial_state(std::int64_t) const { fail("this mixer does not stream: ", properties().reason); }
+
+bool SequenceMixer::scale_logarithm(const at::Tensor& log_step, double factor) {
+  const at::NoGradGuard no_grad;
+  log_step.add_(std::log(factor));
+  return true;
+}
 
 void SequenceMixer::check_input(const char* mixer, const at::Tensor& x, std::int64_t d, const Lengths& lengths,
                                 const State* state) const {
@@ -50,6 +61,33 @@ at::Tensor valid_steps(const Lengths& lengths, const at::Tensor& x) {
 
 at::Tensor zero_padding(const at::Tensor& y, const at::Tensor& valid) {
   return valid.defined() ? at::where(valid, y, at::zeros({}, y.options())) : y;
+}
+
+bool fixture_has_weight(const Json& config, const std::string& name) {
+  const auto weights = config.value("weights", Json::array());
+  return std::find(weights.begin(), weights.end(), Json(name)) != weights.end();
+}
+
+void number_output_map(TensorMap& weights) {
+  for (const std::string part : {"weight", "bias"})
+    if (auto node = weights.extract("output_linear." + part); !node.empty())
+      weights["output_linear.0." + part] = node.mapped();
+}
+
+std::string transposed_layout(const Json& config) { return config.value("transposed", true) ? "bdt" : "btd"; }
+
+at::Tensor given_state(const TensorMap& in, const std::string& suffix) {
+  for (const auto* name : {"h0", "state", "state0", "initial_state", "initial_states", "prev_hidden"})
+    if (const auto found = in.find(name + suffix); found != in.end()) return found->second;
+  return {};
+}
+
+std::function<State(const TensorMap& in)> initial_state_as(
+    const std::string& name, const std::function<at::Tensor(const at::Tensor&)>& convert) {
+  return [=](const TensorMap& in) {
+    const auto given = given_state(in);
+    return given.defined() ? State{{name, convert ? convert(given) : given}} : State();
+  };
 }
 
 const std::map<std::string, MixerInfo>& mixers() { return detail::mixer_registry(); }

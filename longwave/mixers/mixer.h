@@ -51,6 +51,11 @@ class SequenceMixer : public Module {
   /// State before the first step, for b rows. UserError if the mixer does not stream.
   virtual State initial_state(std::int64_t b) const;
 
+  /// Multiplies the step size of a system in continuous time by `factor` > 0: for sequences sampled `factor` times as
+  /// coarsely as those of training. False, and nothing changed, where there is none, or where the input decides it.
+  /// Only to evaluate: weights may change with it, so that the mixer is neither to be trained on nor to be saved.
+  virtual bool scale_step(double /*factor*/) { return false; }
+
   /// Turns weights as the reference program stores them into ours. Must be differentiable. Identity for most mixers.
   virtual TensorMap import_reference(TensorMap weights) const { return weights; }
 
@@ -61,6 +66,9 @@ class SequenceMixer : public Module {
   void note(const std::string& name, const at::Tensor& x) const {
     if (trace) (*trace)[name] = x;
   }
+  /// scale_step of a mixer that stores the logarithm of its step sizes.
+  static bool scale_logarithm(const at::Tensor& log_step, double factor);
+
   /// Checks that x is [b, t, d] and lengths [b] within 0 .. t, and that the state, if any, may be used.
   void check_input(const char* mixer, const at::Tensor& x, std::int64_t d, const Lengths& lengths,
                    const State* state) const;
@@ -78,16 +86,38 @@ struct MixerReference {
   /// What the fixture's configuration means here: sizes, and the settings of the mixer's own configuration (keys that
   /// are not ours are ignored).
   std::function<void(const Json& config, MixerSizes& sizes, Json& settings)> configure = {};
-  /// Order of the axes of x and y there: "btd", "bdt" or "tbd".
+  /// Order of the axes of x and y there: "btd", "bdt" or "tbd"; "btd reversed": time runs backwards.
   std::string layout = "btd";
   /// The state after the sequence under the fixture's names ("final_state"), from ours.
   std::function<TensorMap(const State&)> final_state = {};
-  /// The state before the sequence from the fixture's inputs ("h0"); must be differentiable. Where it is missing, or
-  /// returns an empty state, the sequence starts from nothing.
+  /// What the fixture's inputs ("h0") say of the state before the sequence; must be differentiable. The rest is that of
+  /// initial_state. Where it is missing, or returns an empty state, the sequence starts from nothing.
   std::function<State(const TensorMap& in)> initial_state = {};
   /// The order of the axes where the fixtures do not agree on one.
   std::function<std::string(const Json& config)> layout_of = {};
+  /// Gives the mixer those of the fixture's inputs that forward has no argument for.
+  std::function<void(SequenceMixer& mixer, const TensorMap& in)> prepare = {};
+  /// in.lengths there only zeroes the padded steps of x: outputs at them are what comes out.
+  bool lengths_only_mask = false;
 };
+
+/// For MixerReference::configure: whether the fixture stores that weight. Some say what they are by this alone.
+bool fixture_has_weight(const Json& config, const std::string& name);
+
+/// For import_reference: the reference's output map without an activation, output_linear.weight, gets the name of one
+/// with it, output_linear.0.weight.
+void number_output_map(TensorMap& weights);
+
+/// For MixerReference::layout_of: of modules that take [b, d, t] unless their `transposed` is false.
+std::string transposed_layout(const Json& config);
+
+/// The state among a fixture's inputs, under any of the names in use ("h0", "state", ...) followed by `suffix`;
+/// undefined if there is none.
+at::Tensor given_state(const TensorMap& in, const std::string& suffix = "");
+
+/// For MixerReference::initial_state: the given state becomes our `name`, after `convert` where there is one.
+std::function<State(const TensorMap& in)> initial_state_as(
+    const std::string& name, const std::function<at::Tensor(const at::Tensor&)>& convert = {});
 
 /// A configuration that the contract suite tests, besides the defaults (which it tests at d = 16).
 struct MixerVariant {

@@ -85,7 +85,7 @@ MixerReference reference() {
               [](const State& state) {
                 return TensorMap{{"state", state.at("wkv")}};
               },
-          .initial_state = {}};
+          .initial_state = initial_state_as("wkv")};
 }
 
 const RegisterMixer<Rwkv4> registered({"rwkv4",

@@ -41,10 +41,13 @@ class S4 final : public SequenceMixer {
   }
 
   MixerProperties properties() const override {
-    return {.causal = !options_.bidirectional,
-            .streams = !options_.bidirectional,
+    const bool causal = !options_.bidirectional;
+    return {.causal = causal,
+            .streams = causal && !options_.cut_kernel,
             .cost = Cost::linearithmic,
-            .reason = options_.bidirectional ? "bidirectional: outputs depend on later steps" : ""};
+            .reason = !causal               ? "bidirectional: outputs depend on later steps"
+                      : options_.cut_kernel ? "its kernel ends after l_max steps"
+                                            : ""};
   }
 
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state) override {
@@ -57,8 +60,13 @@ class S4 final : public SequenceMixer {
   }
 
   State initial_state(std::int64_t b) const override {
-    check(!options_.bidirectional, kDiagonal ? "s4d" : "s4", ": a bidirectional layer has no state");
+    if (!properties().streams) return SequenceMixer::initial_state(b);
     return {{"h", layer_.initial_state(b)}};
+  }
+
+  bool scale_step(double factor) override {
+    layer_.kernel->scale_step(factor);
+    return true;
   }
 
   TensorMap import_reference(TensorMap weights) const override {
@@ -71,13 +79,23 @@ class S4 final : public SequenceMixer {
   S4Layer layer_;
 };
 
-void configure(const Json& config, MixerSizes& sizes, Json& settings) {
-  sizes.d = config.at("H").get<std::int64_t>();
-  sizes.l_max = config.value("l_max", config.at("L").get<std::int64_t>());
-  settings = s4_settings(config);
+MixerReference reference(const char* system_id, const char* mode) {
+  return {.system_ids = {system_id},
+          .configure =
+              [mode](const Json& config, MixerSizes& sizes, Json& settings) {
+                sizes.d = config.at("H").get<std::int64_t>();
+                sizes.l_max = s4_length(config);
+                auto of_mode = config;
+                of_mode["mode"] = mode;
+                settings = s4_settings(of_mode);
+              },
+          .final_state =
+              [](const State& state) {
+                return TensorMap{{"final_state", state.at("h")}};
+              },
+          .initial_state = initial_state_as("h"),
+          .layout_of = transposed_layout};
 }
-
-TensorMap final_state(const State& state) { return {{"final_state", state.at("h")}}; }
 
 MixerVariant variant(const std::string& name, const Json& settings, std::int64_t d = 6) { return {name, settings, d}; }
 
@@ -87,7 +105,7 @@ const RegisterMixer<S4<false>> s4({
     .family = "state space",
     .summary = "long convolution with the kernel of a diagonal-plus-low-rank state-space model of every feature",
     .source = "Gu, Goel, Re 2021, arXiv 2111.00396",
-    .reference = {{"s4"}, configure, "bdt", final_state, {}},
+    .reference = reference("s4", "dplr"),
     .variants = {variant("legt", {{"init", "legt"}, {"d_state", 8}}),
                  variant("fourier", {{"init", "fourier"}, {"d_state", 8}}),
                  variant("shared", {{"n_ssm", 2}, {"d_state", 8}, {"dt_transform", "softplus"}}),
@@ -102,7 +120,7 @@ const RegisterMixer<S4<true>> s4d({
     .family = "state space",
     .summary = "long convolution with the kernel of a diagonal state-space model of every feature",
     .source = "Gu, Gupta, Goel, Re 2022, arXiv 2206.11893",
-    .reference = {{"s4d"}, configure, "bdt", final_state, {}},
+    .reference = reference("s4d", "diag"),
     .variants = {variant("inv", {{"init", "diag-inv"}, {"disc", "bilinear"}, {"dt_tie", false}, {"d_state", 8}}),
                  variant("legs", {{"init", "diag-legs"}, {"d_state", 8}, {"activation", "gelu"}}),
                  variant("real poles", {{"init", "diag-real"}, {"d_state", 8}, {"activation", "glu"}}),
@@ -110,6 +128,7 @@ const RegisterMixer<S4<true>> s4d({
                  variant("transforms", {{"real_transform", "softplus"}, {"imag_transform", "relu"}, {"d_state", 6}}),
                  variant("quad", {{"init", "diag-quad"}, {"d_state", 8}, {"bandlimit", 0.5}}),
                  variant("shared", {{"n_ssm", 3}, {"init", "diag-random"}, {"d_state", 6}}),
+                 variant("cut", {{"cut_kernel", true}, {"l_max", 12}, {"d_state", 4}}),
                  variant("bidirectional", {{"bidirectional", true}, {"n_ssm", 2}, {"d_state", 8}})},
 });
 

@@ -21,8 +21,6 @@ struct S4BlockConfig : S4Options {
   bool dropout_tie = false;
   static const FieldTable<S4BlockConfig>& fields() {
     static const auto table = [] {
-      auto finals = gated_activation_names();
-      finals.push_back("linear");
       FieldTable<S4BlockConfig> t;
       t.add("mode", static_cast<std::string S4BlockConfig::*>(&S4Options::mode),
             "dplr: diagonal plus low rank (S4); diag: diagonal (S4D)", one_of({"dplr", "diag"}));
@@ -38,7 +36,7 @@ struct S4BlockConfig : S4Options {
             "a layer beside the first, joined by a linear map: same reads the same input, reversed from its end",
             one_of({"none", "same", "reversed"}));
       t.add("final_act", &S4BlockConfig::final_act,
-            "of the output's linear map; linear: none; none: no linear map either", one_of(finals));
+            "of the output's linear map; linear: none; none: no linear map either", one_of(gated_activation_names()));
       t.add("dropout", &S4BlockConfig::dropout, "after the layer and after the activation", fraction());
       t.add("dropout_tie", &S4BlockConfig::dropout_tie, "dropout takes whole features of a row");
       return t;
@@ -87,9 +85,11 @@ class S4Block final : public SequenceMixer {
 
   MixerProperties properties() const override {
     return {.causal = causal(),
-            .streams = causal(),
+            .streams = causal() && !options_.cut_kernel,
             .cost = Cost::linearithmic,
-            .reason = causal() ? "" : "bidirectional: outputs depend on later steps"};
+            .reason = !causal()             ? "bidirectional: outputs depend on later steps"
+                      : options_.cut_kernel ? "its kernel ends after l_max steps"
+                                            : ""};
   }
 
   at::Tensor forward(const at::Tensor& x_any, const Lengths& lengths, State* state) override {
@@ -105,18 +105,19 @@ class S4Block final : public SequenceMixer {
     }
     y = drop(activate(config_.mult_act, y));
     if (output_) y = output_->forward(y);
-    if (config_.final_act == "glu")
-      y = gated_linear_unit(y);
-    else if (output_ && config_.final_act != "linear")
-      y = activate(config_.final_act, y);
-    return zero_padding(y, valid);
+    return zero_padding(activate_or_gate(config_.final_act, y), valid);
   }
 
   State initial_state(std::int64_t b) const override {
-    check(causal(), "s4_block: a bidirectional layer has no state");
+    if (!properties().streams) return SequenceMixer::initial_state(b);
     State state{{"h", layers_[0].initial_state(b)}};
     if (join_) state["h_second"] = layers_[1].initial_state(b);
     return state;
+  }
+
+  bool scale_step(double factor) override {
+    for (auto& layer : layers_) layer.kernel->scale_step(factor);
+    return true;
   }
 
   TensorMap import_reference(TensorMap weights) const override {
@@ -167,12 +168,11 @@ class S4Block final : public SequenceMixer {
 
 void configure(const Json& config, MixerSizes& sizes, Json& settings) {
   sizes.d = config.at("H").get<std::int64_t>();
-  sizes.l_max = config.value("l_max", config.at("L").get<std::int64_t>());
+  sizes.l_max = s4_length(config);
   settings = s4_settings(config);
   for (const auto* key : {"gate", "bottleneck", "gate_act", "mult_act"})  // null: none
     if (settings.contains(key) && settings[key].is_null()) settings.erase(key);
   if (settings.contains("final_act") && settings["final_act"].is_null()) settings["final_act"] = "none";
-  if (settings.contains("final_act") && settings["final_act"] == "id") settings["final_act"] = "linear";
   if (settings.contains("tie_dropout")) settings["dropout_tie"] = settings["tie_dropout"];
 }
 
@@ -182,7 +182,8 @@ const RegisterMixer<S4Block> registered({
     .family = "state space",
     .summary = "S4 or S4D layer, activation, and a gated linear map of the features",
     .source = "Gu, Goel, Re 2021, arXiv 2111.00396",
-    .reference = {{"s4_block"}, configure, "bdt", {}, {}},
+    .reference =
+        {.system_ids = {"s4_block"}, .configure = configure, .layout_of = transposed_layout, .lengths_only_mask = true},
     .variants = {{"diagonal", {{"mode", "diag"}, {"init", "diag-inv"}, {"d_state", 8}, {"channels", 2}}, 6},
                  {"plain", {{"mode", "diag"}, {"init", "diag-lin"}, {"d_state", 4}, {"final_act", "none"}}, 5},
                  {"gated", {{"mode", "diag"}, {"d_state", 4}, {"bottleneck", 2}, {"gate", 2}, {"gate_act", "gelu"}}, 6},

@@ -67,6 +67,8 @@ class S4dMinimal final : public SequenceMixer, public HasStateParameters {
     return {{"h", at::zeros({b, d_, half_, 2}, skip_.options().requires_grad(false))}};
   }
 
+  bool scale_step(double factor) override { return scale_logarithm(log_dt_, factor); }
+
  private:
   DiagonalSsm model() const {
     const auto a = at::complex(-at::exp(log_a_real_), a_imag_);
@@ -85,14 +87,13 @@ const RegisterMixer<S4dMinimal> registered({
     .family = "state space",
     .summary = "diagonal state-space kernel of every feature, GELU and a gated map of the features",
     .source = "Gu, Gupta, Goel, Re 2022, arXiv 2206.11893",
-    .reference = {{"s4d_minimal"},
-                  [](const Json& config, MixerSizes& sizes, Json& settings) {
-                    sizes.d = config.at("H").get<std::int64_t>();
-                    settings["d_state"] = config.at("N");
-                  },
-                  "bdt",
-                  {},
-                  {}},
+    .reference = {.system_ids = {"s4d_minimal"},
+                  .configure =
+                      [](const Json& config, MixerSizes& sizes, Json& settings) {
+                        sizes.d = config.at("H").get<std::int64_t>();
+                        settings["d_state"] = config.at("N");
+                      },
+                  .layout_of = transposed_layout},
     .variants = {{"small", {{"d_state", 4}, {"dt_max", 0.5}}, 5}},
 });
 

@@ -7,11 +7,13 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <optional>
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/derived_cache.h"
 #include "longwave/nn/discretize.h"
 #include "longwave/nn/hippo.h"
+#include "longwave/nn/output_gate.h"
 #include "longwave/nn/state_parameters.h"
 #include "longwave/ops/diagonal_scan.h"
 
@@ -32,7 +34,7 @@ class S5 final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
     std::int64_t d_state = 0, blocks = 1;
-    std::string discretization = "zoh", C_init = "trunc_standard_normal";
+    std::string discretization = "zoh", C_init = "trunc_standard_normal", activation = "none";
     double dt_min = 1e-3, dt_max = 0.1;
     bool bidirectional = false, clip_eigs = false, conj_sym = true;
     static const FieldTable<Config>& fields() {
@@ -50,7 +52,9 @@ class S5 final : public SequenceMixer, public HasStateParameters {
               .add("dt_max", &Config::dt_max, "largest step size at the start", positive())
               .add("bidirectional", &Config::bidirectional, "also scan from the end")
               .add("clip_eigs", &Config::clip_eigs, "keep the real parts of the poles at or below -1e-4")
-              .add("conj_sym", &Config::conj_sym, "keep one of each pair of conjugate states");
+              .add("conj_sym", &Config::conj_sym, "keep one of each pair of conjugate states")
+              .add("activation", &Config::activation,
+                   "what follows the state space (published: half_glu1 or half_glu2)", one_of(OutputGate::kinds()));
       return table;
     }
   };
@@ -81,6 +85,7 @@ class S5 final : public SequenceMixer, public HasStateParameters {
     skip_ = add("D", at::randn({d_}));
     const double low = std::log(config.dt_min), high = std::log(config.dt_max);
     log_step_ = add("log_step", at::empty({states_, 1}).uniform_(low, high));
+    gate_.emplace(*this, config.activation, d_);
   }
 
   std::vector<std::string> state_parameters() const override { return {"Lambda_re", "Lambda_im", "B", "log_step"}; }
@@ -92,7 +97,8 @@ class S5 final : public SequenceMixer, public HasStateParameters {
 
   Tensor forward(const Tensor& x_any, const Lengths& lengths, State* state) override {
     check_input("s5", x_any, d_, lengths, state);
-    const auto x = zero_padding(x_any, valid_steps(lengths, x_any));
+    const auto valid = valid_steps(lengths, x_any);
+    const auto x = zero_padding(x_any, valid);
     const auto derived =
         derived_.get(*this, {lambda_re_, lambda_im_, log_step_, b_, c_.front(), c_.back()}, [&] { return derive(); });
     const auto& pole = derived[0];
@@ -103,13 +109,15 @@ class S5 final : public SequenceMixer, public HasStateParameters {
     auto y = at::linear(h.flatten(-2), derived[2]);
     if (config_.bidirectional)
       y = y + at::linear(ops::diagonal_scan(pole, u, true, {}, lengths).h.flatten(-2), derived[3]);
-    return y + skip_ * x;
+    return zero_padding((*gate_)(y + skip_ * x), valid);
   }
 
   State initial_state(std::int64_t b) const override {
     if (config_.bidirectional) return SequenceMixer::initial_state(b);
     return {{"h", at::zeros({b, 2, states_}, skip_.options().requires_grad(false))}};
   }
+
+  bool scale_step(double factor) override { return scale_logarithm(log_step_, factor); }
 
  private:
   /// [d, states, 2], complex numbers.
@@ -140,6 +148,7 @@ class S5 final : public SequenceMixer, public HasStateParameters {
   DerivedCache derived_;
   Tensor lambda_re_, lambda_im_, b_, skip_, log_step_;
   std::vector<Tensor> c_;
+  std::optional<OutputGate> gate_;
 };
 
 const RegisterMixer<S5> registered(
@@ -158,12 +167,11 @@ const RegisterMixer<S5> registered(
           [](const State& state) {
             return TensorMap{{"final_state", state.at("h").transpose(1, 2)}};
           },
-      .initial_state =
-          [](const TensorMap& in) {
-            return in.count("h0") ? State{{"h", in.at("h0").transpose(1, 2)}} : State();
-          }},
+      .initial_state = initial_state_as("h", [](const Tensor& given) { return given.transpose(1, 2); })},
      {{"bidirectional", {{"bidirectional", true}, {"discretization", "bilinear"}, {"blocks", 2}, {"d_state", 6}}, 10},
-      {"full states", {{"conj_sym", false}, {"d_state", 8}, {"clip_eigs", true}, {"C_init", "complex_normal"}}, 7}}});
+      {"full states", {{"conj_sym", false}, {"d_state", 8}, {"clip_eigs", true}, {"C_init", "complex_normal"}}, 7},
+      {"gate", {{"activation", "half_glu2"}}, 6},
+      {"two maps", {{"activation", "full_glu"}}, 6}}});
 
 }  // namespace
 }  // namespace longwave

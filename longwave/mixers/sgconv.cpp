@@ -115,6 +115,11 @@ class Sgconv final : public SequenceMixer {
     return zero_padding(activate_or_gate(config_.postact, y), valid);
   }
 
+  TensorMap import_reference(TensorMap weights) const override {
+    number_output_map(weights);
+    return weights;
+  }
+
  private:
   bool has(const char* word) const { return config_.mode.find(word) != std::string::npos; }
 
@@ -164,11 +169,10 @@ const RegisterMixer<Sgconv> registered({
     .family = "convolution",
     .summary = "long convolution with kernels of few numbers, interpolated over scales that double and decay",
     .source = "Li et al. 2022, arXiv 2210.09298",
-    .reference = {{"sgconv"},
-                  [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("H").get<std::int64_t>(); },
-                  "bdt",
-                  {},
-                  {}},
+    .reference = {.system_ids = {"sgconv"},
+                  .configure = [](const Json& config, MixerSizes& sizes,
+                                  Json&) { sizes.d = config.at("H").get<std::int64_t>(); },
+                  .layout_of = transposed_layout},
     .variants = {{"sum", {{"mode", "sum_randn_nearest"}, {"kernel_dim", 4}, {"channels", 2}, {"init_scale", 1}}, 5},
                  {"learnable",
                   {{"mode", "cat_randn_learnable"}, {"kernel_dim", 8}, {"decay_min", 0.3}, {"decay_max", 0.6}},

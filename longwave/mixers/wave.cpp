@@ -28,7 +28,7 @@ class Wave final : public SequenceMixer {
   struct Config {
     std::string base = "linear";
     std::int64_t heads = 0;
-    bool decay = false, compat = false;
+    bool decay = false, bias = true, compat = false;
     static const FieldTable<Config>& fields() {
       static const auto table =
           FieldTable<Config>()
@@ -37,6 +37,7 @@ class Wave final : public SequenceMixer {
               .add("heads", &Config::heads, "attention heads; 0: of 64 numbers each; aft has none",
                    at_least<std::int64_t>(0))
               .add("decay", &Config::decay, "base gla: keys are weighed by a gate of their own")
+              .add("bias", &Config::bias, "biases of all linear maps")
               .add("compat", &Config::compat,
                    "base gla: the reference's decay, which stops once less than 1e-6 of a step is left");
       return table;
@@ -46,19 +47,22 @@ class Wave final : public SequenceMixer {
   Wave(const MixerSizes& sizes, const Config& config) : d_(sizes.d), config_(config) {
     heads_ = config.base == "aft" ? 1 : config.heads ? config.heads : heads_for(d_, 64);
     check(d_ % heads_ == 0, "wave: heads is ", heads_, "; expected a divisor of d = ", d_);
+    const auto linear = [&](const char* name, std::int64_t in, std::int64_t out) {
+      return register_module(name, Linear(torch::nn::LinearOptions(in, out).bias(config.bias)));
+    };
     if (softmax()) {
-      query_key_ = register_module("c_attn", Linear(d_, 2 * d_));
+      query_key_ = linear("c_attn", d_, 2 * d_);
     } else {
-      query_ = register_module("q1", Linear(d_, d_));
-      key_ = register_module("k1", Linear(d_, d_));
+      query_ = linear("q1", d_, d_);
+      key_ = linear("k1", d_, d_);
     }
-    if (config.base == "linear") value_ = register_module("v1", Linear(d_, d_));
-    error_key_ = register_module("k2", Linear(d_, d_));
+    if (config.base == "linear") value_ = linear("v1", d_, d_);
+    error_key_ = linear("k2", d_, d_);
     if (config.base == "gla") {
-      forget_ = register_module("gw", Linear(d_ / heads_, 1));
-      if (config.decay) weigh_ = register_module("sw", Linear(d_ / heads_, 1));
+      forget_ = linear("gw", d_ / heads_, 1);
+      if (config.decay) weigh_ = linear("sw", d_ / heads_, 1);
     }
-    out_ = register_module("c_proj", Linear(d_, d_));
+    out_ = linear("c_proj", d_, d_);
   }
 
   MixerProperties properties() const override {
@@ -84,7 +88,8 @@ class Wave final : public SequenceMixer {
     }
     const auto ma = read_errors(x, q, o, valid, lengths, state);
     const auto y = out_->forward(o + ma);
-    return zero_padding(softmax() ? y + out_->bias : y, valid);  // there each part is projected by itself
+    const bool twice = softmax() && config_.bias;  // there each part is projected by itself
+    return zero_padding(twice ? y + out_->bias : y, valid);
   }
 
   State initial_state(std::int64_t b) const override {
@@ -176,6 +181,7 @@ MixerReference reference() {
             sizes.d = config.at("D");
             settings["heads"] = config.at("H");
             settings["compat"] = true;
+            settings["bias"] = fixture_has_weight(config, "c_proj.bias");
             const auto name = config.value("case", std::string());
             for (const char* base : {"linear", "gla", "aft", "softmax"})
               if (name.find(base) != std::string::npos) settings["base"] = base;
@@ -192,7 +198,8 @@ const RegisterMixer<Wave> registered(
      {{"gla", {{"base", "gla"}, {"heads", 3}, {"decay", true}}, 12},
       {"gla as the reference", {{"base", "gla"}, {"heads", 2}, {"compat", true}}},
       {"aft", {{"base", "aft"}}, 7},
-      {"softmax", {{"base", "softmax"}, {"heads", 2}}}}});
+      {"softmax", {{"base", "softmax"}, {"heads", 2}}},
+      {"no biases", {{"base", "softmax"}, {"heads", 2}, {"bias", false}}}}});
 
 }  // namespace
 }  // namespace longwave

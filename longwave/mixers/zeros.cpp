@@ -20,7 +20,8 @@ class ZeroSum final : public SequenceMixer {
  public:
   struct Config {
     std::int64_t heads = 0;
-    bool is_causal = true, use_associative = true, use_norm = true, is_first_layer = false;
+    bool is_causal = true, use_associative = true, use_norm = true, is_first_layer = false, bias = true;
+    bool compat = false;
     static const FieldTable<Config>& fields() {
       static const auto table =
           FieldTable<Config>()
@@ -29,7 +30,9 @@ class ZeroSum final : public SequenceMixer {
               .add("use_associative", &Config::use_associative,
                    "the first order in the scores, which has linear cost; otherwise in the softmax (quadratic)")
               .add("use_norm", &Config::use_norm, "layer norm of each head's output")
-              .add("is_first_layer", &Config::is_first_layer, "adds a gated mean of the values");
+              .add("is_first_layer", &Config::is_first_layer, "adds a gated mean of the values")
+              .add("bias", &Config::bias, "biases of all linear maps")
+              .add("compat", &Config::compat, "rotary tables in float32, as the reference has them");
       return table;
     }
   };
@@ -38,12 +41,15 @@ class ZeroSum final : public SequenceMixer {
     heads_ = config.heads ? config.heads : heads_for(d_, 64);
     check(d_ % (2 * heads_) == 0, "zeros: heads is ", heads_, "; expected a divisor of d / 2 for d = ", d_,
           " (halves of a head are rotated)");
-    query_ = register_module("q", Linear(d_, d_));
-    key_ = register_module("k", Linear(d_, d_));
-    value_ = register_module("v", Linear(d_, d_));
-    score_ = register_module("u", Linear(d_, d_));
-    gate_ = register_module("gate", Linear(d_, 3 * heads_));
-    out_ = register_module("out_proj", Linear(d_, d_));
+    const auto linear = [&](const char* name, std::int64_t out) {
+      return register_module(name, Linear(torch::nn::LinearOptions(d_, out).bias(config.bias)));
+    };
+    query_ = linear("q", d_);
+    key_ = linear("k", d_);
+    value_ = linear("v", d_);
+    score_ = linear("u", d_);
+    gate_ = linear("gate", 3 * heads_);
+    out_ = linear("out_proj", d_);
     prior_mean_ = register_parameter("prior_mu", at::zeros({1, 1, heads_, d_ / heads_}));
     prior_weight_ = register_parameter("prior_log_tau", at::zeros({1, 1, heads_, 1}));
   }
@@ -105,9 +111,9 @@ class ZeroSum final : public SequenceMixer {
   /// The reference repeats each frequency for neighbours but turns halves of a head: not a rotation, hence the norm.
   Tensor unit_rotated(const Tensor& x, const Tensor& place) const {
     const auto e = d_ / heads_;
-    const auto frequency =
-        at::pow(10000.0, at::arange(0, e, 2, at::kDouble) / (-static_cast<double>(e))).repeat_interleave(2);
-    const auto angle = (place.to(at::kDouble).unsqueeze(-1) * frequency).unsqueeze(2);  // [b or 1, t, 1, e]
+    const auto type = config_.compat ? at::kFloat : at::kDouble;
+    const auto frequency = at::pow(10000.0, at::arange(0, e, 2, type) / e).reciprocal().repeat_interleave(2);
+    const auto angle = (place.to(type).unsqueeze(-1) * frequency).unsqueeze(2);  // [b or 1, t, 1, e]
     const auto parts = split_heads(x, heads_);
     const auto halves = parts.chunk(2, -1);
     const auto turned = at::cat({-halves[1], halves[0]}, -1);
@@ -229,6 +235,8 @@ MixerReference reference() {
   return {.system_ids = {"zeros"}, .configure = [](const Json& config, MixerSizes& sizes, Json& settings) {
             sizes.d = config.at("D");
             settings["heads"] = config.at("H");
+            settings["bias"] = fixture_has_weight(config, "out_proj.bias");
+            settings["compat"] = true;
           }};
 }
 
@@ -240,6 +248,8 @@ const RegisterMixer<ZeroSum> registered({"zeros",
                                          reference(),
                                          {{"first layer", {{"heads", 3}, {"is_first_layer", true}}, 12},
                                           {"no norm", {{"heads", 2}, {"use_norm", false}}},
+                                          {"no biases", {{"heads", 2}, {"use_norm", false}, {"bias", false}}},
+                                          {"as the reference", {{"heads", 2}, {"compat", true}}},
                                           {"bidirectional", {{"heads", 2}, {"is_causal", false}}},
                                           {"explicit", {{"heads", 2}, {"use_associative", false}}}}});
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "longwave/base/check.h"
+#include "longwave/models/fixture_words.h"
 #include "longwave/models/gradient_fixture.h"
 #include "longwave/nn/multihead_attention.h"
 #include "longwave/ops/softmax_attention.h"
@@ -14,11 +15,33 @@
 namespace longwave {
 namespace {
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// The layer by its definition, for masks that say of every query which keys it sees, as torch.nn.MultiheadAttention
+/// takes them: [t, s] or [b h, t, s], bool where true is hidden, or numbers added to the scores.
+at::Tensor masked_attention(const AttentionShape& shape, const AttentionWeights& w, const at::Tensor& x,
+                            const at::Tensor& context, const at::Tensor& key_mask, const at::Tensor& mask) {
+  const auto p = project(shape, w, x, context, {});
+  const auto all_heads = [&](const at::Tensor& y) { return y.repeat_interleave(shape.heads / shape.key_heads, 2); };
+  const auto scale = shape.scale != 0 ? shape.scale : 1 / std::sqrt(static_cast<double>(p.q.size(-1)));
+  auto scores = at::einsum("bqhe,bkhe->bhqk", {p.q, all_heads(p.k)}) * scale;
+  const auto of_heads = mask.dim() == 3 ? mask.view({x.size(0), -1, mask.size(1), mask.size(2)}) : mask;
+  if (mask.is_floating_point()) scores = scores + of_heads;
+  auto hidden = mask.is_floating_point() ? scores == -kInfinity : of_heads.to(at::kBool);
+  if (key_mask.defined()) hidden = hidden.logical_or(key_mask.logical_not().unsqueeze(1).unsqueeze(1));
+  if (shape.causal) hidden = hidden.logical_or(at::ones(scores.sizes().slice(2), at::kBool).triu(1));
+  scores = scores.masked_fill(hidden, -kInfinity);
+  const auto sees_none = (scores == -kInfinity).all(-1, true);
+  const auto weights = at::softmax(scores.masked_fill(sees_none, 0), -1).masked_fill(sees_none, 0);
+  const auto y = at::einsum("bhqk,bkhe->bqhe", {weights, all_heads(p.v)});
+  return at::linear(y.flatten(-2), w.o, w.o_bias);
+}
+
 FixtureRun run_layer(const TensorMap& in, const TensorMap& param, const Json& config) {
   const auto variant = config.value("variant", std::string());
   AttentionShape shape{.heads = config.at("H"),
                        .key_heads = config.value("Hkv", config.at("H").get<std::int64_t>()),
-                       .causal = config.value("causal", variant == "causal")};
+                       .causal = config.value("causal", says_causal(variant))};
   const auto rope = config.contains("rope") && config["rope"].is_string() ? config["rope"].get<std::string>() : "none";
   check(rope == "none" || rope == "half" || rope == "interleaved", "fixture: config rope is '", rope,
         "'; expected none, half or interleaved");
@@ -28,8 +51,11 @@ FixtureRun run_layer(const TensorMap& in, const TensorMap& param, const Json& co
   if (const auto scale = config.find("scale"); scale != config.end() && scale->is_number()) shape.scale = *scale;
   const auto context = in.count("ctx") ? in.at("ctx") : at::Tensor();
   const auto key_mask = in.count("key_padding_mask") ? in.at("key_padding_mask").logical_not() : at::Tensor();
+  const auto weights = attention_weights(param);
   FixtureRun run;
-  run.out["y"] = multihead_attention(shape, attention_weights(param), in.at("x"), context, key_mask);
+  run.out["y"] = in.count("attn_mask")
+                     ? masked_attention(shape, weights, in.at("x"), context, key_mask, in.at("attn_mask"))
+                     : multihead_attention(shape, weights, in.at("x"), context, key_mask);
   return run;
 }
 
@@ -40,7 +66,7 @@ struct Part {
 };
 Part attend_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   if (k.size(2) == 0) {
-    const auto none = at::full({q.size(0), q.size(1), 1, 1}, -std::numeric_limits<double>::infinity(), q.options());
+    const auto none = at::full({q.size(0), q.size(1), 1, 1}, -kInfinity, q.options());
     return {none, at::zeros_like(none), at::zeros({q.size(0), q.size(1), 1, v.size(3)}, q.options()), none};
   }
   const auto by_step = [](const at::Tensor& x) { return x.transpose(1, 2); };
@@ -67,8 +93,6 @@ FixtureRun run_decode_split(const TensorMap& in, const TensorMap&, const Json& c
   const auto sum = (run.out["part_l"] * factors).sum(0);
   run.out["y"] = (run.out["part_o"] * factors).sum(0) / sum;
   run.out["lse"] = largest + sum.log();
-  run.out["loss"] = (run.out["y"] * in.at("w.y")).sum();
-  if (in.count("w.lse")) run.out["loss"] = run.out["loss"] + (run.out["lse"] * in.at("w.lse")).sum();
   return run;
 }
 

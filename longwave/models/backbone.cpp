@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "longwave/base/check.h"
 
@@ -54,6 +55,10 @@ at::Tensor Block::mix(const at::Tensor& x, const Lengths& lengths, State* state)
   check(state == nullptr, "backbone: bidirectional blocks see all steps and carry no state");
   const auto back = mixer_back_->forward(reverse_steps(x, lengths), lengths);
   return mixer_->forward(x, lengths) + reverse_steps(back, lengths);
+}
+
+bool Block::scale_step(double factor) {
+  return mixer_->scale_step(factor) && (!mixer_back_ || mixer_back_->scale_step(factor));
 }
 
 at::Tensor Block::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
@@ -114,6 +119,13 @@ State Backbone::initial_state(std::int64_t b) {
     for (const auto& [name, tensor] : blocks_[i]->mixer().initial_state(b))
       all[std::to_string(i) + "." + name] = tensor;
   return all;
+}
+
+void Backbone::scale_step(double factor) {
+  check(factor > 0 && std::isfinite(factor), "step scale is ", factor, "; expected a positive number");
+  for (auto& block : blocks_)
+    check(block->scale_step(factor), "mixer ", config_.mixer, " has no time step that could be scaled; expected a ",
+          "state-space model in continuous time, such as s4d or s5");
 }
 
 at::Tensor reverse_steps(const at::Tensor& x, const Lengths& lengths) {

@@ -34,6 +34,7 @@ class Block final : public Module {
   /// x [b, t, d] -> [b, t, d]; lengths and state as in SequenceMixer::forward.
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state);
   SequenceMixer& mixer() { return *mixer_; }
+  bool scale_step(double factor);  // of both mixers: see SequenceMixer
 
  private:
   at::Tensor drop(const at::Tensor& y) const;
@@ -58,6 +59,9 @@ class Backbone final : public Module {
 
   /// States of all layers, by "N.name". UserError if the mixer does not stream.
   State initial_state(std::int64_t b);
+
+  /// Multiplies the step sizes of all mixers by `factor`: see SequenceMixer::scale_step. UserError if they have none.
+  void scale_step(double factor);
 
   MixerProperties properties() const;
   const BackboneConfig& config() const { return config_; }

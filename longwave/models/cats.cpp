@@ -29,6 +29,7 @@ class Cats final : public Forecaster {
     std::int64_t mlp_ratio = 8;
     double predictor_dropout = 0.1;
     double continuity_beta = 1;
+    bool channel_sparsity = true, output_projection = true;
     static const FieldTable<Config>& fields();
   };
 
@@ -51,11 +52,17 @@ class Cats final : public Forecaster {
 
   bool drops_channels() const override { return true; }
 
+  /// The reference also stores what has no outputs.
+  TensorMap import_reference(TensorMap weights) const override {
+    std::erase_if(weights, [](const auto& item) { return item.second.numel() == 0; });
+    return weights;
+  }
+
   ForecastOutput forward(const ForecastInput& in) override {
     const auto c = sizes_.channels;
     const auto last = in.x.narrow(1, sizes_.lookback - 1, 1).detach().transpose(1, 2);  // [b, c, 1]
     const auto x = in.x.transpose(1, 2).contiguous() - last;
-    const auto scores = channel_scores(x);  // [b, F, 1]
+    const auto scores = config_.channel_sparsity ? channel_scores(x) : x.new_ones({x.size(0), pool_, 1});
     const auto encode = at::cat({scores.narrow(1, 0, pool_ - c), at::ones_like(scores.narrow(1, 0, c))}, 1);
     const auto decode = at::cat({at::ones_like(scores.narrow(1, 0, pool_ - c)), scores.narrow(1, pool_ - c, c)}, 1);
 
@@ -67,7 +74,8 @@ class Cats final : public Forecaster {
     if (in.with_losses || is_training()) out.extra_losses["continuity"] = config_.continuity_beta * changes;
     const auto prediction = predict(z);  // [b, F, p]
     if (trace) note_pool(z, prediction, last);
-    const auto forecast = prediction.narrow(1, pool_ - c, c) + convolve(mix_, prediction * decode) + last;
+    auto forecast = prediction.narrow(1, pool_ - c, c) + last;
+    if (config_.output_projection) forecast = forecast + convolve(mix_, prediction * decode);
     out.forecast = target_channels(forecast.transpose(1, 2), sizes_);
     return out;
   }
@@ -184,6 +192,8 @@ const FieldTable<Cats::Config>& Cats::Config::fields() {
           .add("mlp_ratio", &Config::mlp_ratio, "hidden width of the predictor in lookbacks (published: 8)",
                at_least<std::int64_t>(1))
           .add("predictor_dropout", &Config::predictor_dropout, "dropout before the predictor's activation", fraction())
+          .add("channel_sparsity", &Config::channel_sparsity, "each window weighs the series by learned scores")
+          .add("output_projection", &Config::output_projection, "a learned mixture of all forecasts is added")
           .add("continuity_beta", &Config::continuity_beta, "weight of the continuity loss", at_least(0.0));
   return table;
 }

@@ -45,7 +45,7 @@ Classifier::Classifier(const ClassifierConfig& config, std::uint64_t seed) : con
   auto width = d;
   if (config.head == "pair") {
     hidden_ = register_module("hidden", Linear((config.pair_head == "concat" ? 2 : 4) * d, d));
-    if (config.pair_head != "s4") {
+    if (config.pair_head == "nli" || config.pair_head == "concat") {
       width = std::max<std::int64_t>(1, d / 2);
       hidden2_ = register_module("hidden2", Linear(d, width));
     }
@@ -60,16 +60,20 @@ at::Tensor Classifier::features(const at::Tensor& x, const Lengths& lengths) {
 at::Tensor Classifier::forward(const at::Tensor& x, const Lengths& lengths) {
   const auto y = features(x, lengths);
   if (config_.head == "steps") return decode(y);
-  const auto pooled = pool_sequence(config_.pool, y, lengths);
+  return classify(pool_sequence(config_.pool, y, lengths));
+}
+
+at::Tensor Classifier::classify(const at::Tensor& pooled) {
   return decode(config_.head == "pair" ? pair(pooled) : pooled);
 }
 
 at::Tensor Classifier::pair(const at::Tensor& pooled) {
   const auto both = pooled.view({-1, 2, pooled.size(1)});
   const auto u = both.select(1, 0), v = both.select(1, 1);
-  if (config_.pair_head == "concat") return at::relu(hidden2_->forward(at::relu(hidden_->forward(both.flatten(1)))));
-  const auto all = hidden_->forward(at::cat({u, v, u - v, u * v}, 1));
-  return config_.pair_head == "s4" ? at::gelu(all) : at::relu(hidden2_->forward(at::relu(all)));
+  const auto joined = config_.pair_head == "concat" ? both.flatten(1) : at::cat({u, v, u - v, u * v}, 1);
+  const auto first = hidden_->forward(joined);
+  if (config_.pair_head == "s4") return at::gelu(first);
+  return hidden2_ ? at::relu(hidden2_->forward(at::relu(first))) : at::relu(first);
 }
 
 at::Tensor Classifier::losses(const at::Tensor& vectors, const at::Tensor& targets) {

@@ -16,8 +16,8 @@ struct ClassifierConfig {
   std::string pool = "mean";  // over the true length: mean, max, sum, last (real step) or first (a class token)
   /// sequence: one output a row; pair: one for two rows; steps: one a step
   std::string head = "sequence";
-  /// How a pair's vectors u, v become one. s4: [u, v, u-v, u v] -> d, GELU. nli: the same -> d -> d / 2, ReLU (Tay et
-  /// al. 2021). concat: [u, v] -> d -> d / 2, ReLU.
+  /// How a pair's vectors u, v become one. s4: [u, v, u-v, u v] -> d, GELU; s4_relu: ReLU. nli: the same -> d -> d / 2,
+  /// ReLU (Tay et al. 2021). concat: [u, v] -> d -> d / 2, ReLU.
   std::string pair_head = "s4";
   std::string positions = "none";  // see EncoderConfig
   double embedding_dropout = 0;
@@ -35,6 +35,9 @@ class Classifier final : public SequenceModel {
 
   /// The vectors that the backbone makes, [b, t, d].
   at::Tensor features(const at::Tensor& x, const Lengths& lengths = {});
+
+  /// Logits of one vector a row, pooled [b, d], as of forward.
+  at::Tensor classify(const at::Tensor& pooled);
 
   /// Logits [n, classes] of vectors [n, d].
   at::Tensor decode(const at::Tensor& vectors) { return decoder_->forward(vectors); }

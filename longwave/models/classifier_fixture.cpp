@@ -1,4 +1,8 @@
-// Fixtures of the Long Range Arena classifier of the S4 authors: encoder, residual S4 blocks, mean over time, decoder.
+// Fixtures of the Long Range Arena classifier of the S4 authors: encoder, residual S4 blocks, one vector a sequence,
+// decoder; of one sequence or of pairs.
+
+#include <algorithm>
+#include <regex>
 
 #include "longwave/models/classifier.h"
 #include "longwave/models/gradient_fixture.h"
@@ -6,27 +10,100 @@
 namespace longwave {
 namespace {
 
-ClassifierConfig config_of(const Json& config) {
-  const auto text = [&](const char* key, const char* fallback) { return config.value(key, std::string(fallback)); };
-  const auto number = [&](const char* key, std::int64_t fallback) { return config.value(key, fallback); };
+/// Our name for a way to make one vector of a sequence; "" if it is none.
+std::string pool_named(const std::string& text) {
+  static const std::vector<std::string> kinds = {"mean", "max", "sum", "last", "first"};
+  if (text == "pool") return "mean";
+  return std::find(kinds.begin(), kinds.end(), text) == kinds.end() ? "" : text;
+}
+
+std::string text_of(const Json& config, const char* key) {
+  const auto found = config.find(key);
+  return found != config.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+/// The reference describes its decoder by an object; flat configurations say the same beside the rest.
+Json decoder_of(const Json& config) {
+  const auto found = config.find("decoder");
+  return found != config.end() && found->is_object() ? *found : config;
+}
+
+std::string pool_of(const Json& config) {
+  const auto decoder = decoder_of(config);
+  for (const auto* key : {"pool", "pooling", "decoder", "mode"})
+    if (const auto kind = pool_named(text_of(decoder, key)); !kind.empty()) return kind;
+  return "mean";
+}
+
+/// Number of a linear map of the decoder for pairs ("decoder.retrieval.classifier.2.weight"); -1 for other weights.
+int map_of_pairs(const std::string& name) {
+  static const std::regex pattern(R"(decoder\.(?:.*\.)?([0-9])\.(?:weight|bias))");
+  std::smatch match;
+  return std::regex_match(name, match, pattern) ? std::stoi(match[1]) : -1;
+}
+
+/// Number of the last one of these maps; -1 if the fixture is not of pairs.
+int last_map_of_pairs(const TensorMap& param) {
+  int last = -1;
+  for (const auto& [name, tensor] : param) last = std::max(last, map_of_pairs(name));
+  return last;
+}
+
+std::string pair_head_of(const TensorMap& param, const Json& config, std::int64_t d) {
+  const bool two_hidden = last_map_of_pairs(param) == 4;
+  for (const auto& [name, tensor] : param)
+    if (two_hidden && map_of_pairs(name) == 0 && tensor.dim() == 2) return tensor.size(1) == 2 * d ? "concat" : "nli";
+  for (const auto* key : {"decoder_activation", "head_activation"})
+    if (text_of(config, key) == "relu") return "s4_relu";
+  const bool described = config.contains("decoder") && config["decoder"].is_object();
+  return described && text_of(config["decoder"], "activation") == "relu" ? "s4_relu" : "s4";
+}
+
+/// What the configuration means to the blocks, which are those of the mixer s4_block.
+void configure_blocks(Json config, BackboneConfig& stack) {
+  const auto& info = find_mixer(stack.mixer);
+  config["H"] = stack.d_model;
+  config.emplace("n_ssm", 1);
+  if (!pool_named(text_of(config, "mode")).empty()) config.erase("mode");  // that of the decoder
+  MixerSizes sizes;
+  Json settings;
+  info.reference.configure(config, sizes, settings);
+  stack.l_max = sizes.l_max;
+  for (const auto& field : info.fields) {
+    const auto found = settings.find(field.name);
+    const bool given = found != settings.end() && (!found->is_null() || field.type == "text");
+    if (given && field.name != "dropout") stack.mixer_settings[field.name] = *found;  // fixtures are made without
+  }
+}
+
+ClassifierConfig config_of(const TensorMap& in, const TensorMap& param, Json config) {
+  const auto& encoder = param.at("encoder.weight");
   ClassifierConfig out;
-  out.inputs = number("d_input", 1);
-  out.classes = number("n_classes", 2);
+  if (in.at("x").is_floating_point())
+    out.inputs = encoder.size(1);
+  else
+    out.tokens = encoder.size(0);
+  out.classes = config.value("n_classes", 2);
   auto& stack = out.backbone;
   stack.mixer = "s4_block";
-  stack.d_model = number("d_model", 0);
-  stack.layers = number("n_layers", 1);
-  stack.l_max = number("L", 0);
+  stack.d_model = config.at("d_model");
+  stack.layers = config.value("n_layers", 1);
   stack.prenorm = config.value("prenorm", false);
-  stack.norm = text("norm", "layer");
-  stack.mixer_settings = {{"mode", text("mode", "dplr")},     {"init", text("init", "legs")},
-                          {"d_state", number("d_state", 64)}, {"bidirectional", config.value("bidirectional", false)},
-                          {"n_ssm", number("n_ssm", 1)},      {"final_act", text("final_act", "glu")}};
+  stack.norm = config.value("norm", "layer");
+  if (param.count("layers.0.norm.norm.m")) stack.norm = "scalar";  // there, a kind of layer norm
+  config.emplace("L", in.at("x").size(1));
+  configure_blocks(config, stack);
+  out.pool = pool_of(config);
+  if (last_map_of_pairs(param) >= 0) {
+    out.head = "pair";
+    out.pair_head = pair_head_of(param, config, stack.d_model);
+  }
   return out;
 }
 
-/// Names of the reference -> ours: its residual layer calls the block "layer" and wraps every norm.
-std::string own_name(std::string name) {
+/// Names of the reference -> ours: its residual layer calls the block "layer" and wraps every norm. `last`: see
+/// last_map_of_pairs.
+std::string own_name(std::string name, int last) {
   const auto replace = [&](const std::string& from, const std::string& to) {
     if (const auto at = name.find(from); at != std::string::npos) name.replace(at, from.size(), to);
   };
@@ -38,14 +115,18 @@ std::string own_name(std::string name) {
     return "backbone." + name;
   }
   if (name.starts_with("norm.norm.")) return "backbone.norm." + name.substr(10);
+  if (const auto map = map_of_pairs(name); map >= 0)
+    return (map == last ? "decoder" : map == 0 ? "hidden" : "hidden2") + name.substr(name.rfind('.'));
+  replace("decoder.output_transform.", "decoder.");
   return name;
 }
 
 TensorMap import(Classifier& model, const TensorMap& param) {
   TensorMap own;
   std::map<std::string, TensorMap> of_mixers;
+  const auto last = last_map_of_pairs(param);
   for (const auto& [name, tensor] : param) {
-    const auto renamed = own_name(name);
+    const auto renamed = own_name(name, last);
     const auto at = renamed.find(".mixer.");
     if (at == std::string::npos)
       own[renamed] = tensor;
@@ -62,14 +143,43 @@ TensorMap import(Classifier& model, const TensorMap& param) {
   return own;
 }
 
+/// Vectors of padded rows as the reference makes them: padding enters norms and residuals, but not the blocks.
+at::Tensor padded_features(Classifier& model, const at::Tensor& x, const Lengths& lengths) {
+  const auto parts = model.named_modules();
+  const auto norm = [&](const std::string& name, const at::Tensor& y) {
+    return dynamic_cast<SequenceNorm&>(*parts["backbone." + name]).forward(y);
+  };
+  auto y = dynamic_cast<SequenceEncoder&>(*parts["encoder"]).forward(x);
+  const auto valid = valid_steps(lengths, y);
+  const auto& stack = model.backbone().config();
+  for (std::int64_t i = 0; i < stack.layers; ++i) {
+    const auto name = "layers." + std::to_string(i) + ".mixer_norm";
+    auto& mixer = model.backbone().block(static_cast<std::size_t>(i)).mixer();
+    const auto mixed = [&](const at::Tensor& u) { return mixer.forward(zero_padding(u, valid)); };
+    y = stack.prenorm ? y + mixed(norm(name, y)) : norm(name, y + mixed(y));
+  }
+  return stack.prenorm ? norm("norm", y) : y;
+}
+
+/// The reference puts all first documents before all second ones; here those of a pair are neighbours.
+at::Tensor pairs_together(const at::Tensor& rows) { return at::stack(rows.chunk(2), 1).flatten(0, 1); }
+
 FixtureRun run(const TensorMap& in, const TensorMap& param, const Json& config) {
-  const auto model = std::make_shared<Classifier>(config_of(config), 0);
-  model->to(in.at("x").scalar_type());
+  const auto typed = config_of(in, param, config);
+  const auto model = std::make_shared<Classifier>(typed, 0);
+  model->to(param.at("encoder.weight").scalar_type());
   const auto imported = import(*model, param);
   model->load(imported, "fixture");
   model->train();
+  const auto rows = [&](const at::Tensor& x) { return typed.head == "pair" ? pairs_together(x) : x; };
+  const auto x = rows(in.at("x"));
   FixtureRun result;
-  result.out["y"] = model->forward(in.at("x"));
+  if (in.count("lengths")) {
+    const auto lengths = rows(in.at("lengths"));
+    result.out["y"] = model->classify(pool_sequence(typed.pool, padded_features(*model, x, lengths), lengths));
+  } else {
+    result.out["y"] = model->forward(x);
+  }
   result.after_backward = [model, imported] { map_gradients(*model, imported); };
   return result;
 }

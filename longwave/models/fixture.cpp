@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <regex>
 
 #include "longwave/base/check.h"
 #include "longwave/nn/tensor_file.h"
@@ -51,6 +52,14 @@ void account_for_outputs(const Fixture& fixture, FixtureReport& report) {
     report.failed = "none of its outputs could be compared";
 }
 
+/// Python writes numbers that JSON has not: NaN, here null, and Infinity, here one at the end of float's range.
+Json read_config(const std::string& text) {
+  auto config = Json::parse(text, nullptr, false);
+  if (!config.is_discarded()) return config;
+  const auto known = std::regex_replace(text, std::regex("\\bInfinity\\b"), "3e38");
+  return Json::parse(std::regex_replace(known, std::regex("\\bNaN\\b"), "null"), nullptr, false);
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
@@ -59,7 +68,7 @@ Fixture::Fixture(const std::filesystem::path& from) : path(from.string()), file_
   system_id = metadata("system_id");
   name = metadata("case").empty() ? from.stem().string() : metadata("case");
   const auto text = metadata("config");
-  config = text.empty() ? Json::object() : Json::parse(text, nullptr, false);
+  config = text.empty() ? Json::object() : read_config(text);
   check(config.is_object(), path, ": config in the metadata is no JSON object");
 }
 

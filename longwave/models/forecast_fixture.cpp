@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "longwave/base/check.h"
@@ -47,7 +48,9 @@ ForecastSizes sizes_of(const Fixture& fixture) {
   const auto y = fixture.tensor_or_none(first_batch(fixture, "in.y"));
   sizes.horizon = size_of(fixture, "pred_len", y.defined() ? y.size(1) : 0);
   check(sizes.horizon > 0, fixture.path, ": config.pred_len is ", sizes.horizon, "; expected at least 1");
-  const auto targets = size_of(fixture, "number_of_targets", 0);
+  // Of the stored forecast where there is one: most references forecast all channels whatever their configuration says.
+  const auto targets =
+      fixture.has("out.pred") ? fixture.tensor("out.pred").size(2) : size_of(fixture, "number_of_targets", 0);
   sizes.targets = targets == 0 ? sizes.channels : targets;
   sizes.label = size_of(fixture, "label_len", 0);
   if (fixture.has("in.x_dec")) sizes.label = fixture.tensor("in.x_dec").size(1) - sizes.horizon;
@@ -55,9 +58,13 @@ ForecastSizes sizes_of(const Fixture& fixture) {
   return sizes;
 }
 
-/// The reference's fixtures were made without dropout.
+/// The reference's fixtures were made without dropout. Its configurations hold options of all models; those that our
+/// model has but the reference's does not read are left out.
 Settings settings_of(const Fixture& fixture, const ForecasterInfo& info) {
   auto settings = settings_from_json(fixture.config, fixture.path + " (config)");
+  static const std::map<std::string, std::string> unread = {
+      {"dlinear", "moving_avg"}, {"linear", "individual"}, {"lintrans", "time_emb_dim"}};
+  if (const auto found = unread.find(info.name); found != unread.end()) settings.erase(found->second);
   for (const auto& field : info.fields)
     if (field.name.ends_with("dropout")) settings[field.name] = {0.0, fixture.path};
   return settings;

@@ -14,11 +14,23 @@ constexpr double kGradient = 2e-5, kPoleGradient = 1e-4;
 // Where terms of a gradient cancel, as before a batch norm, its own size says nothing about their rounding: at least
 // this part of the fixture's largest gradient is the unit, and all of it where nothing else is left.
 constexpr double kSmallGradient = 0.1, kSmallGradientExact = 1e-3, kCancelled = 1e-6;
-constexpr double kStored = 2e-7;           // float64: what is left is the rounding of the stored numbers
-constexpr double kAttentionStored = 2e-6;  // of the attention family, whose references keep some constants in float32
+constexpr double kStored = 2e-7;  // float64: what is left is the rounding of the stored numbers
+// Of the attention family, whose references keep some constants in float32: their fixtures suggest a tolerance.
+constexpr double kAttention = 1e-4, kAttentionExact = 1e-5;
 
-double stored_tolerance(const Fixture& fixture) {
-  return fixture.metadata("suggested_tolerance").empty() ? kStored : kAttentionStored;
+bool suggests_tolerance(const Fixture& fixture) { return !fixture.metadata("suggested_tolerance").empty(); }
+
+/// Steps of the sequence, 0 if the configuration does not state them.
+std::int64_t length_of(const Json& config) {
+  for (const auto* key : {"L", "T"})
+    if (const auto found = config.find(key); found != config.end() && found->is_number()) return *found;
+  return 0;
+}
+
+double forward_tolerance(const Fixture& fixture, bool exact) {
+  if (suggests_tolerance(fixture)) return exact ? kAttentionExact : kAttention;
+  if (exact) return kStored;
+  return length_of(fixture.config) > 4096 ? kLongForward : kForward;
 }
 
 /// Gradients of step sizes and poles collect the rounding of every power of them.
@@ -27,6 +39,11 @@ bool is_pole_or_step(const std::string& name) {
                                                    "nu_log", "A_log",  ".A",     "theta_log"};
   return name.find("Lambda") != std::string::npos ||
          std::any_of(endings.begin(), endings.end(), [&](const auto& ending) { return name.ends_with(ending); });
+}
+
+double gradient_tolerance(const Fixture& fixture, bool exact, const std::string& name) {
+  if (exact || suggests_tolerance(fixture)) return forward_tolerance(fixture, exact);
+  return is_pole_or_step(name) ? kPoleGradient : kGradient;
 }
 
 double largest_gradient(const Fixture& fixture) {
@@ -52,13 +69,22 @@ void compare_gradients(const Fixture& fixture, const std::string& prefix, const 
   for (const auto& [name, leaf] : leaves) {
     const auto full = "grad." + prefix + name;
     if (!fixture.has(full)) continue;
-    const auto tolerance = exact ? stored_tolerance(fixture) : is_pole_or_step(name) ? kPoleGradient : kGradient;
     const auto got = leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
     const auto expected = fixture.tensor(full);
     const bool cancelled = expected.numel() > 0 && expected.abs().max().item<double>() <= kCancelled * largest;
     const auto unit = cancelled ? 1 : exact ? kSmallGradientExact : kSmallGradient;
-    report.compare(full + suffix, got, expected, tolerance, unit * largest);
+    report.compare(full + suffix, got, expected, gradient_tolerance(fixture, exact, name), unit * largest);
   }
+}
+
+/// The terms of the loss, output times weight: of y alone in.w, of several in.w.NAME.
+std::vector<at::Tensor> loss_terms(const TensorMap& out, const TensorMap& in) {
+  std::vector<at::Tensor> terms;
+  for (const auto& [name, value] : out) {
+    const auto weight = in.find(name == "y" && in.count("w") ? "w" : "w." + name);
+    if (weight != in.end() && weight->second.sizes() == value.sizes()) terms.push_back(value * weight->second);
+  }
+  return terms;
 }
 
 void run_typed(const Fixture& fixture, FixtureReport& report, const FixtureCompute& compute, at::ScalarType type) {
@@ -68,20 +94,20 @@ void run_typed(const Fixture& fixture, FixtureReport& report, const FixtureCompu
   const bool gradients = !fixture.with_prefix("grad.").empty();
   const at::AutoGradMode mode(gradients);
   auto run = compute(in, param, fixture.config);
-  const auto y = run.out.find("y");
-  if (y != run.out.end() && in.count("w") && in.at("w").sizes() == y->second.sizes())
-    run.out.emplace("loss", (y->second * in.at("w")).sum());
-  const bool is_long = y != run.out.end() && y->second.numel() > 4096 * y->second.size(0) &&
-                       fixture.config.value("L", fixture.config.value("T", 0)) > 4096;
-  const auto tolerance = exact ? stored_tolerance(fixture) : is_long ? kLongForward : kForward;
+  at::Tensor loss;
+  double loss_size = 0;
+  for (const auto& term : loss_terms(run.out, in)) {
+    loss = loss.defined() ? loss + term.sum() : term.sum();
+    loss_size += term.detach().abs().sum().item<double>();
+  }
+  if (loss.defined()) run.out.emplace("loss", loss);
+  const auto tolerance = forward_tolerance(fixture, exact);
   for (const auto& [name, expected] : fixture.with_prefix("out.")) {
     const auto found = run.out.find(name);
     // The loss is a sum whose terms cancel: its own size says nothing about their rounding.
-    const auto scale = name == "loss" && y != run.out.end() && in.count("w")
-                           ? (y->second.detach() * in.at("w")).abs().sum().item<double>()
-                           : 0.0;
     if (found != run.out.end())
-      report.compare("out." + name + suffix, found->second, expected, fixture.tolerance("tolerance", tolerance), scale);
+      report.compare("out." + name + suffix, found->second, expected, fixture.tolerance("tolerance", tolerance),
+                     name == "loss" ? loss_size : 0);
   }
   if (!gradients) return;
   check(run.out.count("loss") > 0, fixture.path, ": gradients without out.y and in.w; expected the terms of the loss");

@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <sstream>
 
+#include "longwave/mixers/mixer.h"
+#include "longwave/models/fixture_words.h"
 #include "longwave/models/gradient_fixture.h"
 #include "longwave/nn/flow_attention.h"
 #include "longwave/nn/linear_attention.h"
@@ -22,9 +25,15 @@ at::Tensor or_none(const TensorMap& tensors, const std::string& name) {
 /// From the layout of the fixture, [b, t, h, ...] or [b, h, t, ...], to ours or back.
 at::Tensor swap_if(bool heads_first, const at::Tensor& x) { return heads_first && x.defined() ? x.transpose(1, 2) : x; }
 
-/// The factor of q: a number, or 1 / sqrt(k), which fixtures put in words.
+/// The factor of q: a number, also with words behind it ("1 on r"), or 1 / sqrt(k), which fixtures put in words.
 double key_scale(const at::Tensor& q, const Json& config) {
-  if (const auto scale = config.find("scale"); scale != config.end() && scale->is_number()) return *scale;
+  const auto scale = config.find("scale");
+  if (scale != config.end() && scale->is_number()) return *scale;
+  if (scale != config.end() && scale->is_string()) {
+    std::istringstream text(scale->get<std::string>());
+    double number = 0;
+    if (text >> number && (text.eof() || text.peek() == ' ')) return number;
+  }
   return 1 / std::sqrt(static_cast<double>(q.size(-1)));
 }
 
@@ -74,7 +83,7 @@ FixtureRun delta(const TensorMap& in, const Json& config, bool heads_first) {
 }
 
 FixtureRun rwkv4(const TensorMap& in, const TensorMap& param, const Json&) {
-  const auto r = ops::wkv4(at::exp(param.at("w")), param.at("u"), in.at("k"), in.at("v"), or_none(in, "initial_state"));
+  const auto r = ops::wkv4(at::exp(param.at("w")), param.at("u"), in.at("k"), in.at("v"), given_state(in));
   return {{{"y", r.y}, {"state", r.final_state}}, {}};
 }
 
@@ -100,8 +109,22 @@ FixtureRun flow_cross(const TensorMap& in, const TensorMap& param, const Json& c
   return {{{"y", project(param, "out", merge_heads(y))}}, {}};
 }
 
+/// The factors [b, s] of the features of the keys k [b, s, ...], from their true lengths or from a mask, which is true
+/// where keys exist, or in MultiheadAttention's words where they do not; undefined: all exist.
+at::Tensor key_factors(const TensorMap& in, const at::Tensor& k) {
+  for (const auto* name : {"key_lengths", "lengths"})
+    if (const auto lengths = or_none(in, name); lengths.defined())
+      return lengths.dim() == 1 ? valid_steps(lengths, k).squeeze(-1).to(k.scalar_type()) : lengths.to(k.scalar_type());
+  for (const auto* name : {"key_mask", "mask"})
+    if (const auto mask = or_none(in, name); mask.defined()) return mask.to(k.scalar_type());
+  const auto padding = or_none(in, "key_padding_mask");
+  return padding.defined() ? padding.logical_not().to(k.scalar_type()) : padding;
+}
+
 FixtureRun elu_attention(const TensorMap& in, bool causal, const Json& config) {
-  const auto q = elu_features(in.at("q")), k = elu_features(in.at("k"));
+  const auto q = elu_features(in.at("q"));
+  auto k = elu_features(in.at("k"));
+  if (const auto factors = key_factors(in, k); factors.defined()) k = k * factors.unsqueeze(-1).unsqueeze(-1);
   const double eps = config.value("eps", 1e-6);
   at::Tensor state;
   return {
@@ -113,7 +136,7 @@ FixtureRun elu_attention(const TensorMap& in, bool causal, const Json& config) {
 const RegisterFixtureCheck registered_elu({
     [](const Fixture& fixture) { return fixture.system_id == "linear_attention" && fixture.has("in.q"); },
     [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
-      const bool causal = fixture.config.value("causal", fixture.name.find("causal") != std::string::npos);
+      const bool causal = fixture.config.value("causal", says_causal(fixture.name));
       check_with_gradients(fixture, report, [=](const TensorMap& in, const TensorMap&, const Json& config) {
         return elu_attention(in, causal, config);
       });

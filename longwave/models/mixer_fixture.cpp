@@ -23,8 +23,13 @@ const MixerInfo* implementation(const std::string& system_id) {
 at::Tensor reorder(const at::Tensor& x, const std::string& layout) {
   if (layout == "bdt") return x.transpose(1, 2);
   if (layout == "tbd") return x.transpose(0, 1);
-  check(layout == "btd", "layout is '", layout, "'; expected btd, bdt or tbd");
+  if (layout == "btd reversed") return x.flip(1);
+  check(layout == "btd", "layout is '", layout, "'; expected btd, bdt, tbd or btd reversed");
   return x;
+}
+
+std::string layout_of(const MixerReference& reference, const Json& config) {
+  return reference.layout_of ? reference.layout_of(config) : reference.layout;
 }
 
 /// What the configuration means for this mixer.
@@ -59,8 +64,10 @@ std::vector<std::string> unread_keys(const MixerInfo& info, const Json& config) 
     without.erase(key);
     try {
       auto [other_sizes, other] = meaning(info, without);
-      if (settings.contains(key)) other[key] = settings[key];
-      return other != settings || other_sizes.d != sizes.d || other_sizes.l_max != sizes.l_max;
+      auto with = settings;
+      with.erase(key), other.erase(key);  // of either, since the order of keys counts
+      return other != with || other_sizes.d != sizes.d || other_sizes.l_max != sizes.l_max ||
+             layout_of(info.reference, without) != layout_of(info.reference, config);
     } catch (const Json::exception&) {
       return true;  // it must be there
     }
@@ -71,39 +78,57 @@ std::vector<std::string> unread_keys(const MixerInfo& info, const Json& config) 
   return unread;
 }
 
-FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& in, const TensorMap& param,
-               const Json& config) {
-  const auto& reference = info.reference;
-  const auto& x = in.at("x");
-  const auto layout = reference.layout_of ? reference.layout_of(config) : reference.layout;
-  const auto mixer = build(info, config);
-  mixer->to(x.scalar_type());
-  // Buffers of the reference's modules lie beside its inputs, some without the names of their owners.
+/// All weights: buffers of the reference's modules, which some weights of ours are, lie beside its inputs, some without
+/// the names of their owners.
+TensorMap weights_of(const SequenceMixer& mixer, const TensorMap& in, const TensorMap& param) {
   auto weights = param;
   for (const auto& [name, tensor] : in) {
     const auto plain = name.starts_with("buffer.") ? name.substr(7) : name;
     if (plain != name) weights[plain] = tensor;
-    for (const auto& buffer : mixer->named_buffers())
-      if (buffer.key() == plain || buffer.key().ends_with("." + plain)) weights[buffer.key()] = tensor;
+    for (const auto& [own, value] : mixer.state())
+      if (!param.count(own) && (own == plain || own.ends_with("." + plain))) weights[own] = tensor;
   }
-  const auto imported = mixer->import_reference(weights);
+  return weights;
+}
+
+/// The state before the sequence; empty if it starts from nothing and nobody asks for the state behind it.
+State start(const SequenceMixer& mixer, const MixerReference& reference, const TensorMap& in, std::int64_t b) {
+  const auto given = reference.initial_state ? reference.initial_state(in) : State();
+  const bool in_loss = reference.final_state && mixer.properties().streams &&
+                       std::any_of(in.begin(), in.end(), [](const auto& item) { return item.first.starts_with("w."); });
+  if (given.empty() && !in_loss) return {};
+  auto state = mixer.initial_state(b);
+  for (const auto& [name, tensor] : given) state.at(name) = tensor;
+  return state;
+}
+
+FixtureRun run(const MixerInfo& info, const std::string& path, const TensorMap& in, const TensorMap& param,
+               const Json& config) {
+  const auto& reference = info.reference;
+  const auto layout = layout_of(reference, config);
+  auto x = reorder(in.at("x"), layout);
+  if (const auto lengths = in.find("lengths"); reference.lengths_only_mask && lengths != in.end())
+    x = zero_padding(x, valid_steps(lengths->second.to(at::kLong), x));
+  const auto mixer = build(info, config);
+  mixer->to(x.scalar_type());
+  const auto imported = mixer->import_reference(weights_of(*mixer, in, param));
   mixer->load(imported, path);
   mixer->train();
+  if (reference.prepare) reference.prepare(*mixer, in);
 
   FixtureRun result;
   mixer->trace = &result.out;
-  State state;
-  if (reference.initial_state) state = reference.initial_state(in);
+  auto state = start(*mixer, reference, in, x.size(0));
   const bool carried = !state.empty();
-  const auto y = mixer->forward(reorder(x, layout), {}, carried ? &state : nullptr);
+  const auto y = mixer->forward(x, {}, carried ? &state : nullptr);
   mixer->trace = nullptr;
   result.out["y"] = reorder(y, layout);
   result.after_backward = [mixer, imported] { map_gradients(*mixer, imported); };
   if (reference.final_state && mixer->properties().streams) {
     if (!carried) {
       const at::NoGradGuard no_grad;
-      state = mixer->initial_state(x.size(layout == "tbd" ? 1 : 0));
-      const auto streamed = mixer->forward(reorder(x.detach(), layout), {}, &state);
+      state = mixer->initial_state(x.size(0));
+      const auto streamed = mixer->forward(x.detach(), {}, &state);
       const auto difference = (streamed - y.detach()).abs().max().item<double>();
       const auto largest = std::max(1e-30, y.detach().abs().max().item<double>());
       check(difference <= 1e-4 * largest, path, ": the output with a carried state is off by ", difference / largest);

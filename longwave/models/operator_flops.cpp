@@ -114,36 +114,77 @@ double fft_convolution(Inputs in) {
   return (b * h + c * h + b * c * h) * 2.5 * n * std::log2(n) + 3 * b * c * h * n;
 }
 
+// --- Gradients: for every product of the forward pass two, by either factor; what is computed anew does not count
+
+/// operator_grad(gradients and results of the forward pass, its arguments...)
+template <FlopFormula forward, int skipped>
+double twice(Inputs in) {
+  return 2 * forward(in.slice(skipped));
+}
+
+/// diagonal_scan_grad(dh, dlast, h, pole, ...): h is as large as u.
+double diagonal_scan_grad(Inputs in) { return 8 * numel(in[2]); }
+
+/// recurrent_grad(dy, dlast, y [b, t, ...], memory, kept, r, ...)
+double recurrent_grad(Inputs in) { return 4 * size(in[2], 0) * size(in[2], 1) * numel(in[5]); }
+
+/// vandermonde_kernel_grad(d [r, h, t], v, x)
+double vandermonde_kernel_grad(Inputs in) { return 8 * numel(in[1]) * size(in[0], -1); }
+
 }  // namespace
 
 const std::map<std::string, FlopFormula>& operator_flops() {
   static const std::map<std::string, FlopFormula> table = {
       {"longwave::arx_tokens", arx_tokens},
+      {"longwave::arx_tokens_grad", twice<arx_tokens, 1>},
       {"longwave::cauchy_kernel", cauchy_kernel},
+      {"longwave::cauchy_kernel_grad", twice<cauchy_kernel, 1>},
       {"longwave::causal_linear_attention", causal_linear_attention},
+      {"longwave::causal_linear_attention_grad", twice<causal_linear_attention, 1>},
       {"longwave::diagonal_scan", diagonal_scan},
+      {"longwave::diagonal_scan_grad", diagonal_scan_grad},
       {"longwave::diagonal_ssm", diagonal_ssm},
+      {"longwave::diagonal_ssm_grad", twice<diagonal_ssm, 2>},
       {"longwave::dropout", nothing},
       {"longwave::fft_convolution", fft_convolution},
+      {"longwave::fft_convolution_grad", twice<fft_convolution, 2>},
       {"longwave::gated_activation", nothing},
+      {"longwave::gated_activation_grad", nothing},
       {"longwave::gated_linear_attention", gated_linear_attention},
+      {"longwave::gated_linear_attention_grad", twice<gated_linear_attention, 3>},
       {"longwave::linear_cross_entropy", linear_cross_entropy},
+      {"longwave::linear_cross_entropy_grad", twice<linear_cross_entropy, 2>},
       {"longwave::linear_scan", linear_scan},
+      {"longwave::linear_scan_grad", twice<linear_scan, 1>},
       {"longwave::low_rank_response", low_rank_response},
+      {"longwave::low_rank_response_grad", twice<low_rank_response, 1>},
       {"longwave::masked_series", nothing},
+      {"longwave::masked_series_grad", nothing},
       {"longwave::mlp", mlp},
+      {"longwave::mlp_grad", twice<mlp, 2>},
       {"longwave::next_segments", nothing},
+      {"longwave::next_segments_grad", nothing},
       {"longwave::recurrent", recurrent},
+      {"longwave::recurrent_grad", recurrent_grad},
       {"longwave::residual_norm", nothing},
+      {"longwave::residual_norm_grad", nothing},
       {"longwave::rms_norm", nothing},
+      {"longwave::rms_norm_grad", nothing},
       {"longwave::scaled_segments", nothing},
       {"longwave::score_attention", score_attention},
+      {"longwave::score_attention_grad", twice<score_attention, 3>},
       {"longwave::selective_scan", selective_scan},
+      {"longwave::selective_scan_grad", twice<selective_scan, 3>},
       {"longwave::short_convolution", short_convolution},
+      {"longwave::short_convolution_grad", twice<short_convolution, 1>},
       {"longwave::softmax_attention", softmax_attention},
+      {"longwave::softmax_attention_grad", twice<softmax_attention, 4>},
       {"longwave::vandermonde_kernel", vandermonde_kernel},
+      {"longwave::vandermonde_kernel_grad", vandermonde_kernel_grad},
       {"longwave::var_attention", var_attention},
+      {"longwave::var_attention_grad", twice<var_attention, 1>},
       {"longwave::wkv4", wkv4},
+      {"longwave::wkv4_grad", twice<wkv4, 3>},
   };
   return table;
 }

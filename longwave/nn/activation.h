@@ -10,8 +10,8 @@ namespace longwave {
 /// Names that `activate` knows.
 const std::vector<std::string>& activation_names();
 
-/// The function of that name, elementwise: none (also identity), gelu (exact; also gelu(erf)), gelu_tanh, silu (also
-/// swish), relu, sqrelu, tanh, sigmoid, softplus, sin. UserError for another name.
+/// The function of that name, elementwise: none (also identity, id, linear), gelu (exact; also gelu(erf)), gelu_tanh,
+/// silu (also swish), relu, elu, sqrelu, tanh, sigmoid, softplus, sin. UserError for another name.
 at::Tensor activate(const std::string& name, const at::Tensor& x);
 
 /// x Phi(x), exact. Not at::gelu itself, whose gradient in libtorch 1.13 (oneDNN) is garbage where the incoming

@@ -30,8 +30,13 @@ Hippo legt(std::int64_t n) {
   return {a, 0.5 * r, at::stack({p * odd, p * (1 - odd)})};
 }
 
+void check_even(const char* what, std::int64_t n) {
+  check(n > 0 && n % 2 == 0, what, ": the state size is ", n, "; expected an even number");
+}
+
 /// Sines and cosines of the frequencies 0 .. n/2 - 1, as pairs.
 Hippo fourier(std::int64_t n) {
+  check_even("hippo", n);
   const auto frequency = sequence(n / 2);
   const auto d = at::stack({frequency, at::zeros_like(frequency)}, 1).flatten().slice(0, 0, n - 1);
   auto b = at::zeros({n}, at::kDouble);
@@ -43,7 +48,7 @@ Hippo fourier(std::int64_t n) {
 }  // namespace
 
 Hippo hippo(const std::string& measure, std::int64_t n) {
-  check(n > 0 && n % 2 == 0, "hippo: the state size is ", n, "; expected an even number");
+  check(n > 0, "hippo: the state size is ", n, "; expected at least 1");
   if (measure == "legs") return legs(n);
   if (measure == "legt") return legt(n);
   if (measure == "fourier") return fourier(n);
@@ -51,6 +56,7 @@ Hippo hippo(const std::string& measure, std::int64_t n) {
 }
 
 NormalPlusLowRank normal_plus_low_rank(const std::string& measure, std::int64_t n) {
+  check_even("hippo", n);
   const auto [a, b, low_rank] = hippo(measure, n);
   const auto normal = a + at::mm(low_rank.t(), low_rank);
   // A skew-symmetric matrix times -i is Hermitian: exact orthogonality, and real parts that do not depend on rounding.
@@ -70,7 +76,7 @@ NormalPlusLowRank normal_plus_low_rank(const std::string& measure, std::int64_t 
 }
 
 Tensor diagonal_poles(const std::string& init, std::int64_t n) {
-  check(n > 0 && n % 2 == 0, "diagonal_poles: the state size is ", n, "; expected an even number");
+  check_even("diagonal_poles", n);
   const auto k = sequence(n / 2), half = at::full_like(k, -0.5);
   const auto size = static_cast<double>(n);
   if (init == "diag-lin") return at::complex(half, -M_PI * k);

@@ -15,11 +15,11 @@ struct Hippo {
   at::Tensor low_rank;  // [r, n]: a + low_rank^T low_rank is normal; r is 1, for legt 2
 };
 
-/// UserError for an unknown measure, or an n that is not even.
+/// UserError for an unknown measure, or fourier with an n that is not even.
 Hippo hippo(const std::string& measure, std::int64_t n);
 
 /// The same in the eigenbasis of its normal part: a = V diag(lambda) V* - P P*, of which one half of the conjugate
-/// pairs is kept (ascending imaginary parts, all <= 0). Eigenvectors are unique up to a phase each.
+/// pairs is kept (ascending imaginary parts, all <= 0). Eigenvectors are unique up to a phase each. n must be even.
 struct NormalPlusLowRank {
   at::Tensor lambda;  // [n / 2] complex128; equal real parts
   at::Tensor p;       // [r, n / 2]

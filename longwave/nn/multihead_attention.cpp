@@ -22,12 +22,14 @@ at::Tensor positions_of(const at::Tensor& x, const at::Tensor& first) {
 
 TensorMap split_joint_projection(TensorMap weights) {
   const auto joint = weights.find("in_proj_weight");
-  if (joint == weights.end()) return weights;
-  const auto matrices = joint->second.chunk(3);
-  TensorMap split = {{"q.weight", matrices[0]},
-                     {"k.weight", matrices[1]},
-                     {"v.weight", matrices[2]},
-                     {"o.weight", weights.at("out_proj.weight")}};
+  if (joint == weights.end() && !weights.count("q_proj_weight")) return weights;
+  TensorMap split = {{"o.weight", weights.at("out_proj.weight")}};
+  if (joint != weights.end()) {
+    const auto matrices = joint->second.chunk(3);
+    split["q.weight"] = matrices[0], split["k.weight"] = matrices[1], split["v.weight"] = matrices[2];
+  } else {
+    for (const std::string map : {"q", "k", "v"}) split[map + ".weight"] = weights.at(map + "_proj_weight");
+  }
   if (weights.count("in_proj_bias")) {
     const auto biases = weights.at("in_proj_bias").chunk(3);
     split["q.bias"] = biases[0], split["k.bias"] = biases[1], split["v.bias"] = biases[2];

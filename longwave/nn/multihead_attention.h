@@ -23,10 +23,11 @@ struct AttentionWeights {
 };
 
 /// The same from maps by name: q.weight, q.bias, k.weight, ..., or as torch.nn.MultiheadAttention joins them:
-/// in_proj_weight [3 d, d], in_proj_bias, out_proj.weight, out_proj.bias. UserError if a weight is missing.
+/// in_proj_weight [3 d, d] (or q_proj_weight, k_proj_weight, v_proj_weight, where keys and values have widths of their
+/// own), in_proj_bias, out_proj.weight, out_proj.bias. UserError if a weight is missing.
 AttentionWeights attention_weights(const TensorMap& weights);
 
-/// The names q.weight, q.bias, k.weight, ... for either form.
+/// The names q.weight, q.bias, k.weight, ... for any of these forms.
 TensorMap split_joint_projection(TensorMap weights);
 
 /// Queries, keys and values of the attention, by head: [b, t, heads, e]. `first`: position of a row's first step,

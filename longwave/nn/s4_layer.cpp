@@ -102,7 +102,25 @@ void S4Kernel::start(const S4Options& o) {
 
 std::int64_t S4Kernel::states() const { return options_.is_real ? options_.d_state : options_.d_state / 2; }
 
-Tensor S4Kernel::step_sizes() const { return transformed(options_.dt_transform, inv_dt_); }
+Tensor S4Kernel::trained_step_sizes() const { return transformed(options_.dt_transform, inv_dt_); }
+
+Tensor S4Kernel::step_sizes() const {
+  return step_scale_ == 1 ? trained_step_sizes() : step_scale_ * trained_step_sizes();
+}
+
+// C (I - dA^l) is of the dA before, and would give a wrong kernel with another.
+void S4Kernel::scale_step(double factor) {
+  const at::NoGradGuard no_grad;
+  const auto length = l_kernel_.defined() ? l_kernel_.item<std::int64_t>() : 0;
+  Tensor c;
+  if (length > 0) {
+    const auto before = dplr();
+    c = output_vector(before, dense_system(before)).slice(-1, 0, states());
+  }
+  step_scale_ *= factor;
+  step_versions_.clear();
+  if (length > 0) at::view_as_complex(c_).copy_(times_power(c, dense_system(dplr()), length, -1));
+}
 
 Tensor S4Kernel::number(const Tensor& stored) const {
   return options_.is_real ? at::complex(stored, at::zeros_like(stored)) : at::view_as_complex(stored);
@@ -124,7 +142,7 @@ DiagonalSsm S4Kernel::diagonal() const {
   const auto dt = step_sizes(), a = poles();
   auto c = number(c_);
   if (options_.bandlimit > 0) {
-    const auto frequency = dt * at::imag(a).abs() / (2 * M_PI);
+    const auto frequency = trained_step_sizes() * at::imag(a).abs() / (2 * M_PI);
     c = c * (frequency < 0.5 * options_.bandlimit);
   }
   return {discretize_logarithm(options_.disc, a, per_feature(number(b_))[0], dt), c};
@@ -139,7 +157,9 @@ Dplr S4Kernel::dplr() const {
           .length = l_kernel_.item<std::int64_t>()};
 }
 
-Tensor S4Kernel::kernel(std::int64_t t) const {
+Tensor S4Kernel::kernel(std::int64_t steps) const {
+  const auto longest = std::ceil(static_cast<double>(options_.l_max) / step_scale_);  // of the same time
+  const auto t = options_.cut_kernel ? std::min(steps, static_cast<std::int64_t>(longest)) : steps;
   return options_.mode == "dplr" ? dplr_kernels(dplr(), t)[0] : diagonal().kernel(t);
 }
 
@@ -234,7 +254,7 @@ S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activ
 Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const Note& note) const {
   ops::ConvolutionParts parts{.skip = skip};
   Tensor k;
-  if (options.bidirectional || note) k = kernel->kernel(u.size(1));
+  if (options.bidirectional || options.cut_kernel || note) k = kernel->kernel(u.size(1));
   if (note) note("K", k);
   if (note && !options.bidirectional)
     for (const auto& [name, tensor] : kernel->discrete_system()) note(name, tensor);
@@ -269,13 +289,29 @@ Json s4_settings(const Json& config) {
     if (const auto found = config.find(key); found != config.end())
       check(found->is_null() || *found == false || *found == 0, "s4: ", key, " is ", found->dump(),
             ", which is not offered; expected it off");
+  // Whatever poles it started from, all weights are loaded: any names of ours do, if the rank is right.
+  const auto number = [&](const char* key) {
+    const auto found = config.find(key);
+    return found != config.end() && found->is_number() ? found->get<std::int64_t>() : 0;
+  };
   if (config.contains("N")) settings["d_state"] = config["N"];
   if (settings.contains("disc") && settings["disc"].is_null()) settings.erase("disc");  // the default
   if (settings.contains("activation") && settings["activation"].is_null()) settings["activation"] = "none";
   const auto mode = config.value("mode", "dplr");
   if (mode == "s4d") settings["mode"] = "diag";
   if (mode == "nplr" || mode == "s4") settings["mode"] = "dplr";
+  const bool diagonal = settings.value("mode", "dplr") == "diag";
+  settings["init"] = diagonal ? "diag-lin" : "legs";
+  settings["rank"] = diagonal ? 0 : std::max<std::int64_t>(number("rank"), config.value("init", "") == "legt" ? 2 : 1);
+  settings["cut_kernel"] = number("l_max") > 0 && number("L") > number("l_max");
   return settings;
+}
+
+std::int64_t s4_length(const Json& config) {
+  const auto& steps = config.at("L");
+  const auto longest = config.value("l_max", Json());
+  if (longest.is_number()) return longest;
+  return steps.is_number() ? steps.get<std::int64_t>() : 0;
 }
 
 void complete_s4_weights(const Module& module, TensorMap& weights) {

@@ -20,8 +20,9 @@ class S4Kernel final : public Module, public HasStateParameters {
     return {"inv_dt", "A_real", "A_imag", "B"};
   }
 
-  /// Convolution kernels [c, h, t] of c outputs: `channels`, forward ones first if bidirectional.
-  at::Tensor kernel(std::int64_t t) const;
+  /// Convolution kernels [c, h, t] of c outputs: `channels`, forward ones first if bidirectional. Of `steps` taps, or
+  /// as many as cut_kernel leaves.
+  at::Tensor kernel(std::int64_t steps) const;
 
   /// y [b, t, c h] and state [b, h, n / 2, 2] as of diagonal_ssm. Not for bidirectional ones.
   at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
@@ -30,6 +31,10 @@ class S4Kernel final : public Module, public HasStateParameters {
   /// The discrete system for comparison, by the names of the fixtures: dA, dB, C_full.
   TensorMap discrete_system() const;
 
+  /// Multiplies all step sizes by `factor`, as SequenceMixer::scale_step does. States that `bandlimit` leaves out stay
+  /// out, and no others.
+  void scale_step(double factor);
+
   /// Also forgets what was computed for steps: optimisers may write parameters without a trace.
   void train(bool on = true) override;
 
@@ -37,7 +42,8 @@ class S4Kernel final : public Module, public HasStateParameters {
   std::int64_t states() const;
 
  private:
-  at::Tensor step_sizes() const;                           // [h, 1] or [h, n / 2]
+  at::Tensor trained_step_sizes() const;                   // [h, 1] or [h, n / 2]
+  at::Tensor step_sizes() const;                           // the same, scaled
   at::Tensor number(const at::Tensor& stored) const;       // complex, of parts or real
   at::Tensor per_feature(const at::Tensor& copies) const;  // [.., n_ssm, n / 2] -> [.., h, n / 2]
   at::Tensor poles() const;                                // [h, n / 2] complex
@@ -49,6 +55,7 @@ class S4Kernel final : public Module, public HasStateParameters {
   void start(const S4Options& options);
 
   S4Options options_;
+  double step_scale_ = 1;  // not all transforms reach every step size, so that the parameter cannot take it
   at::Tensor inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_;
   /// Whether nothing is to be differentiated and the parameters are what they were at the last such call.
   bool unchanged() const;
@@ -85,8 +92,12 @@ S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activ
 /// The options of a model of width d for sequences of up to l_max steps (0: unknown), where they do not say it.
 S4Options with_sizes(S4Options options, std::int64_t d, std::int64_t l_max);
 
-/// Settings that a fixture's configuration means: its names for the state size, and what it leaves out.
+/// Settings that a fixture's configuration means: its names for the state size, and what it leaves out. Initial poles
+/// are ours whatever they were there, since all weights are loaded. Sequences beyond l_max have cut kernels.
 Json s4_settings(const Json& config);
+
+/// Longest sequence of a fixture: its l_max, or where that is null or missing its L; 0 if neither is a number.
+std::int64_t s4_length(const Json& config);
 
 /// Adds the l_kernel buffers that `module` has and fixtures do not store.
 void complete_s4_weights(const Module& module, TensorMap& weights);

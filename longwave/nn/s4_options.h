@@ -24,7 +24,8 @@ struct S4Options {
   std::string real_transform = "exp", imag_transform = "none";  // likewise from the stored parts of the poles, negated
   bool is_real = false;  // diag: d_state real states without partners instead of conjugate pairs
   double bandlimit = 0;  // diag: states of a frequency dt |Im A| / (2 pi) at or above half of it are left out; 0: none
-  std::int64_t l_max = 0;  // dplr: length that the output vector is stored for; 0: C itself is stored
+  std::int64_t l_max = 0;   // dplr: length that the output vector is stored for; 0: C itself is stored
+  bool cut_kernel = false;  // kernels end after l_max steps, as in the reference; otherwise they go on
 };
 
 /// From a parameter to a positive number: itself, e^x, max(x, 0) + 1e-4, the logistic function, log(1 + e^x).
@@ -63,6 +64,8 @@ void add_state_space_fields(FieldTable<Config>& table) {
   add("l_max", &S4Options::l_max,
       "longest sequence, which low-rank models store their output vector for; 0: the model's",
       at_least<std::int64_t>(0));
+  add("cut_kernel", &S4Options::cut_kernel,
+      "kernels end after l_max steps, as in the reference; otherwise longer sequences have longer kernels");
 }
 
 }  // namespace longwave

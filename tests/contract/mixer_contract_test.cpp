@@ -204,6 +204,17 @@ TEST_P(MixerContract, AnySplitWithCarriedStateIsTheWhole) {
   }
 }
 
+TEST_P(MixerContract, AStepScaledTwiceIsWhatItWas) {
+  const auto mixer = subject.make(at::kDouble);
+  const at::NoGradGuard no_grad;
+  const auto x = input(2, 21, subject.d, at::kDouble);
+  const auto y = mixer->forward(x);
+  if (!mixer->scale_step(2)) GTEST_SKIP() << "no step size, or the input decides it";
+  EXPECT_GT(largest(mixer->forward(x) - y), 1e-6);
+  mixer->scale_step(0.5);
+  expect_close(mixer->forward(x), y, 1e-9, "scaled by 2 and by 1/2");
+}
+
 TEST_P(MixerContract, RefusesAStateItCannotUse) {
   const auto properties = subject.properties();
   const auto mixer = subject.make(at::kFloat);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "longwave/base/check.h"
 #include "longwave/models/classifier.h"
 #include "longwave/models/language_model.h"
@@ -127,6 +129,33 @@ TEST(Backbone, ReversedStepsKeepThePaddingBehind) {
   const auto x = at::arange(8, at::kDouble).view({2, 4, 1});
   const auto y = reverse_steps(x, at::tensor(std::vector<std::int64_t>{4, 2}, at::kLong)).flatten();
   EXPECT_TRUE(at::equal(y, at::tensor(std::vector<double>{3, 2, 1, 0, 5, 4, 6, 7}, at::kDouble)));
+}
+
+TEST(Backbone, ScalesTheStepOfEveryMixer) {
+  auto config = small("s4d");
+  config.bidirectional = true;
+  Backbone scaled(config, 3), other(config, 3);
+  scaled.to(at::kDouble), other.to(at::kDouble);
+  scaled.scale_step(2);
+  const at::NoGradGuard no_grad;
+  std::int64_t steps = 0;
+  for (auto& [name, tensor] : other.state())
+    if (name.ends_with("inv_dt")) tensor.add_(std::log(2.0)), ++steps;
+  EXPECT_EQ(steps, 4);  // two layers, two directions
+  const auto x = at::randn({2, 9, 8}, at::kDouble);
+  EXPECT_LT(largest_difference(scaled.forward(x), other.forward(x)), 1e-10);
+}
+
+TEST(Backbone, NamesTheMixerThatHasNoStep) {
+  Backbone backbone(small("mingru"), 3);
+  try {
+    backbone.scale_step(2);
+    FAIL() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("mingru"), std::string::npos) << error.what();
+  }
+  Backbone other(small("s4d"), 3);
+  for (const double factor : {0.0, -1.0, std::nan("")}) EXPECT_THROW(other.scale_step(factor), UserError) << factor;
 }
 
 TEST(Backbone, NamesAnUnknownMixerOrSetting) {

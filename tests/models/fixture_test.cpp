@@ -1,41 +1,19 @@
 #include "longwave/models/fixture.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 
 #include "longwave/base/atomic_file.h"
-#include "longwave/nn/tensor_file.h"
+#include "tests/support/changed_fixture.h"
 
 namespace longwave {
 namespace {
 
-const std::string kGolden = LONGWAVE_SOURCE_DIR "/tests/golden/";
-
-/// linear.safetensors, or another fixture, with something changed, as another file.
-class ChangedFixture : public testing::Test {
+/// linear.safetensors, if no other one is loaded.
+class ChangedFixture : public testing::ChangedFixture {
  protected:
   void SetUp() override { load("linear"); }
-  void load(const std::string& name) {
-    const SafetensorsFile file(kGolden + name + ".safetensors");
-    tensors = read_tensors(file);
-    metadata = file.metadata();
-  }
-  void configure(const std::string& key, const Json& value) {
-    auto config = Json::parse(metadata.at("config"));
-    config[key] = value;
-    metadata["config"] = config.dump();
-  }
-  void TearDown() override { std::filesystem::remove(path); }
-  FixtureReport run() {
-    write_tensors(path, tensors, metadata);
-    return run_fixture(path);
-  }
-  TensorMap tensors;
-  std::map<std::string, std::string> metadata;
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("longwave_fixture_" + std::to_string(getpid()) + ".safetensors");
 };
 
 TEST_F(ChangedFixture, AsItIsPassesAndComparesEverything) {
@@ -82,9 +60,9 @@ TEST_F(ChangedFixture, LengthOfTheStoredOutputVectorIsThatOfTheBuffer) {
 
 TEST_F(ChangedFixture, KeysThatNothingReadsExplainAFailure) {
   load("state_space/mamba2_block");
-  configure("norm_before_gate", true);
+  configure("use_mem_eff_path", true);
   EXPECT_TRUE(run().ok());
-  EXPECT_NE(run().hint.find("norm_before_gate"), std::string::npos);
+  EXPECT_NE(run().hint.find("use_mem_eff_path"), std::string::npos);
   EXPECT_EQ(run().hint.find("headdim"), std::string::npos);
   EXPECT_EQ(run().hint.find("d_model"), std::string::npos);
 }

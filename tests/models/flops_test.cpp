@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "longwave/mixers/mixer.h"
 #include "longwave/models/forecaster.h"
 #include "longwave/ops/causal_linear_attention.h"
 #include "longwave/ops/linear_cross_entropy.h"
@@ -96,6 +97,23 @@ TEST(Flops, EveryOperatorOfEveryForecasterHasAFormula) {
         of_model(name, {.lookback = 192, .horizon = 24, .channels = 3, .targets = 3, .label = 48, .time_features = 4});
     EXPECT_TRUE(count.unknown.empty()) << name << ": " << *count.unknown.begin();
     EXPECT_TRUE(std::isfinite(count.flops)) << name;
+  }
+}
+
+TEST(Flops, EveryOperatorOfEveryMixerHasAFormulaAndItsGradientCostsAboutTwice) {
+  for (const auto& [name, info] : mixers()) {
+    const auto mixer = info.make({.d = 16, .l_max = 64}, info.resolve({}, "model", false), 1);
+    const auto x = at::randn({2, 64, 16}).requires_grad_();
+    at::Tensor y;
+    const auto forward = count_flops([&] { y = mixer->forward(x); });
+    const auto backward = count_flops([&] { y.sum().backward(); });
+    for (const auto* count : {&forward, &backward})
+      EXPECT_TRUE(count->unknown.empty()) << name << ": " << *count->unknown.begin();
+    // LSSL makes its kernel by long products, and by default learns nothing that these depend on.
+    if (name != "lssl") {
+      EXPECT_GT(backward.flops, 1.2 * forward.flops) << name;
+    }
+    EXPECT_LT(backward.flops, 3.5 * forward.flops) << name;
   }
 }
 
