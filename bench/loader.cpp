@@ -1,8 +1,10 @@
 // Is the data pipeline fast enough? For every recipe: batches a second of the loader alone, training steps a second of
 // the recipe's model (loss, gradient, clipping, AdamW), and how often the loader could serve the model.
 //
-// usage: loader SECONDS RECIPE.toml...     each side for that long; the data in LONGWAVE_DATA, recipes without are left
-// out One thread gathers, as in training; OMP_NUM_THREADS threads compute.
+// usage: loader SECONDS RECIPE.toml...     each side for that long; recipes whose data are not in LONGWAVE_DATA are
+// left out
+//
+// One thread gathers, as in training; OMP_NUM_THREADS threads compute.
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>

@@ -27,6 +27,8 @@ class Induction final : public GeneratedData {
 
   Induction(const Config& config, const SequenceSource&) : GeneratedData(config), config_(config) {
     check(!config.test_steps.empty(), "data.test_steps is empty; expected the lengths of the test samples");
+    check(config.test_samples >= std::ssize(config.test_steps), "data.test_samples is ", config.test_samples,
+          "; expected at least one for each of the ", config.test_steps.size(), " lengths in data.test_steps");
     auto lengths = config.test_steps;
     lengths.push_back(config.steps);
     for (const auto steps : lengths)

@@ -165,7 +165,7 @@ const FieldTable<PathfinderFiles::Config>& PathfinderFiles::Config::fields() {
     FieldTable<Config> fields;
     fields
         .add("resolution", &Config::resolution,
-             "pixels a side, as text; 128 is Path-X; auto: as the images are, those of 32 where there are several",
+             "pixels a side, as text; 128 is Path-X; auto: those of the data folder given by itself, else 32",
              one_of({"auto", "32", "64", "128", "256"}))
         .add("difficulty", &Config::difficulty, "length of the contours", one_of({"easy", "intermediate", "hard"}))
         .add("protocol", &Config::protocol,

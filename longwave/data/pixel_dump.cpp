@@ -84,21 +84,26 @@ class PixelDump final : public PixelSet {
     read_integers(
         text, images, 255, [&](std::int64_t, int level) { pixels_.push_back(static_cast<char>(level)), ++count; },
         [&](std::int64_t line) {
+          check(count > 0, images.string(), ":", line, ": no pixels; expected an image in every line");
           if (side_ == 0) side_ = std::llround(std::sqrt(static_cast<double>(count)));
-          check(side_ > 0 && count == side_ * side_, images.string(), ":", line, ": ", count, " pixels; expected ",
-                side_ * side_, ", a square image in every line");
+          check(count == side_ * side_, images.string(), ":", line, ": ", count, " pixels; expected ", side_ * side_,
+                ", a square image in every line");
           items(split).push_back(static_cast<std::int64_t>(pixels_.size() / count) - 1);
           count = 0;
         });
-    const auto before = labels_.size();
+    check(!items(split).empty(), images.string(), ": no images");
+    std::int64_t labels_read = 0;
     read_integers(
         label_text, labels, kMostClasses,
-        [&](std::int64_t, int label) {
+        [&](std::int64_t line, int label) {
+          check(++labels_read == line, labels.string(), ":", line, ": expected one label in every line");
           labels_.push_back(label);
           classes_ = std::max(classes_, label + 1);
         },
-        [](std::int64_t) {});
-    check(labels_.size() - before == items(split).size(), labels.string(), ": ", labels_.size() - before,
+        [&](std::int64_t line) {
+          check(labels_read == line, labels.string(), ":", line, ": expected one label in every line");
+        });
+    check(labels_read == std::ssize(items(split)), labels.string(), ": ", labels_read,
           " labels; expected one for each of the ", items(split).size(), " images of ", images.string());
     facts_.found.push_back(images.string() + ", " + labels.string());
   }

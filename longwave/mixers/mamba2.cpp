@@ -43,7 +43,7 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
                    at_least<std::int64_t>(1))
               .add("D_has_hdim", &Config::D_has_hdim, "a skip for every channel; false: for every head")
               .add("learnable_init_states", &Config::learnable_init_states, "the state before the first step is learnt")
-              .add("dt_limit", &Config::dt_limit, "smallest and largest step; none: no limits", limits())
+              .add("dt_limit", &Config::dt_limit, "smallest and largest step; empty: no limits", limits())
               .add("dt_min", &Config::dt_min, "smallest initial step", positive())
               .add("dt_max", &Config::dt_max, "largest initial step", positive())
               .add("dt_init_floor", &Config::dt_init_floor, "initial steps are at least this", at_least(0.0))
@@ -112,7 +112,7 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
 
  private:
   static Rule<std::vector<double>> limits() {
-    return {"as two numbers, 0 <= low <= high, or none",
+    return {"[low, high] with 0 <= low <= high, or []",
             [](const auto& v) { return v.empty() || (v.size() == 2 && 0 <= v[0] && v[0] <= v[1]); }};
   }
 

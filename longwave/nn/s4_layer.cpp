@@ -159,7 +159,8 @@ Dplr S4Kernel::dplr() const {
 
 Tensor S4Kernel::kernel(std::int64_t steps) const {
   const auto longest = std::ceil(static_cast<double>(options_.l_max) / step_scale_);  // of the same time
-  const auto t = options_.cut_kernel ? std::min(steps, static_cast<std::int64_t>(longest)) : steps;
+  const bool cut = options_.cut_kernel && longest < static_cast<double>(steps);
+  const auto t = cut ? static_cast<std::int64_t>(longest) : steps;
   return options_.mode == "dplr" ? dplr_kernels(dplr(), t)[0] : diagonal().kernel(t);
 }
 

@@ -79,6 +79,8 @@ std::string set_of(const Sections& sections, const std::string& data) {
         "; expected the name of a set in quotes");
   const auto set = setting.value.get<std::string>();
   find_sequence_data(set);
+  check(set == data || !sequence_data_sets().contains(data), setting.where, ": data.", data, ".set is ", set, "; ",
+        data, " is a set itself, so the variant needs another name");
   return set;
 }
 
@@ -198,7 +200,7 @@ void set_cell(Sections& sections, const CellNames& cell, bool sequences) {
 
 ComparisonCell make_cell(Sections sections, const CellNames& of, bool sequences) {
   set_cell(sections, of, sequences);
-  if (sequences) sections["data"].erase("set");
+  if (of.set != of.names.data) sections["data"].erase("set");
   const auto& names = of.names;
   ComparisonCell cell;
   try {

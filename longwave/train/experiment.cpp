@@ -139,7 +139,7 @@ class Experiment {
     if (directory_ && options_.resume && std::filesystem::exists(directory_->last())) {
       const auto where = directory_->last().string();
       const auto saved = read_checkpoint(where);
-      check_same_recipe(saved.recipe, json_, where);
+      check_same_recipe(recipe_json(recipe_from_json(saved.recipe, where)), json_, where);
       trainer.restore(saved, where);
       note(fmt::format("resumed at step {}", trainer.step()));
     }

@@ -49,6 +49,10 @@ TEST_F(PixelDump, MistakesAreNamedWithTheirPlace) {
   EXPECT_NE(error().find("train.src:2: 3 pixels; expected 4"), std::string::npos) << error();
   put_part(folder_, "train", "0 51 102 255\n", "0\n2\n");
   EXPECT_NE(error().find("train.label: 2 labels; expected one for each of the 1 images"), std::string::npos) << error();
+  put_part(folder_, "train", "0 51 102 255\n1 2 3 4\n", "0 1\n\n");
+  EXPECT_NE(error().find("train.label:1: expected one label in every line"), std::string::npos) << error();
+  put_part(folder_, "train", "\n", "0\n");
+  EXPECT_NE(error().find("train.src:1: no pixels"), std::string::npos) << error();
   put_part(folder_, "train", "0 51 102 255\n", "zero\n");
   EXPECT_NE(error().find("train.label:1:1: expected an integer"), std::string::npos) << error();
 }
