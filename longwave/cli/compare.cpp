@@ -207,8 +207,11 @@ void check_data(const Comparison& comparison, const std::string& folder) {
   std::set<std::string> opened;
   for (const auto& cell : comparison.cells)
     if (const auto& set = cell.recipe.task.data; cell.recipe.is_sequence())
-      if (opened.insert(set + cell.recipe.data.dump()).second)
-        find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
+      if (opened.insert(set + cell.recipe.data.dump()).second) try {
+          find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
+        } catch (const UserError& error) {
+          fail(error.what(), cell.id.data == set ? "" : " ([data." + cell.id.data + "])");
+        }
 }
 
 void check_is_comparison(const Sections& sections, const std::string& path) {

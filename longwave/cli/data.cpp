@@ -11,6 +11,7 @@
 #include "longwave/cli/command.h"
 #include "longwave/cli/field_words.h"
 #include "longwave/cli/sequence_sets.h"
+#include "longwave/cli/validators.h"
 #include "longwave/data/catalog.h"
 #include "longwave/data/find_data.h"
 #include "longwave/data/forecast_data.h"
@@ -195,10 +196,8 @@ void define(CLI::App& app) {
   showing->add_option("name", a->show.name, "set, see `longwave data list`")->required();
   showing->add_option("settings", a->words, "field=value, for example protocol=lra-s4");
   showing->add_option("--split", a->show.split, "train, val or test")->capture_default_str();
-  showing->add_option("--samples", a->show.samples, "how many")->check(CLI::NonNegativeNumber)->capture_default_str();
-  showing->add_option("--steps", a->show.steps, "of each sample at most")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  showing->add_option("--samples", a->show.samples, "how many")->check(not_below(0))->capture_default_str();
+  showing->add_option("--steps", a->show.steps, "of each sample at most")->check(not_below(1))->capture_default_str();
   showing->add_flag("--baselines", a->show.baselines, "scores that need no training; may take seconds");
   showing->add_option("--data", a->data, folder);
   showing->callback([a] { show_set(*a); });
@@ -216,10 +215,10 @@ void define(CLI::App& app) {
       ->required();
   making->add_option("--seed", a->seed, "seed of the generator; default 0");
   making->add_option("--series", a->train, "synthetic-var: training series")
-      ->check(CLI::PositiveNumber)
+      ->check(not_below(1))
       ->capture_default_str();
   making->add_option("--val-series", a->val, "synthetic-var: validation series")
-      ->check(CLI::PositiveNumber)
+      ->check(not_below(1))
       ->capture_default_str();
   making->callback([a] { make(*a); });
 

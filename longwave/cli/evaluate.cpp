@@ -6,6 +6,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/validators.h"
 #include "longwave/models/language_model.h"
 #include "longwave/train/experiment.h"
 
@@ -87,7 +88,7 @@ void define(CLI::App& app) {
   app.add_option("run", a->run, "run directory")->required();
   app.add_option("overrides", a->overrides, "data.key=value, to score on other data than those of training");
   app.add_option("--split", a->split, "train, val or test")->check(CLI::IsMember({"train", "val", "test"}));
-  app.add_option("--batch", a->batch, "samples at once; default train.eval_batch")->check(CLI::PositiveNumber);
+  app.add_option("--batch", a->batch, "samples at once; default train.eval_batch")->check(not_below(1));
   app.add_flag("--drop-last", a->drop_last,
                "leave out the last partial batch, as some old tables do; the score then depends on --batch");
   app.add_option("--step-scale", a->step_scale,

@@ -11,6 +11,7 @@
 #include "longwave/base/check.h"
 #include "longwave/base/fields.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/validators.h"
 #include "longwave/io/text_source.h"
 #include "longwave/stream/beam_search.h"
 #include "longwave/stream/sampling.h"
@@ -162,9 +163,9 @@ void define(CLI::App& app) {
   app.add_option("run", a->run, "run directory of a language model")->required();
   auto* prompt = app.add_option("--prompt", a->prompt, "text to go on from; default: the start of a line");
   app.add_option("--prompt-file", a->prompt_file, "the same from a file")->excludes(prompt);
-  app.add_option("--tokens", a->tokens, "tokens to make at most")->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("--tokens", a->tokens, "tokens to make at most")->check(not_below(1));
   app.add_option("--stop", a->stop, "end before this text; may be given several times");
-  app.add_option("--seed", a->seed, "of the random draws")->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", a->seed, "of the random draws")->check(not_below(0));
   app.add_flag("--json", a->json, "print one JSON object");
   const std::vector<CLI::Option*> sampling{
       app.add_option("--temperature", a->sampling.temperature, "divides the logits; 0: always the most probable token"),
@@ -172,15 +173,15 @@ void define(CLI::App& app) {
       app.add_option("--top-p", a->sampling.top_p, "draw from the most probable tokens of this total probability"),
       app.add_option("--repetition-penalty", a->sampling.repetition_penalty,
                      "makes tokens that occurred less probable; 1: none")};
-  auto* beams = app.add_option("--beams", a->beams, "beam search with so many beams instead of drawing")
-                    ->check(CLI::Range(1, 10000));
+  auto* beams =
+      app.add_option("--beams", a->beams, "beam search with so many beams instead of drawing")->check(not_below(1));
   for (auto* option : sampling) beams->excludes(option);
   app.add_option("--groups", a->beam.groups, "diverse beam search: groups that the beams are divided into")
       ->needs(beams)
-      ->check(CLI::PositiveNumber);
+      ->check(not_below(1));
   app.add_option("--diversity", a->beam.diversity, "diverse beam search: price of a token that an earlier group took")
       ->needs(beams)
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_below(0));
   app.add_option("--length-penalty", a->beam.length_penalty, "beams are ranked by score / length^this; 0: by score")
       ->needs(beams);
   app.callback([a] { generate(*a); });

@@ -10,6 +10,7 @@
 #include "longwave/base/check.h"
 #include "longwave/cli/command.h"
 #include "longwave/cli/var_pictures.h"
+#include "longwave/cli/validators.h"
 #include "longwave/tasks/forecast.h"
 #include "longwave/train/experiment.h"
 
@@ -102,7 +103,7 @@ void define(CLI::App& app) {
   app.add_option("--window", a->window, "window of the split; negative: from the end");
   app.add_option("--split", a->split, "train, val or test")->check(CLI::IsMember({"train", "val", "test"}));
   app.add_option("--channel", a->channel, "forecast series, by name or number; default the last");
-  app.add_option("--paths", a->paths, "influence paths to list")->check(CLI::Range(1, 100000));
+  app.add_option("--paths", a->paths, "influence paths to list")->check(not_below(1));
   app.add_option("--out", a->out, "folder to write to; default RUN/inspect");
   app.add_flag("--json", a->json, "print the JSON; files are written only with --out");
   app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");

@@ -24,6 +24,7 @@ namespace {
 enum ExitCode { kFailure = 1, kUserError = 2, kInterrupted = 130 };
 
 int report(const std::string& text, int code) {
+  std::fflush(stdout);  // both may go to one file
   fmt::print(stderr, "error: {}\n", text.substr(0, text.find('\n')));
   return code;
 }

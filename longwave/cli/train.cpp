@@ -43,6 +43,8 @@ void train(const Arguments& arguments) {
         "train: no recipe given; expected longwave train RECIPE.toml [section.key=value ...]");
   const auto recipe = read_recipe(arguments);
   const auto run = arguments.run.empty() ? default_run_directory(recipe) : std::filesystem::path(arguments.run);
+  check(!arguments.resume || std::filesystem::exists(run), run.string(),
+        ": no such run directory; leave out --resume to begin a run there");
   fmt::print(stderr, "run directory: {}\n", run.string());
   const auto result = run_experiment(recipe, {.run = run,
                                               .data = arguments.data,

@@ -33,7 +33,7 @@ void refuse_missing(const CsvTable& table) {
   for (std::size_t i = 0; i < table.values.size(); ++i)
     check(!std::isnan(table.values[i]), table.path, ":", table.line_of(static_cast<std::int64_t>(i) / table.width()),
           ": column ", table.columns[i % table.columns.size()],
-          " is missing; fill it in, or pass --missing interpolate or --missing forward");
+          " has a missing value; fill it in, or pass --missing interpolate or --missing forward");
 }
 
 void add_dates(UserFile& file, const CsvTable& table, std::int64_t horizon) {

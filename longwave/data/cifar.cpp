@@ -33,6 +33,7 @@ struct CifarFiles {
   CifarImages images;
   std::int64_t train = 0;
   std::vector<std::string> found;
+  std::string caution;
   std::string hash;
 
   explicit CifarFiles(const SequenceSource& source) {
@@ -47,7 +48,7 @@ struct CifarFiles {
     sum.update({reinterpret_cast<const char*>(images.labels.data()), images.labels.size() * sizeof(std::int32_t)});
     hash = sum.hex();
     if (train != kTrain || static_cast<std::int64_t>(images.labels.size()) != kTrain + kTest)
-      found.push_back("a part of CIFAR-10: scores are not comparable with published ones");
+      found.push_back(caution = "a part of CIFAR-10: scores are not comparable with published ones");
   }
 };
 
@@ -85,6 +86,7 @@ class Cifar : public PixelSet {
   /// `order`: the training part is what comes first in it, the validation part the last tenth.
   void take(CifarFiles& files, const std::vector<std::int64_t>& order) {
     facts_.found = std::move(files.found);
+    facts_.caution = files.caution;
     labels_ = std::move(files.images.labels);
     facts_.class_names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
     const auto kept = static_cast<std::int64_t>(static_cast<double>(files.train) * (1 - kValidation));

@@ -130,12 +130,13 @@ const RegisterSequenceData<SequentialMnist> sequential({.name = "smnist",
                                                         .summary = "digits, one grey level a step",
                                                         .source = kSource,
                                                         .layouts = mnist_layouts()});
-const RegisterSequenceData<PermutedMnist> permuted({.name = "pmnist",
-                                                    .title = "permuted MNIST",
-                                                    .family = "images",
-                                                    .summary = "the same in a fixed random order",
-                                                    .source = kSource,
-                                                    .layouts = mnist_layouts()});
+const RegisterSequenceData<PermutedMnist> permuted(
+    {.name = "pmnist",
+     .title = "permuted MNIST",
+     .family = "images",
+     .summary = "digits in a fixed order of their pixels, bits reversed or random",
+     .source = kSource,
+     .layouts = mnist_layouts()});
 
 }  // namespace
 }  // namespace longwave

@@ -126,7 +126,8 @@ TextEncoding Retrieval::read(const Config& config, const SequenceSource& source)
   }
   facts_.found.push_back(fmt::format("{} different documents", texts_.size()));
   if (!published)
-    facts_.found.push_back("not the pairs of the ACL Anthology Network: scores are not comparable with published ones");
+    facts_.found.push_back(
+        facts_.caution = "not the pairs of the ACL Anthology Network: scores are not comparable with published ones");
   facts_.content_hash = hash.hex();
   return {config.protocol, config.max_length, characters, 1};
 }

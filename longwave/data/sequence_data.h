@@ -67,6 +67,7 @@ struct SequenceFacts {
   std::string protocol;
   std::vector<std::string> class_names;
   std::vector<std::string> token_names;  // [vocabulary], as tables and generated text print them; may be empty
+  std::string caution;  // what a reader of the scores must know: "a part of CIFAR-10: ..."; "" if nothing
   /// What was found on disk or generated: paths, counts, content hash. One line each, for `data check` and run logs.
   std::vector<std::string> found;
   std::string content_hash;  // SHA-256 over what was read; "" for generated sets (their settings say all)

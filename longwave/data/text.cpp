@@ -111,7 +111,8 @@ TextEncoding Text::read(const Config& config, const SequenceSource& source) {
   note(files.size() == 4 ? files[0].parent_path() : files[0], train_documents_);
   note(files.size() == 4 ? files[2].parent_path() : files[1], test_documents_);
   if (train_documents_.texts.size() != kTexts || test_documents_.texts.size() != kTexts)
-    facts_.found.push_back("a part of the IMDb reviews: scores are not comparable with published ones");
+    facts_.found.push_back(facts_.caution =
+                               "a part of the IMDb reviews: scores are not comparable with published ones");
   const std::int64_t usual = config.protocol == "lra-2020" ? 1000 : 4096;
   const auto limit = config.max_length > 0 ? config.max_length : usual;
   CharacterCounts counts;  // of whole texts: only they give the 135 ids that users of the S4 loader know

@@ -12,6 +12,7 @@
 #include "longwave/base/suggest.h"
 #include "longwave/io/number.h"
 #include "longwave/io/text_source.h"
+#include "longwave/io/utf8.h"
 
 namespace longwave {
 namespace {
@@ -179,7 +180,8 @@ class Parser {
                          return is_missing(cell) || is_number(cell, decimal_) || looks_like_date(cell, decimal_);
                        }));
     names_.resize(cells.size());
-    for (std::size_t i = 0; i < cells.size(); ++i) names_[i] = data || cells[i].empty() ? default_name(i) : cells[i];
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      names_[i] = data || cells[i].empty() ? default_name(i) : as_utf8(cells[i]);
     if (data) {
       at_ = start;
       line_ = start_line;

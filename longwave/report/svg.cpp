@@ -119,16 +119,17 @@ double text_width(std::string_view text) {
 }
 
 std::string svg_style() {
-  std::string css = ".lw{" + variables(false) +
-                    "font-family:system-ui,'DejaVu Sans',Arial,sans-serif;font-size:13px;max-width:100%;height:auto}"
-                    "@media(prefers-color-scheme:dark){.lw{" +
-                    variables(true) +
-                    "}}"
-                    ".lw .paper{fill:var(--paper)}.lw text{stroke:none}.lw text.ink,.lw .inkfill{fill:var(--ink)}"
-                    ".lw text.soft{fill:var(--soft);stroke:none}.lw .title{font-weight:600}"
-                    ".lw line.ink,.lw polyline.ink,.lw rect.ink{stroke:var(--ink)}.lw rect.ink,.lw .hollow{fill:none}"
-                    ".lw line.soft{stroke:var(--soft)}.lw .grid{stroke:var(--grid)}.lw .curve{stroke-width:2;"
-                    "stroke-linejoin:round;stroke-linecap:round}.lw .band{stroke:none}";
+  std::string css =
+      ".lw{" + variables(false) +
+      "font-family:system-ui,'DejaVu Sans',Arial,sans-serif;font-size:13px;max-width:100%;height:auto}"
+      "@media(prefers-color-scheme:dark){.lw{" +
+      variables(true) +
+      "}}"
+      ".lw .paper{fill:var(--paper)}.lw text{stroke:none}.lw text.ink,.lw .inkfill{fill:var(--ink)}"
+      ".lw text.soft{fill:var(--soft);stroke:none}.lw .title{font-weight:600}"
+      ".lw line.ink,.lw polyline.ink,.lw rect.ink{stroke:var(--ink)}.lw rect.ink,.lw .hollow{fill:none}"
+      ".lw line.soft,.lw circle.soft{stroke:var(--soft)}.lw .grid{stroke:var(--grid)}.lw .curve{stroke-width:2;"
+      "stroke-linejoin:round;stroke-linecap:round}.lw .band{stroke:none}";
   for (int i = 0; i < kColors; ++i)
     css += fmt::format(".lw .s{0}{{stroke:var(--s{0})}}.lw .f{0},.lw text.f{0}{{fill:var(--s{0})}}", i);
   return css;

@@ -103,6 +103,7 @@ Json SampleTask::about() const {
   Json json = {
       {"samples", {{"train", samples(Split::train)}, {"val", samples(Split::val)}, {"test", samples(Split::test)}}}};
   if (!facts().protocol.empty()) json["protocol"] = facts().protocol;
+  if (!facts().caution.empty()) json["caution"] = facts().caution;
   if (!facts().content_hash.empty()) json["content"] = facts().content_hash;
   if (!facts().group.empty()) json["group"] = facts().group;
   json["input"] = facts().vocabulary > 0 ? "tokens" : "values";

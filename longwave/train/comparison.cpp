@@ -70,6 +70,12 @@ std::vector<std::string> split_names(std::string rest, const std::vector<std::st
   return names;
 }
 
+std::vector<std::string> names_of_sets() {
+  std::vector<std::string> names;
+  for (const auto& [name, info] : sequence_data_sets()) names.push_back(name);
+  return names;
+}
+
 /// The registered set of a name in compare.data: that name itself, or what [data.NAME] says is its `set`.
 std::string set_of(const Sections& sections, const std::string& data) {
   const auto section = sections.find("data." + data);
@@ -78,7 +84,8 @@ std::string set_of(const Sections& sections, const std::string& data) {
   check(setting.value.is_string(), setting.where, ": data.", data, ".set is ", setting.value.dump(),
         "; expected the name of a set in quotes");
   const auto set = setting.value.get<std::string>();
-  find_sequence_data(set);
+  check(sequence_data_sets().contains(set), setting.where, ": data.", data, ".set is ", set,
+        "; no set has that name (longwave data list)", suggestion(set, names_of_sets()));
   check(set == data || !sequence_data_sets().contains(data), setting.where, ": data.", data, ".set is ", set, "; ",
         data, " is a set itself, so the variant needs another name");
   return set;
@@ -285,12 +292,16 @@ void check_lists(const ComparisonConfig& config, const Settings& settings, bool 
 
 /// All data sets are of one kind.
 bool are_sequences(const Sections& sections, const ComparisonConfig& config, const Settings& settings) {
-  const auto count = std::count_if(config.data.begin(), config.data.end(), [&](const std::string& data) {
+  const auto is_sequence = [&](const std::string& data) {
     return sequence_data_sets().contains(set_of(sections, data));
-  });
-  check(count == 0 || count == std::ssize(config.data), settings.contains("data") ? settings.at("data").where : "",
-        ": compare.data mixes sequence sets with series to forecast; expected one kind");
-  return count > 0;
+  };
+  const auto other = std::find_if_not(config.data.begin(), config.data.end(), is_sequence);
+  const bool any = std::any_of(config.data.begin(), config.data.end(), is_sequence);
+  check(!any || other == config.data.end(), settings.contains("data") ? settings.at("data").where : "",
+        ": compare.data mixes sequence sets with '", other == config.data.end() ? "" : *other, "', which is none",
+        suggestion(other == config.data.end() ? "" : *other, names_of_sets()),
+        "; expected one kind; a variant of a set needs [data.NAME] with its set");
+  return any;
 }
 
 std::string trimmed(const std::string& text) {

@@ -117,7 +117,7 @@ void add_references(Table& table, const Comparison& comparison, const CellResult
 
 std::string evaluation_note(const CellResult& result) {
   std::string text;
-  for (const auto* key : {"protocol", "evaluation", "input"})
+  for (const auto* key : {"protocol", "evaluation", "input", "caution"})
     if (result.about.contains(key))
       text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", key, result.about[key].get<std::string>());
   return text;

@@ -28,6 +28,14 @@ TEST(Policy, Avx512WantsItsKernels) {
   EXPECT_EQ(wanted.at("OMP_NUM_THREADS"), "3");
 }
 
+TEST(Policy, ThreadsWaitShortlyUnlessTheUserSaysHow) {
+  unsetenv("OMP_WAIT_POLICY");
+  EXPECT_EQ(preferred_environment(cpu_with(kAvx512)).count("GOMP_SPINCOUNT"), 1u);
+  setenv("OMP_WAIT_POLICY", "active", 1);
+  EXPECT_EQ(preferred_environment(cpu_with(kAvx512)).count("GOMP_SPINCOUNT"), 0u);
+  unsetenv("OMP_WAIT_POLICY");
+}
+
 TEST(Policy, Avx2WantsHaswellAndOldCpusNothing) {
   EXPECT_EQ(preferred_environment(cpu_with({"avx2", "fma"})).at("OPENBLAS_CORETYPE"), "Haswell");
   EXPECT_EQ(preferred_environment(cpu_with({"avx2", "fma"})).count("ATEN_CPU_CAPABILITY"), 0u);

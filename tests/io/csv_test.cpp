@@ -54,6 +54,16 @@ std::string xz(const std::string& text) {
   return out;
 }
 
+TEST(CsvNames, InLatin1AreRead) {
+  const auto table = parse_csv(
+      "date,PAR (\xb5mol),\xc2\xb0"
+      "C\n2020-01-01,1,2\n2020-01-02,3,4\n",
+      "f.csv");
+  EXPECT_EQ(table.columns, (std::vector<std::string>{"PAR (\xc2\xb5mol)",
+                                                     "\xc2\xb0"
+                                                     "C"}));
+}
+
 TEST(Csv, LineEndsDelimitersAndTheLastNewlineDoNotMatter) {
   for (const std::string text :
        {"date,a,b\n2020-01-01,1,2.5\n2020-01-02,-3,4e2\n", "date,a,b\r\n2020-01-01,1,2.5\r\n2020-01-02,-3,4e2",
