@@ -9,9 +9,9 @@
 namespace longwave {
 
 /// The environment variables that make libtorch and OpenBLAS use this machine. Their own defaults do not: one thread,
-/// a generic (SSE3) matrix kernel on CPUs younger than the library, AVX2 where AVX-512 is there; and threads that spin so
-/// long for the others that all steps become slow where the cores have other work, too.
-/// They are read when those libraries are loaded, so they must be set before.
+/// a generic (SSE3) matrix kernel on CPUs younger than the library, AVX2 where AVX-512 is there; and threads that spin
+/// so long for the others that all steps become slow where the cores have other work, too. They are read when those
+/// libraries are loaded, so they must be set before.
 std::map<std::string, std::string> preferred_environment(const Cpu& cpu);
 
 /// Sets the preferred variables that the user has not set or has set to nothing, and lets malloc keep large blocks (a

@@ -10,6 +10,7 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/forecaster.h"
 #include "longwave/tasks/language.h"
+#include "longwave/train/comparison_sets.h"
 
 namespace longwave {
 namespace {
@@ -68,27 +69,6 @@ std::vector<std::string> split_names(std::string rest, const std::vector<std::st
     rest.erase(0, best.size() + 1);
   }
   return names;
-}
-
-std::vector<std::string> names_of_sets() {
-  std::vector<std::string> names;
-  for (const auto& [name, info] : sequence_data_sets()) names.push_back(name);
-  return names;
-}
-
-/// The registered set of a name in compare.data: that name itself, or what [data.NAME] says is its `set`.
-std::string set_of(const Sections& sections, const std::string& data) {
-  const auto section = sections.find("data." + data);
-  if (section == sections.end() || !section->second.contains("set")) return data;
-  const auto& setting = section->second.at("set");
-  check(setting.value.is_string(), setting.where, ": data.", data, ".set is ", setting.value.dump(),
-        "; expected the name of a set in quotes");
-  const auto set = setting.value.get<std::string>();
-  check(sequence_data_sets().contains(set), setting.where, ": data.", data, ".set is ", set,
-        "; no set has that name (longwave data list)", suggestion(set, names_of_sets()));
-  check(set == data || !sequence_data_sets().contains(data), setting.where, ": data.", data, ".set is ", set, "; ",
-        data, " is a set itself, so the variant needs another name");
-  return set;
 }
 
 const std::vector<std::string>& section_bases(bool sequences) {

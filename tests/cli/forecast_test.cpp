@@ -159,7 +159,8 @@ TEST_F(Forecast, MissingValuesAreRefusedOrFilled) {
   const auto file = write("gap.csv", text);
   const auto refused = run_program(forecast(file, "--horizon 2"));
   EXPECT_EQ(refused.code, 2);
-  EXPECT_NE(refused.out.find(":32: column a has a missing value; fill it in, or pass --missing interpolate"), std::string::npos)
+  EXPECT_NE(refused.out.find(":32: column a has a missing value; fill it in, or pass --missing interpolate"),
+            std::string::npos)
       << refused.out;
   const auto filled = run_program(forecast(file, "--horizon 2 --missing forward --model nlinear"));
   EXPECT_EQ(filled.code, 0) << filled.out;
