@@ -67,7 +67,8 @@ void add_outer(Matrix& s, const Vector& k, const Vector& v) {
 struct Layer {
   std::shared_ptr<SequenceMixer> mixer;
   TensorMap weights;
-  Matrix x, y;  // [t, d]
+  at::Tensor input;  // [1, t, d]
+  Matrix x, y;       // [t, d]
 
   Layer(const std::string& name, const Json& settings, std::int64_t d, std::int64_t steps = 9) {
     const auto& info = find_mixer(name);
@@ -78,7 +79,7 @@ struct Layer {
     at::manual_seed(11);
     for (auto& item : mixer->named_parameters()) item.value().add_(0.3 * at::randn_like(item.value()));
     weights = mixer->state();
-    const auto input = at::randn({1, steps, d}, at::kDouble);
+    input = at::randn({1, steps, d}, at::kDouble);
     x = rows(input[0]);
     y = rows(mixer->forward(input)[0]);
   }
@@ -127,6 +128,41 @@ struct Layer {
 };
 
 Matrix zeros(std::size_t k, std::size_t v) { return Matrix(k, Vector(v)); }
+
+TEST(LayersByDefinition, LocalConvolution) {
+  const Layer layer("conv", {{"kernel", 4}}, 5);
+  Matrix y;
+  for (const auto& u : layer.convolved(layer.x, layer.weights.at("conv.weight"), layer.vector("conv.bias")))
+    y.push_back(layer.map("out", u));
+  layer.expect_outputs(y);
+}
+
+double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+
+/// S5 and LRU with a gate against the same layer without one, whose outputs are y.
+TEST(LayersByDefinition, GatesBehindTheStateSpace) {
+  for (const std::string mixer : {"s5", "lru"})
+    for (const std::string kind : {"gelu", "full_glu", "half_glu1", "half_glu2"}) {
+      SCOPED_TRACE(mixer + " " + kind);
+      const Layer layer(mixer, {{"activation", kind}}, 6);
+      auto weights = layer.weights;
+      std::erase_if(weights, [](const auto& item) { return item.first.starts_with("out"); });
+      const Layer plain(mixer, Json::object(), 6);
+      plain.mixer->load(weights, "test");
+      const at::NoGradGuard no_grad;
+      auto expected = Layer::rows(plain.mixer->forward(layer.input)[0]);
+      for (auto& y : expected) {
+        const auto u = apply(gelu_tanh, y);
+        if (kind == "gelu") {
+          y = u;
+          continue;
+        }
+        const auto open = apply(logistic, layer.map("out2", u));
+        y = times(kind == "half_glu2" ? y : kind == "full_glu" ? layer.map("out1", u) : u, open);
+      }
+      layer.expect_outputs(expected);
+    }
+}
 
 TEST(LayersByDefinition, RetNet) {
   constexpr std::size_t kHeads = 3;

@@ -3,68 +3,18 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
-#include "longwave/models/fixture.h"
-#include "longwave/nn/tensor_file.h"
+#include "tests/support/changed_fixture.h"
 
 namespace longwave {
 namespace {
 
 using at::Tensor;
 
-/// A stored fixture, to be changed.
-struct Stored {
-  explicit Stored(const std::string& name) {
-    const SafetensorsFile file(LONGWAVE_SOURCE_DIR "/tests/golden/" + name + ".safetensors");
-    tensors = read_tensors(file);
-    metadata = file.metadata();
-    config = Json::parse(metadata.at("config"));
-  }
-
-  Tensor& operator[](const std::string& name) { return tensors[name]; }
-  const Tensor& at(const std::string& name) const { return tensors.at(name); }
-
-  void rename(const std::string& from, const std::string& to) {
-    auto node = tensors.extract(from);
-    ASSERT_FALSE(node.empty()) << from;
-    node.key() = to;
-    tensors.insert(std::move(node));
-  }
-  void rename_weight(const std::string& from, const std::string& to) {
-    for (const std::string prefix : {"param.", "grad.param."}) rename(prefix + from, prefix + to);
-  }
-  /// Of a tensor and its gradient.
-  void each(const std::string& name, const std::function<Tensor(const Tensor&)>& change) {
-    for (const auto& full : {name, "grad." + name}) tensors[full] = change(tensors.at(full));
-  }
-  void erase(const std::string& prefix) {
-    std::erase_if(tensors, [&](const auto& item) { return item.first.starts_with(prefix); });
-  }
-  void erase_gradients() {
-    erase("grad.");
-    erase("in.w");
-    erase("out.loss");
-  }
-
-  FixtureReport run() const {
-    const auto path =
-        std::filesystem::temp_directory_path() / ("longwave_options_" + std::to_string(getpid()) + ".safetensors");
-    auto texts = metadata;
-    texts["config"] = config.dump();
-    write_tensors(path, tensors, texts);
-    auto report = run_fixture(path);
-    std::filesystem::remove(path);
-    return report;
-  }
-
-  TensorMap tensors;
-  Json config;
-  std::map<std::string, std::string> metadata;
-};
+using Stored = testing::StoredFixture;
 
 void expect_all_agrees(const FixtureReport& report) {
   EXPECT_EQ(report.failed + report.skipped, "");
@@ -73,7 +23,7 @@ void expect_all_agrees(const FixtureReport& report) {
   EXPECT_TRUE(report.not_compared.empty()) << report.not_compared.front();
 }
 
-void set(Stored& f, const std::string& key, const Json& value) { f.config[key] = value; }
+void set(Stored& f, const std::string& key, const Json& value) { f.configure(key, value); }
 
 /// Modules with `transposed: false` take [b, t, d].
 void time_second(Stored& f) {
@@ -93,7 +43,7 @@ Tensor convolution(const Stored& f, const Tensor& k) {
 
 /// The expectations come from a stored kernel and carry its rounding.
 void expect_by_kernel(Stored& f, const Tensor& y) {
-  f.erase_gradients();
+  f.drop_gradients();
   f["out.y"] = y;
   f.metadata["tolerance"] = "2e-5";
 }
@@ -103,7 +53,7 @@ void beyond_longest(Stored& f) {
   constexpr std::int64_t kLongest = 60;
   set(f, "l_max", kLongest);
   f["out.K"] = f.at("out.K").slice(2, 0, kLongest);
-  f.erase("out.final_state");
+  f.drop("out.final_state");
   expect_by_kernel(f, convolution(f, f.at("out.K")));
 }
 
@@ -197,7 +147,7 @@ const Derived kDerived[] = {
     {"LsslFixed", "state_space/lssl",
      [](Stored& f) {
        set(f, "learn", 0);
-       f.erase("grad.param.transition");
+       f.drop("grad.param.transition");
        f.rename("param.transition.a", "in.transition.a");
        f.rename("param.transition.b", "in.b");
      }},
@@ -224,7 +174,7 @@ const Derived kDerived[] = {
      }},
     {"WeightedState", "state_space/s4_dplr_causal",
      [](Stored& f) {
-       f.erase("grad.");
+       f.drop("grad.");
        f.rename("in.w", "in.w.y");
        f["in.w.final_state"] = f.at("out.final_state").sign();
        f["out.loss"] += f.at("out.final_state").abs().sum();
@@ -238,7 +188,7 @@ const Derived kDerived[] = {
      }},
 };
 
-class FixtureOption : public testing::TestWithParam<Derived> {};
+class FixtureOption : public ::testing::TestWithParam<Derived> {};
 
 TEST_P(FixtureOption, ExpectationsOfTheStoredOneHold) {
   Stored fixture(GetParam().from);
@@ -246,7 +196,7 @@ TEST_P(FixtureOption, ExpectationsOfTheStoredOneHold) {
   expect_all_agrees(fixture.run());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, FixtureOption, testing::ValuesIn(kDerived),
+INSTANTIATE_TEST_SUITE_P(All, FixtureOption, ::testing::ValuesIn(kDerived),
                          [](const auto& info) { return std::string(info.param.name); });
 
 /// The mixer that a fixture is about, with its weights, in float64.
@@ -255,7 +205,7 @@ std::shared_ptr<SequenceMixer> mixer_of(const Stored& f, const MixerInfo& info) 
   for (const auto& [name, tensor] : f.tensors)
     if (name.starts_with("param.")) weights[name.substr(6)] = tensor;
   if (f.tensors.contains("in.l_kernel")) weights["kernel.l_kernel"] = f.at("in.l_kernel");
-  auto config = f.config;
+  auto config = f.config();
   for (const auto& [name, tensor] : weights) config["weights"].push_back(name);
   MixerSizes sizes;
   auto settings = config;
@@ -277,7 +227,7 @@ TEST(FixtureOptions, LengthsOfTheBlockMaskItsInputAlone) {
   const auto mixer = mixer_of(f, find_mixer("s4_block"));
   const at::NoGradGuard no_grad;
   const auto masked = longer(f.at("in.x"), 0).to(at::kDouble).transpose(1, 2);
-  f.erase_gradients();
+  f.drop_gradients();
   f["out.y"] = mixer->forward(masked).transpose(1, 2);
   EXPECT_LT((f.at("out.y").slice(2, 0, y.size(2)) - y).abs().max().item<double>(), 1e-6);
   f["in.x"] = longer(f.at("in.x"), 3);
@@ -302,7 +252,7 @@ struct Continued {
 
 void PrintTo(const Continued& c, std::ostream* out) { *out << c.from; }
 
-class ContinuedFixture : public testing::TestWithParam<Continued> {};
+class ContinuedFixture : public ::testing::TestWithParam<Continued> {};
 
 /// minLSTM's reference puts the given state through g, the positive candidate; this is its inverse.
 Tensor before_candidate(const Tensor& h) { return at::where(h >= 0.5, h - 0.5, at::logit(h)).unsqueeze(1); }
@@ -311,7 +261,7 @@ TEST_P(ContinuedFixture, EqualsTheWhole) {
   Stored f(GetParam().from);
   const auto& info = find_mixer(f.metadata.at("system_id"));
   const auto& reference = info.reference;
-  const auto layout = reference.layout_of ? reference.layout_of(f.config) : reference.layout;
+  const auto layout = reference.layout_of ? reference.layout_of(f.config()) : reference.layout;
   const auto time = static_cast<std::int64_t>(layout.find('t'));
   const auto steps = f.at("in.x").size(time), first = steps / 2 - 3;
   const auto mixer = mixer_of(f, info);
@@ -326,21 +276,22 @@ TEST_P(ContinuedFixture, EqualsTheWhole) {
       f["in." + given] = info.name == "minlstm" ? before_candidate(tensor) : tensor;
     }
   }
-  f.erase_gradients();
-  for (const auto* kernel : {"out.K", "out.kernel", "out.dA", "out.dB", "out.C_full", "out.krylov"}) f.erase(kernel);
+  f.drop_gradients();
+  for (const auto* kernel : {"out.K", "out.kernel", "out.dA", "out.dB", "out.C_full", "out.krylov"}) f.drop(kernel);
   for (const auto* name : {"in.x", "out.y"}) f[name] = f.at(name).narrow(time, first, steps - first);
   expect_all_agrees(f.run());
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Mixers, ContinuedFixture,
-    testing::Values(Continued{"state_space/s4_dplr_causal", "h0"}, Continued{"state_space/s4_dplr_channels2", "state"},
-                    Continued{"state_space/s4d_lin", "state0"}, Continued{"state_space/s4d_inv_dtfree", "h0"},
-                    Continued{"state_space/lssl", "h0"}, Continued{"state_space/mega_ema", "initial_state"},
-                    Continued{"state_space/h3_hd1", "h0"}, Continued{"state_space/h3_hd2", "state"},
-                    Continued{"state_space/mamba_block", ""}, Continued{"state_space/mamba2_block", ""},
-                    Continued{"state_space/s5", "h0"}, Continued{"state_space/lru", "state"},
-                    Continued{"state_space/minGRU", "h0"}, Continued{"state_space/minLSTM", "prev_hidden"}));
+    ::testing::Values(Continued{"state_space/s4_dplr_causal", "h0"},
+                      Continued{"state_space/s4_dplr_channels2", "state"}, Continued{"state_space/s4d_lin", "state0"},
+                      Continued{"state_space/s4d_inv_dtfree", "h0"}, Continued{"state_space/lssl", "h0"},
+                      Continued{"state_space/mega_ema", "initial_state"}, Continued{"state_space/h3_hd1", "h0"},
+                      Continued{"state_space/h3_hd2", "state"}, Continued{"state_space/mamba_block", ""},
+                      Continued{"state_space/mamba2_block", ""}, Continued{"state_space/s5", "h0"},
+                      Continued{"state_space/lru", "state"}, Continued{"state_space/minGRU", "h0"},
+                      Continued{"state_space/minLSTM", "prev_hidden"}));
 
 }  // namespace
 }  // namespace longwave
