@@ -136,10 +136,21 @@ struct Chunk {
     std::fill_n(whole, kw, since[n - 1]);
     for (std::int64_t i = 0; i < n; ++i) {
       float* to = mask + i * kChunk;
-      for (std::int64_t j = 0; j < padded(i + 1); ++j) to[j] = static_cast<float>(std::min(0.0, sums[i] - sums[j]));
+      differences(sums[i], padded(i + 1), to);
       exp_row(to, to, i + 1);
     }
     mask_ready = n == kChunk;
+  }
+
+  /// to[j] = sum - sums[j], at most 0; `count` is a padded one.
+  void differences(double sum, std::int64_t count, float* to) const {
+    const hn::ScalableTag<double> tag;
+    const hn::Rebind<float, decltype(tag)> narrow;
+    const auto from = hn::Set(tag, sum);
+    for (std::int64_t j = 0; j < count; j += static_cast<std::int64_t>(hn::Lanes(tag))) {
+      const auto difference = hn::Min(hn::Zero(tag), hn::Sub(from, hn::LoadU(tag, sums + j)));
+      hn::StoreU(hn::DemoteTo(narrow, difference), narrow, to + j);
+    }
   }
 
   /// x [n, chunk], times the decay between the two steps; zeros above the diagonal.
