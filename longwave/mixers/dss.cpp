@@ -29,7 +29,7 @@ struct DssConfig {
             .add("channels", &DssConfig::channels, "outputs of a feature", at_least<std::int64_t>(1))
             .add("bidirectional", &DssConfig::bidirectional, "second kernel that weighs later steps")
             .add("sep_dt_re_im", &DssConfig::sep_dt_re_im, "step sizes of their own for real and imaginary parts")
-            .add("epsilon", &DssConfig::epsilon, "keeps reciprocals finite", at_least<double>(0))
+            .add("epsilon", &DssConfig::epsilon, "of softmax: keeps reciprocals finite", at_least<double>(0))
             .add("dt_min", &DssConfig::dt_min, "smallest initial step size", at_least<double>(1e-9))
             .add("dt_max", &DssConfig::dt_max, "largest initial step size", at_least<double>(1e-9))
             .add("activation", &DssConfig::activation, "of the layer's outputs", one_of(activation_names()))
@@ -120,7 +120,8 @@ class Dss final : public SequenceMixer, public HasStateParameters {
     const auto lambda = at::complex(-at::exp(log_decay_), frequency_).to(at::kComplexDouble);
     const auto z = scaled(lambda);
     const auto square = (lambda * lambda.conj()).resolve_conj();
-    const auto inverse = lambda.conj() / at::real(square).clamp_min(config_.epsilon);
+    constexpr double kSmallest = 1e-7;
+    const auto inverse = lambda.conj() / at::real(square).clamp_min(kSmallest);
     const auto c = w * ((at::exp(z) - 1) * inverse).to(w.scalar_type());
     const DiagonalSsm ssm{{z.to(w.scalar_type()), at::ones(z.sizes(), w.options().requires_grad(false))}, c, 1};
     if (!config_.bidirectional && !trace)

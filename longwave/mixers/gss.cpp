@@ -5,6 +5,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/activation.h"
 #include "longwave/nn/derived_diagonal.h"
@@ -15,7 +16,8 @@ namespace longwave {
 namespace {
 
 struct GssConfig {
-  std::int64_t kernel_width = 0, d_state = 512, expand = 4;
+  std::int64_t kernel_width = 0, d_state = 512;
+  double expand = 4;
   bool lambda_imag_exp = true;
   static const FieldTable<GssConfig>& fields() {
     static const auto table =
@@ -23,8 +25,8 @@ struct GssConfig {
             .add("kernel_width", &GssConfig::kernel_width,
                  "features of the state-space model; 0: a quarter of the width", at_least<std::int64_t>(0))
             .add("d_state", &GssConfig::d_state, "complex states, shared by all features", at_least<std::int64_t>(1))
-            .add("expand", &GssConfig::expand, "width of the gating branch over that of the model",
-                 at_least<std::int64_t>(1))
+            .add("expand", &GssConfig::expand, "width of the gating branch over that of the model, rounded down",
+                 positive())
             .add("lambda_imag_exp", &GssConfig::lambda_imag_exp, "frequencies are stored as logarithms");
     return table;
   }
@@ -38,7 +40,8 @@ class Gss final : public SequenceMixer, public HasStateParameters {
     using torch::nn::LayerNormOptions;
     using torch::nn::LinearOptions;
     h_ = config.kernel_width > 0 ? config.kernel_width : std::max<std::int64_t>(1, d_ / 4);
-    const auto wide = config.expand * d_;
+    const auto wide = static_cast<std::int64_t>(config.expand * static_cast<double>(d_));
+    check(wide > 0, "gss: expand is ", config.expand, "; expected at least 1 / width = 1 / ", d_);
     norm_ = register_module("norm", torch::nn::LayerNorm(LayerNormOptions({d_})));
     const auto linear = [](std::int64_t in, std::int64_t out) {
       return torch::nn::Linear(LinearOptions(in, out).bias(false));
@@ -118,7 +121,7 @@ const RegisterMixer<Gss> registered({
               sizes.d = config.at("dim").get<std::int64_t>();
               settings["kernel_width"] = config.at("dss_kernel_H");
               settings["d_state"] = config.at("dss_kernel_N");
-              settings["expand"] = config.value("dim_expansion_factor", 4);
+              settings["expand"] = config.value("dim_expansion_factor", 4.0);
             },
         .layout_of = [](const Json& config) { return config.value("reverse_seq", false) ? "btd reversed" : "btd"; }},
     .variants = {{"small", {{"kernel_width", 3}, {"d_state", 5}, {"expand", 2}, {"lambda_imag_exp", false}}, 6}},

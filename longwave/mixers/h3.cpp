@@ -113,7 +113,7 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     const auto half = config_.d_state / 2;
     auto kernel =
         register_module("kernel", std::make_shared<Module>())->register_module("kernel", std::make_shared<Module>());
-    const auto poles = diagonal_poles(config_.measure, config_.d_state);
+    const auto poles = diagonal_poles(config_.measure, 2 * half);
     const auto copies = [&](const at::Tensor& row) { return row.to(at::kFloat).repeat({copies_, 1}); };
     log_dt_ = kernel->register_parameter(
         "log_dt", at::rand({heads_}) * std::log(config_.dt_max / config_.dt_min) + std::log(config_.dt_min));
@@ -127,8 +127,7 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     const auto repeats = heads_ / copies_;
     const auto a = at::complex(-at::exp(inv_a_real_), a_imag_).repeat({repeats, 1});
     const auto b = at::view_as_complex(b_).repeat({repeats, 1});
-    const auto one = at::ones({}, a.options());
-    return {discretize_logarithm(config_.disc, a, one, at::exp(log_dt_).unsqueeze(-1)), at::view_as_complex(c_) * b};
+    return {discretize_logarithm(config_.disc, a, b, at::exp(log_dt_).unsqueeze(-1)), at::view_as_complex(c_)};
   }
 
   /// K[l] = sum over j of B[j] C[j + l], zero beyond the taps.

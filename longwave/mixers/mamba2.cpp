@@ -169,8 +169,9 @@ MixerReference reference() {
                 sizes.d = config.at("d_model");
                 settings["rmsnorm"] = fixture_has_weight(config, "norm.weight");
                 settings["learnable_init_states"] = fixture_has_weight(config, "init_states");
-                // There, the norm takes the groups of B and C where it may come before the gate.
-                if (config.value("norm_before_gate", false)) settings["norm_groups"] = config.value("ngroups", 1);
+                // Of the two modules there, the one with these options norms every group of B and C by itself.
+                for (const auto* key : {"norm_before_gate", "rmsnorm", "D_has_hdim"})
+                  if (config.contains(key)) settings["norm_groups"] = config.value("ngroups", 1);
               },
           .final_state =
               [](const State& state) {  // there [b, h, channel, state]

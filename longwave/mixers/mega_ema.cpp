@@ -58,10 +58,14 @@ class MegaEma final : public SequenceMixer, public HasStateParameters {
     const auto kept = cache_.get(*this, {delta_, alpha_, beta_, gamma_}, [this] { return coefficients(); });
     const ops::DiagonalSsmCoefficients all{kept[0], kept[1], kept[2]};
     if (trace) note_kernel(all, x.size(1));
-    auto o = average(x, slice(all, 0), false, lengths, state);
-    if (config_.bidirectional) o = o + average(x, slice(all, d_), true, lengths, nullptr);
+    const auto averaged = kept_.defined() ? x * kept_ : x;
+    auto o = average(averaged, slice(all, 0), false, lengths, state);
+    if (config_.bidirectional) o = o + average(averaged, slice(all, d_), true, lengths, nullptr);
     return zero_padding(at::silu(o + omega_ * x), valid);
   }
+
+  /// The reference's mask of padding, bool [b, t]: averages do not see such steps, whose outputs count all the same.
+  void hide(const Tensor& padding) { kept_ = padding.logical_not().to(omega_.scalar_type()).unsqueeze(-1); }
 
   State initial_state(std::int64_t b) const override {
     if (config_.bidirectional) return SequenceMixer::initial_state(b);
@@ -121,6 +125,7 @@ class MegaEma final : public SequenceMixer, public HasStateParameters {
   Config config_;
   std::int64_t d_;
   Tensor delta_, alpha_, beta_, gamma_, omega_;
+  Tensor kept_;  // [b, t, 1], 0 at hidden steps; undefined: none
   DerivedCache cache_;
 };
 
@@ -142,7 +147,11 @@ const RegisterMixer<MegaEma> registered(
             return TensorMap{{"final_state", state.at("h")}};
           },
       .initial_state = initial_state_as("h"),
-      .layout_of = [](const Json& config) { return config.contains("embed_dim") ? "tbd" : "btd"; }},
+      .layout_of = [](const Json& config) { return config.contains("embed_dim") ? "tbd" : "btd"; },
+      .prepare =
+          [](SequenceMixer& mixer, const TensorMap& in) {
+            if (in.count("padding_mask")) dynamic_cast<MegaEma&>(mixer).hide(in.at("padding_mask"));
+          }},
      {{"bidirectional", {{"bidirectional", true}, {"ndim", 3}}, 5},
       {"truncated", {{"truncation", 4}, {"ndim", 2}}, 9},
       {"truncated bidirectional", {{"truncation", 3}, {"bidirectional", true}}, 4}}});

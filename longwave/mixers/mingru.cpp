@@ -103,31 +103,35 @@ class MinLstm final : public MinimalRecurrence {
   }
 };
 
-MixerReference reference(const std::string& system_id, const std::function<Tensor(const Tensor&)>& to_state) {
+MixerReference reference(const std::string& system_id, const std::function<State(const TensorMap&)>& initial_state) {
   return {.system_ids = {system_id},
           .configure = [](const Json& config, MixerSizes& sizes, Json&) { sizes.d = config.at("dim"); },
           .final_state =
               [](const State& state) {
                 return TensorMap{{"final_state", state.at("h")}};
               },
-          .initial_state = initial_state_as("h", to_state)};
+          .initial_state = initial_state};
 }
 
 /// The given state may have an axis for its one step.
 Tensor of_one_step(const Tensor& given) { return given.dim() == 3 ? given.squeeze(1) : given; }
 
-/// The reference of minLSTM takes the given state for a candidate.
-Tensor of_candidate(const Tensor& given) { return candidate(of_one_step(given)); }
+/// The reference of minLSTM takes the given state for a candidate, except where the sequence is a single step.
+State state_of_lstm(const TensorMap& in) {
+  const bool single = in.at("x").size(1) == 1;
+  return initial_state_as("h",
+                          [=](const Tensor& h) { return single ? of_one_step(h) : candidate(of_one_step(h)); })(in);
+}
 
 const std::vector<MixerVariant> kVariants{{"wide", {{"expansion_factor", 1.5}}, 10}};
 const char kSource[] = "Feng et al. 2024, Were RNNs All We Needed?, arXiv:2410.01201";
 
 const RegisterMixer<MinGru> registered_gru({"mingru", "minGRU", "recurrent",
                                             "gated average whose gate sees the input alone", kSource,
-                                            reference("mingru", of_one_step), kVariants});
+                                            reference("mingru", initial_state_as("h", of_one_step)), kVariants});
 const RegisterMixer<MinLstm> registered_lstm({"minlstm", "minLSTM", "recurrent",
                                               "gated average with separate forget and input gates of the input alone",
-                                              kSource, reference("minlstm", of_candidate), kVariants});
+                                              kSource, reference("minlstm", state_of_lstm), kVariants});
 
 }  // namespace
 }  // namespace longwave

@@ -182,8 +182,15 @@ const RegisterMixer<S4Block> registered({
     .family = "state space",
     .summary = "S4 or S4D layer, activation, and a gated linear map of the features",
     .source = "Gu, Goel, Re 2021, arXiv 2111.00396",
-    .reference =
-        {.system_ids = {"s4_block"}, .configure = configure, .layout_of = transposed_layout, .lengths_only_mask = true},
+    .reference = {.system_ids = {"s4_block"},
+                  .configure = configure,
+                  .final_state =
+                      [](const State& state) {
+                        return TensorMap{{"final_state", state.at("h")}};
+                      },
+                  .initial_state = initial_state_as("h"),
+                  .layout_of = transposed_layout,
+                  .lengths_only_mask = true},
     .variants = {{"diagonal", {{"mode", "diag"}, {"init", "diag-inv"}, {"d_state", 8}, {"channels", 2}}, 6},
                  {"plain", {{"mode", "diag"}, {"init", "diag-lin"}, {"d_state", 4}, {"final_act", "none"}}, 5},
                  {"gated", {{"mode", "diag"}, {"d_state", 4}, {"bottleneck", 2}, {"gate", 2}, {"gate_act", "gelu"}}, 6},

@@ -5,6 +5,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <cmath>
+#include <regex>
 #include <sstream>
 
 #include "longwave/base/check.h"
@@ -170,8 +171,13 @@ const RegisterMixer<Sgconv> registered({
     .summary = "long convolution with kernels of few numbers, interpolated over scales that double and decay",
     .source = "Li et al. 2022, arXiv 2210.09298",
     .reference = {.system_ids = {"sgconv"},
-                  .configure = [](const Json& config, MixerSizes& sizes,
-                                  Json&) { sizes.d = config.at("H").get<std::int64_t>(); },
+                  .configure =
+                      [](const Json& config, MixerSizes& sizes, Json& settings) {
+                        sizes.d = config.at("H").get<std::int64_t>();
+                        if (!config.contains("mode")) return;  // of it, what the weights start from does not matter
+                        const auto mode = config.at("mode").get<std::string>();
+                        settings["mode"] = std::regex_replace(mode, std::regex("_(cos|fixed)"), "");
+                      },
                   .layout_of = transposed_layout},
     .variants = {{"sum", {{"mode", "sum_randn_nearest"}, {"kernel_dim", 4}, {"channels", 2}, {"init_scale", 1}}, 5},
                  {"learnable",

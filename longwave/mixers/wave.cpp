@@ -182,9 +182,13 @@ MixerReference reference() {
             settings["heads"] = config.at("H");
             settings["compat"] = true;
             settings["bias"] = fixture_has_weight(config, "c_proj.bias");
-            const auto name = config.value("case", std::string());
-            for (const char* base : {"linear", "gla", "aft", "softmax"})
-              if (name.find(base) != std::string::npos) settings["base"] = base;
+            // The configuration names neither the base nor always the decay: the weights tell.
+            const auto has = [&](const char* name) { return fixture_has_weight(config, name); };
+            settings["base"] = has("c_attn.weight") ? "softmax"
+                               : has("v1.weight")   ? "linear"
+                               : has("gw.weight")   ? "gla"
+                                                    : "aft";
+            settings["decay"] = has("sw.weight");
           }};
 }
 

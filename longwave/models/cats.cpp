@@ -29,7 +29,7 @@ class Cats final : public Forecaster {
     std::int64_t mlp_ratio = 8;
     double predictor_dropout = 0.1;
     double continuity_beta = 1;
-    bool channel_sparsity = true, output_projection = true;
+    bool channel_sparsity = true, mid_gate = true, output_projection = true;
     static const FieldTable<Config>& fields();
   };
 
@@ -60,8 +60,8 @@ class Cats final : public Forecaster {
 
   ForecastOutput forward(const ForecastInput& in) override {
     const auto c = sizes_.channels;
-    const auto last = in.x.narrow(1, sizes_.lookback - 1, 1).detach().transpose(1, 2);  // [b, c, 1]
-    const auto x = in.x.transpose(1, 2).contiguous() - last;
+    const auto last = in.x.narrow(1, sizes_.lookback - 1, 1).transpose(1, 2);  // [b, c, 1]
+    const auto x = in.x.transpose(1, 2).contiguous() - last.detach();
     const auto scores = config_.channel_sparsity ? channel_scores(x) : x.new_ones({x.size(0), pool_, 1});
     const auto encode = at::cat({scores.narrow(1, 0, pool_ - c), at::ones_like(scores.narrow(1, 0, c))}, 1);
     const auto decode = at::cat({at::ones_like(scores.narrow(1, 0, pool_ - c)), scores.narrow(1, pool_ - c, c)}, 1);
@@ -108,10 +108,14 @@ class Cats final : public Forecaster {
     aggregation_ = submodule(selection, "aggregation").register_module("0", torch::nn::Linear(l, 1));
     attention_in_ = submodule(selection, "attention").register_module("0", torch::nn::Linear(c, 8 * pool_));
     attention_out_ = submodule(selection, "attention").register_module("2", torch::nn::Linear(8 * pool_, pool_));
+    mask_weight_ = at::zeros({pool_, l, 1});  // zeros cut nothing
+    mask_bias_ = at::zeros({pool_, 1, 1});
+    ramp_ = at::linspace(1, 0, l);
+    if (!config_.mid_gate) return;
     auto& mask = submodule(*this, "generate_self_mask");
-    mask_weight_ = submodule(mask, "weights").register_parameter("0", at::zeros({pool_, l, 1}));
-    mask_bias_ = submodule(mask, "biases").register_parameter("0", at::zeros({pool_, 1, 1}));
-    ramp_ = register_buffer("mask_generate_linspace", at::linspace(1, 0, l));
+    submodule(mask, "weights").register_parameter("0", mask_weight_);
+    submodule(mask, "biases").register_parameter("0", mask_bias_);
+    register_buffer("mask_generate_linspace", ramp_);
   }
 
   torch::nn::Conv1d block_conv(const std::string& name, std::int64_t kernel) {
@@ -193,6 +197,7 @@ const FieldTable<Cats::Config>& Cats::Config::fields() {
                at_least<std::int64_t>(1))
           .add("predictor_dropout", &Config::predictor_dropout, "dropout before the predictor's activation", fraction())
           .add("channel_sparsity", &Config::channel_sparsity, "each window weighs the series by learned scores")
+          .add("mid_gate", &Config::mid_gate, "each series is cut before a step that depends on it")
           .add("output_projection", &Config::output_projection, "a learned mixture of all forecasts is added")
           .add("continuity_beta", &Config::continuity_beta, "weight of the continuity loss", at_least(0.0));
   return table;

@@ -8,12 +8,14 @@ namespace longwave {
 void EncoderDecoder::build(const ForecastSizes& sizes, const EncoderDecoderOptions& options,
                            const std::function<AttentionLayer::Inner(bool causal)>& inner) {
   sizes_ = sizes;
+  calendar_ = options.embed_type <= 2;
+  const bool positions = options.embed_type != 2 && options.embed_type != 4;
   const auto d = options.d_model;
   const Dropout dropout{options.dropout, &random};
   const EncoderLayerOptions layer{d, options.n_heads, options.d_ff, activation_of(options.activation), dropout};
   const auto embedding = [&](const char* name) {
-    return register_module(
-        name, std::make_shared<DataEmbedding>(sizes.channels, sizes.time_features, d, /*positions=*/true, dropout));
+    return register_module(name,
+                           std::make_shared<DataEmbedding>(sizes.channels, sizes.time_features, d, positions, dropout));
   };
   const auto norm = [&](const char* path) {
     return submodule(*this, path).register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({d})));
@@ -39,7 +41,7 @@ void EncoderDecoder::build(const ForecastSizes& sizes, const EncoderDecoderOptio
 }
 
 at::Tensor EncoderDecoder::encode(const ForecastInput& in) {
-  auto x = enc_embedding_->forward(in.x, in.x_mark);
+  auto x = enc_embedding_->forward(in.x, calendar_ ? in.x_mark : at::Tensor());
   for (std::size_t i = 0; i < encoder_.size(); ++i) {
     x = encoder_[i]->forward(x);
     if (i < distil_.size()) x = distil_[i]->forward(x);
@@ -49,7 +51,7 @@ at::Tensor EncoderDecoder::encode(const ForecastInput& in) {
 
 ForecastOutput EncoderDecoder::forward(const ForecastInput& in) {
   const auto memory = encode(in);
-  auto x = dec_embedding_->forward(in.x_dec, in.y_mark);
+  auto x = dec_embedding_->forward(in.x_dec, calendar_ ? in.y_mark : at::Tensor());
   for (auto& layer : decoder_) x = layer->forward(x, memory);
   const auto steps = dec_norm_->forward(x.slice(1, x.size(1) - sizes_.horizon));
   return {target_channels(projection_->forward(steps), sizes_), {}};

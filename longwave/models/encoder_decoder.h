@@ -7,11 +7,16 @@
 
 namespace longwave {
 
+/// Help of the field `embed_type`, which Transformer and Informer have and Autoformer has not.
+inline constexpr auto kEmbedTypes =
+    "what is added to the embedded values of a step: 0 or 1 calendar and position, 2 calendar, 3 position, 4 nothing";
+
 struct EncoderDecoderOptions {
   std::int64_t d_model = 512, n_heads = 8, e_layers = 2, d_layers = 1, d_ff = 2048;
   double dropout = 0.05;
   std::string activation = "gelu";
-  bool distil = false;  // halve the steps between encoder layers
+  bool distil = false;          // halve the steps between encoder layers
+  std::int64_t embed_type = 0;  // see kEmbedTypes
 };
 
 /// The encoder-decoder that Transformer and Informer share; they differ in what happens between the projections of
@@ -30,6 +35,7 @@ class EncoderDecoder : public Forecaster {
   at::Tensor encode(const ForecastInput& in);
 
   ForecastSizes sizes_;
+  bool calendar_ = true;  // do the embeddings read the calendar?
   std::shared_ptr<DataEmbedding> enc_embedding_, dec_embedding_;
   std::vector<std::shared_ptr<EncoderLayer>> encoder_;
   std::vector<std::shared_ptr<DistilLayer>> distil_;

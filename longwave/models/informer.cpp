@@ -60,7 +60,8 @@ const FieldTable<Informer::Config>& Informer::Config::fields() {
       encoder_decoder_fields<Config>()
           .add("factor", &Config::factor, "sampled keys and attending queries: factor * ceil(ln steps) (published: 5)",
                at_least<std::int64_t>(1))
-          .add<bool>("distil", &Config::distil, "halve the steps between encoder layers");
+          .add<bool>("distil", &Config::distil, "halve the steps between encoder layers")
+          .add<std::int64_t>("embed_type", &Config::embed_type, kEmbedTypes, between<std::int64_t>(0, 4));
   return table;
 }
 

@@ -105,7 +105,9 @@ FixtureRun flow_cross(const TensorMap& in, const TensorMap& param, const Json& c
   };
   const auto q = features(project(param, "query", in.at("x"))), k = features(project(param, "key", in.at("ctx")));
   const auto v = split_heads(project(param, "value", in.at("ctx")), heads);
-  const auto y = flow_attention(q, k, v, {}, {}, config.value("eps", 1e-6));
+  const double eps = config.value("eps", 1e-6);
+  const bool causal = config.value("causal", says_causal(config.value("variant", std::string())));
+  const auto y = causal ? causal_flow_attention(q, k, v, {}, {}, eps, nullptr) : flow_attention(q, k, v, {}, {}, eps);
   return {{{"y", project(param, "out", merge_heads(y))}}, {}};
 }
 

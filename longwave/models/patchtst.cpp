@@ -23,9 +23,9 @@ class PatchTst final : public Forecaster {
   PatchTst(const ForecastSizes& sizes, const Config& config) : sizes_(sizes), config_(config) {
     check(config.d_model >= config.n_heads, "model.d_model is ", config.d_model, "; expected at least n_heads (",
           config.n_heads, ")");
-    check(config.patch_len <= sizes.lookback, "model.patch_len is ", config.patch_len,
-          "; expected at most the lookback, ", sizes.lookback, " steps");
     const auto options = backbone_options();
+    check(config.patch_len <= options.padded(), "model.patch_len is ", config.patch_len, "; expected at most ",
+          options.padded(), ", the steps of the window and of its padding");
     if (config.decomposition) {
       trend_ = register_module("model_trend", std::make_shared<patchtst::Backbone>(options));
       main_ = register_module("model_res", std::make_shared<patchtst::Backbone>(options));

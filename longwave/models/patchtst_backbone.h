@@ -20,8 +20,9 @@ struct BackboneOptions {
   bool individual = false;  // one head for each channel
   Dropout dropout, head_dropout;
 
-  /// Patches cut from one series.
-  std::int64_t patches() const { return (lookback - patch_len) / stride + (pad_end ? 2 : 1); }
+  /// Steps of one series as it is cut, and patches cut from it.
+  std::int64_t padded() const { return lookback + (pad_end ? stride : 0); }
+  std::int64_t patches() const { return (padded() - patch_len) / stride + 1; }
 };
 
 /// One post-norm layer with batch normalisation on tokens [r, n, d]. Raw attention scores are carried from layer to

@@ -35,7 +35,8 @@ FixtureRun run_network(Cell cell, const TensorMap& in, const TensorMap& param, c
   const auto zeros = at::zeros({shape.layers * shape.directions(), x.size(0), shape.hidden}, x.options());
   std::vector<at::Tensor> states = {state_or_zeros(in, "h0", zeros).transpose(0, 1)};
   if (cell == Cell::lstm) states.push_back(state_or_zeros(in, "c0", zeros).transpose(0, 1));
-  const auto result = run_recurrent(shape, weights, x, {}, at::stack(states, 1));
+  const auto lengths = in.count("lengths") ? in.at("lengths").to(at::kLong) : at::Tensor();  // of a packed sequence
+  const auto result = run_recurrent(shape, weights, x, lengths, at::stack(states, 1));
   FixtureRun run;
   run.out["y"] = batch_first ? result.y : result.y.transpose(0, 1);
   run.out["h_n"] = result.last.select(1, 0).transpose(0, 1);

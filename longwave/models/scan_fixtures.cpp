@@ -75,11 +75,18 @@ FixtureRun run_selective_scan(const TensorMap& in, const TensorMap& param, const
     if (constant) return x.expand({u.size(0), u.size(2), x.size(0), x.size(1)});
     return x.dim() == 3 ? x.transpose(1, 2) : x.permute({0, 3, 1, 2});
   };
+  const auto B = maps("B"), C = maps("C");
+  // Maps of as many groups as the other one has, which may be constant and so one of every channel.
+  const auto grouped_like = [](const Tensor& other, Tensor x) {
+    if (other.dim() == 3) return x;
+    if (x.dim() == 3) x = x.unsqueeze(2);
+    return x.size(2) < other.size(2) ? x.repeat_interleave(other.size(2) / x.size(2), 2) : x;
+  };
   const auto [y, state] = ops::selective_scan({.u = steps("u"),
                                                .delta = steps("delta"),
                                                .A = number("A"),
-                                               .B = maps("B"),
-                                               .C = maps("C"),
+                                               .B = grouped_like(C, B),
+                                               .C = grouped_like(B, C),
                                                .D = find("D"),
                                                .z = steps("z"),
                                                .delta_bias = find("delta_bias"),

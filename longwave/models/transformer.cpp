@@ -18,7 +18,8 @@ class Transformer final : public EncoderDecoder {
 };
 
 const FieldTable<Transformer::Config>& Transformer::Config::fields() {
-  static const auto table = encoder_decoder_fields<Config>();
+  static const auto table = encoder_decoder_fields<Config>().add<std::int64_t>(
+      "embed_type", &Config::embed_type, kEmbedTypes, between<std::int64_t>(0, 4));
   return table;
 }
 

@@ -56,7 +56,7 @@ Hippo hippo(const std::string& measure, std::int64_t n) {
 }
 
 NormalPlusLowRank normal_plus_low_rank(const std::string& measure, std::int64_t n) {
-  check_even("hippo", n);
+  check(n >= 2, "hippo: the state size is ", n, "; expected at least 2");
   const auto [a, b, low_rank] = hippo(measure, n);
   const auto normal = a + at::mm(low_rank.t(), low_rank);
   // A skew-symmetric matrix times -i is Hermitian: exact orthogonality, and real parts that do not depend on rounding.

@@ -19,7 +19,8 @@ struct Hippo {
 Hippo hippo(const std::string& measure, std::int64_t n);
 
 /// The same in the eigenbasis of its normal part: a = V diag(lambda) V* - P P*, of which one half of the conjugate
-/// pairs is kept (ascending imaginary parts, all <= 0). Eigenvectors are unique up to a phase each. n must be even.
+/// pairs is kept (ascending imaginary parts, all <= 0), and of an odd n not the real eigenvalue. Eigenvectors are
+/// unique up to a phase each. UserError for n < 2.
 struct NormalPlusLowRank {
   at::Tensor lambda;  // [n / 2] complex128; equal real parts
   at::Tensor p;       // [r, n / 2]

@@ -67,6 +67,7 @@ S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
   if (o.n_ssm == 0) o.n_ssm = o.d;
   check(o.is_real || (o.d_state >= 2 && o.d_state % 2 == 0), "s4: d_state is ", o.d_state, "; expected an even number");
   check(o.mode == "diag" || !o.is_real, "s4: is_real is true; expected false for mode dplr");
+  check(o.mode == "diag" || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 for mode dplr");
   check(!o.is_real || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 with is_real (no frequencies)");
   check(o.d % o.n_ssm == 0, "s4: n_ssm is ", o.n_ssm, "; expected a divisor of the width ", o.d);
   check(o.mode == "dplr" || o.rank == 0, "s4: rank is ", o.rank, "; expected 0 for mode diag");
@@ -295,7 +296,9 @@ Json s4_settings(const Json& config) {
     const auto found = config.find(key);
     return found != config.end() && found->is_number() ? found->get<std::int64_t>() : 0;
   };
-  if (config.contains("N")) settings["d_state"] = config["N"];
+  const auto states = config.contains("N") ? number("N") : number("d_state");
+  const bool real = config.value("is_real", Json()) == true;
+  if (states > 0) settings["d_state"] = real ? states : states / 2 * 2;  // of an odd number one is left out there
   if (settings.contains("disc") && settings["disc"].is_null()) settings.erase("disc");  // the default
   if (settings.contains("activation") && settings["activation"].is_null()) settings["activation"] = "none";
   const auto mode = config.value("mode", "dplr");

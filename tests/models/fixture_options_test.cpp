@@ -158,6 +158,14 @@ const Derived kDerived[] = {
      }},
     {"FemAlwaysCausalGla", "attention/fem_gla", setting("causal", false)},
     {"FemAlwaysCausalAft", "attention/fem_aft", setting("causal", false)},
+    {"WaveGlaByItsWeights", "attention/wave_gla_arma",
+     [](Stored& f) {
+       auto config = f.config();
+       config.erase("decay");
+       f.metadata["config"] = config.dump();
+       f.metadata["case"] = "arma";
+     }},
+    {"WaveSoftmaxByItsWeights", "attention/wave_softmax_arma", [](Stored& f) { f.metadata["case"] = "arma"; }},
     {"LinearScanComplex", "state_space/linear_scan", turning_gates},
     {"ScaleInWords", "state_space/gla_recurrent",
      [](Stored& f) {

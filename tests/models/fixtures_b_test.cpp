@@ -22,8 +22,8 @@ TEST_P(Reference, EverythingStoredAgrees) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Reference,
-                         testing::Values("cats", "cats_grad", "timesnet", "formerbaseline", "informer", "autoformer",
-                                         "transformer"));
+                         testing::Values("cats", "cats_grad", "cats_no_gate", "timesnet", "formerbaseline", "informer",
+                                         "autoformer", "transformer", "transformer_values_only"));
 
 /// A model on small odd sizes, the last 2 of 3 channels forecast.
 struct Case {
@@ -115,9 +115,15 @@ INSTANTIATE_TEST_SUITE_P(
                           {"F_emb_output", 1},
                           {"mlp_ratio", 1}},
                          kCatsUnused},
+                    Case{"cats", {{"mlp_ratio", 1}, {"mid_gate", false}}, kCatsUnused},
                     Case{"timesnet", {{"d_model", 8}, {"d_ff", 6}, {"num_kernels", 3}, {"top_k", 4}}},
                     Case{"formerbaseline", {{"d_model", 12}, {"n_heads", 3}, {"e_layers", 2}, {"mlp_ratio", 2}}},
                     Case{"transformer", small({{"activation", "relu"}, {"d_layers", 2}})},
+                    Case{"transformer", small({{"embed_type", 2}})},
+                    Case{"transformer",
+                         small({{"embed_type", 4}}),
+                         {"enc_embedding.temporal_embedding.embed.weight",
+                          "dec_embedding.temporal_embedding.embed.weight"}},
                     Case{"informer", small({{"e_layers", 3}, {"factor", 2}})},
                     Case{"informer", small({{"distil", false}, {"d_layers", 2}, {"activation", "relu"}})},
                     Case{"autoformer", small({{"moving_avg", 7}, {"factor", 2}})},

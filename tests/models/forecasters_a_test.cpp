@@ -30,8 +30,8 @@ ForecastInput input_of(const ForecastSizes& sizes, std::int64_t batch) {
 
 TEST(ForecasterFixtures, EveryStoredNumberIsReproduced) {
   const std::filesystem::path golden = LONGWAVE_SOURCE_DIR "/tests/golden/forecasting";
-  for (const auto* name :
-       {"linear", "nlinear", "dlinear", "dlinear_individual", "rlinear", "fits", "patchtst", "itransformer", "tide"}) {
+  for (const auto* name : {"linear", "linear_individual", "nlinear", "dlinear", "dlinear_individual", "rlinear", "fits",
+                           "patchtst", "patchtst_short_window", "itransformer", "tide"}) {
     const auto report = run_fixture(golden / (std::string(name) + ".safetensors"));
     EXPECT_TRUE(report.ok()) << name << ": " << report.failed << " " << report.skipped << " "
                              << (report.worst() ? report.worst()->name : "");
@@ -190,7 +190,7 @@ TEST(ForecasterOptions, DropoutComesFromTheModelsOwnStream) {
 
 TEST(ForecasterOptions, SizesThatDoNotFitAreUserErrors) {
   const ForecastSizes sizes{.lookback = 12, .horizon = 4, .channels = 2, .targets = 2};
-  EXPECT_THROW(make("patchtst", sizes), UserError);                                        // patch 16 > lookback 12
+  EXPECT_THROW(make("patchtst", sizes, {{"stride", 3}}), UserError);                       // patch 16 > 12 + 3 steps
   EXPECT_THROW(make("itransformer", sizes, {{"d_model", 9}, {"n_heads", 2}}), UserError);  // 9 is no multiple of 2
   EXPECT_THROW(make("dlinear", sizes, {{"moving_avg", 4}}), UserError);                    // even window
 }
