@@ -7,8 +7,20 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave {
+namespace {
+
+/// Whether a state may hold x for b rows where that of a single new row holds `row`. Axes that begin empty grow.
+bool fits(const at::Tensor& x, const at::Tensor& row, std::int64_t b, at::ScalarType type) {
+  if (x.scalar_type() != type || x.dim() != row.dim() || x.size(0) != b) return false;
+  for (std::int64_t axis = 1; axis < x.dim(); ++axis)
+    if (row.size(axis) != 0 && x.size(axis) != row.size(axis)) return false;
+  return true;
+}
+
+}  // namespace
 
 const char* name_of(Cost cost) {
   switch (cost) {
@@ -24,7 +36,9 @@ const char* name_of(Cost cost) {
   return "";
 }
 
-State SequenceMixer::initial_state(std::int64_t) const { fail("this mixer does not stream: ", properties().reason); }
+State SequenceMixer::initial_state(std::int64_t) const {
+  fail(registered_name, ": this mixer does not stream: ", properties().reason);
+}
 
 bool SequenceMixer::scale_logarithm(const at::Tensor& log_step, double factor) {
   const at::NoGradGuard no_grad;
@@ -36,20 +50,35 @@ void SequenceMixer::check_input(const char* mixer, const at::Tensor& x, std::int
                                 const State* state) const {
   check(x.dim() == 3 && x.size(2) == d, mixer, ": x is ", x.sizes(), "; expected [b, t, ", d, "]");
   check(x.size(1) > 0, mixer, ": x has no steps; expected at least one");
-  if (lengths.defined())
-    check(lengths.dim() == 1 && lengths.size(0) == x.size(0) && lengths.scalar_type() == at::kLong, mixer,
-          ": lengths is ", lengths.scalar_type(), " ", lengths.sizes(), "; expected int64 [b] = [", x.size(0), "]");
-  if (!state) return;
+  if (!a_weight_.defined())
+    if (const auto weights = parameters(); !weights.empty()) a_weight_ = weights.front();
+  if (a_weight_.defined())
+    check(x.scalar_type() == a_weight_.scalar_type(), mixer, ": x is ", x.scalar_type(), "; expected ",
+          a_weight_.scalar_type(), " like the weights");
+  if (lengths.defined()) ops::check_lengths(mixer, lengths, x.size(0), x.size(1));
+  if (state) check_state(mixer, x, *state);
+}
+
+void SequenceMixer::check_state(const char* mixer, const at::Tensor& x, const State& state) const {
   const auto properties = this->properties();
   check(properties.streams, mixer, ": a state was given, but this mixer does not stream: ", properties.reason);
-  const auto expected = initial_state(x.size(0));
-  for (const auto& [name, tensor] : expected) {
-    const auto found = state->find(name);
-    check(found != state->end(), mixer, ": the state has no '", name, "'; expected one of this mixer's initial_state");
-    check(found->second.dim() > 0 && found->second.size(0) == x.size(0), mixer, ": state ", name, " is ",
-          found->second.sizes(), "; expected ", x.size(0), " rows like x");
+  if (state_of_a_row_.empty()) {
+    const at::NoGradGuard no_grad;
+    state_of_a_row_ = initial_state(1);
   }
-  for (const auto& [name, tensor] : *state)
+  const auto& expected = state_of_a_row_;
+  for (const auto& [name, row] : expected) {
+    const auto found = state.find(name);
+    check(found != state.end(), mixer, ": the state has no '", name, "'; expected one of this mixer's initial_state");
+    const auto type = row.is_floating_point() ? x.scalar_type() : row.scalar_type();  // weights may change theirs
+    if (fits(found->second, row, x.size(0), type)) continue;
+    auto sizes = row.sizes().vec();
+    sizes[0] = x.size(0);
+    fail(mixer, ": state ", name, " is ", found->second.scalar_type(), " ", found->second.sizes(), "; expected ", type,
+         " ", at::IntArrayRef(sizes), row.numel() == 0 ? " (0: any number)" : "",
+         ", one of this mixer's initial_state");
+  }
+  for (const auto& [name, tensor] : state)
     check(expected.count(name) > 0, mixer, ": the state has '", name, "', which is not this mixer's");
 }
 

@@ -45,10 +45,12 @@ class SequenceMixer : public Module {
 
   /// Parallel form. x [b, t, d]. Steps at or beyond a row's length influence nothing, and their outputs are zero.
   /// With `state`, continues from it and leaves it behind the last step (of each row: its length); a step is t = 1.
-  /// UserError if x does not fit, or if a state is given and the mixer does not stream.
+  /// UserError if x or the lengths do not fit, or if a state is given that is not of this mixer, or to one that does
+  /// not stream.
   virtual at::Tensor forward(const at::Tensor& x, const Lengths& lengths = {}, State* state = nullptr) = 0;
 
-  /// State before the first step, for b rows. UserError if the mixer does not stream.
+  /// State before the first step, for b rows. Axes that grow are empty, all others have their size for good. UserError
+  /// if the mixer does not stream.
   virtual State initial_state(std::int64_t b) const;
 
   /// Multiplies the step size of a system in continuous time by `factor` > 0: for sequences sampled `factor` times as
@@ -58,6 +60,9 @@ class SequenceMixer : public Module {
 
   /// Turns weights as the reference program stores them into ours. Must be differentiable. Identity for most mixers.
   virtual TensorMap import_reference(TensorMap weights) const { return weights; }
+
+  /// Its name in the registry, which messages begin with.
+  std::string registered_name = "mixer";
 
   /// If set, forward notes its intermediates here under the names of the fixtures ("K"), with their gradient graphs.
   TensorMap* trace = nullptr;
@@ -69,9 +74,17 @@ class SequenceMixer : public Module {
   /// scale_step of a mixer that stores the logarithm of its step sizes.
   static bool scale_logarithm(const at::Tensor& log_step, double factor);
 
-  /// Checks that x is [b, t, d] and lengths [b] within 0 .. t, and that the state, if any, may be used.
+  /// Checks that x is [b, t, d] of the type of the weights and lengths [b] within 0 .. t, and that the state, if any,
+  /// is one of this mixer's for b rows.
   void check_input(const char* mixer, const at::Tensor& x, std::int64_t d, const Lengths& lengths,
                    const State* state) const;
+
+ private:
+  void check_state(const char* mixer, const at::Tensor& x, const State& state) const;
+
+  // What inputs are compared with. Kept, since finding a weight or making a state takes as long as a part of a step.
+  mutable at::Tensor a_weight_;
+  mutable State state_of_a_row_;
 };
 
 /// [b, t, 1] bool: true at real steps. Undefined if every row is full.
@@ -169,10 +182,12 @@ struct RegisterMixer {
     info.resolve = [](const Settings& settings, const std::string& section, bool ignore_unknown) {
       return Config::fields().dump(Config::fields().parse(settings, section, ignore_unknown));
     };
-    info.make = [](const MixerSizes& sizes, const Json& config, std::uint64_t seed) {
+    info.make = [name = about.name](const MixerSizes& sizes, const Json& config, std::uint64_t seed) {
       const auto typed = Config::fields().parse(settings_from_json(config, "mixer configuration"), "mixer");
       const SeededInit seeded(seed);
-      return std::make_shared<Mixer>(sizes, typed);
+      const auto mixer = std::make_shared<Mixer>(sizes, typed);
+      mixer->registered_name = name;
+      return mixer;
     };
     detail::mixer_registry().emplace(about.name, std::move(info));
   }

@@ -3,15 +3,29 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "longwave/base/check.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave {
 namespace {
 
 // What layers compute for a piece of so many steps stays in the caches, and memory does not grow with the sequence.
 constexpr std::int64_t kPiece = 2048;
+
+/// Refuses what no layer would take. Names without a dot are of what stands around the backbone.
+void check_layers(const State& state, std::size_t layers) {
+  for (const auto& [name, tensor] : state) {
+    const auto dot = name.find('.');
+    if (dot == std::string::npos) continue;
+    std::size_t layer = layers;
+    const auto* end = name.data() + dot;
+    check(std::from_chars(name.data(), end, layer).ptr == end && layer < layers, "backbone: the state has '", name,
+          "', but there are ", layers, " layers, from 0; expected one of this model's initial_state");
+  }
+}
 
 at::Tensor in_pieces(Backbone& model, const at::Tensor& x, const Lengths& lengths, State* state) {
   State own;
@@ -85,8 +99,12 @@ Backbone::Backbone(const BackboneConfig& config, std::uint64_t seed)
 }
 
 at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
+  check(x.dim() == 3 && x.size(2) == config_.d_model, "backbone: x is ", x.sizes(), "; expected [b, t, ",
+        config_.d_model, "]");
+  if (lengths.defined()) ops::check_lengths("backbone", lengths, x.size(0), x.size(1));
+  if (state) check_layers(*state, blocks_.size());
   const bool evaluates = !is_training() && !at::GradMode::is_enabled();
-  if (evaluates && x.dim() == 3 && x.size(1) > 2 * kPiece)
+  if (evaluates && x.size(1) > 2 * kPiece)
     if (const auto promised = properties(); promised.streams && promised.cost == Cost::linear)
       return in_pieces(*this, x, lengths, state);
   const auto valid = valid_steps(lengths, x);

@@ -135,6 +135,7 @@ double vandermonde_kernel_grad(Inputs in) { return 8 * numel(in[1]) * size(in[0]
 
 const std::map<std::string, FlopFormula>& operator_flops() {
   static const std::map<std::string, FlopFormula> table = {
+      {"longwave::adamw_step", nothing},
       {"longwave::arx_tokens", arx_tokens},
       {"longwave::arx_tokens_grad", twice<arx_tokens, 1>},
       {"longwave::cauchy_kernel", cauchy_kernel},
@@ -152,6 +153,7 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::gated_activation_grad", nothing},
       {"longwave::gated_linear_attention", gated_linear_attention},
       {"longwave::gated_linear_attention_grad", twice<gated_linear_attention, 3>},
+      {"longwave::grad_norm", nothing},
       {"longwave::linear_cross_entropy", linear_cross_entropy},
       {"longwave::linear_cross_entropy_grad", twice<linear_cross_entropy, 2>},
       {"longwave::linear_scan", linear_scan},

@@ -2,8 +2,10 @@
 
 #include <torch/nn/init.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "longwave/base/check.h"
 #include "longwave/nn/path.h"
 
 namespace longwave {
@@ -13,6 +15,16 @@ at::Tensor sinusoidal_positions(std::int64_t t, std::int64_t d) {
   const auto frequency = at::exp(at::arange(0, d, 2, at::kFloat) * (-std::log(10000.0) / static_cast<double>(d)));
   const auto angle = step * frequency;  // [t, ceil(d / 2)]
   return at::stack({angle.sin(), angle.cos()}, 2).reshape({t, -1}).narrow(1, 0, d);
+}
+
+void check_tokens(const char* what, const at::Tensor& tokens, std::int64_t vocabulary) {
+  const auto all = tokens.cpu().contiguous();
+  const auto *first = all.data_ptr<std::int64_t>(), *end = first + all.numel();
+  const auto* found = std::find_if(first, end, [&](std::int64_t token) { return token < 0 || token >= vocabulary; });
+  if (found == end) return;
+  const auto t = all.size(1);
+  fail(what, ": token ", *found, " at row ", (found - first) / t, ", step ", (found - first) % t, "; expected 0 .. ",
+       vocabulary - 1, ", a vocabulary of ", vocabulary);
 }
 
 at::Tensor circular_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::int64_t padding) {

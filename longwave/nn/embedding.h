@@ -11,6 +11,9 @@ namespace longwave {
 /// "Attention Is All You Need" (Vaswani et al. 2017), section 3.5.
 at::Tensor sinusoidal_positions(std::int64_t t, std::int64_t d);
 
+/// Checks that tokens [b, t] (int64) are within a vocabulary of so many. `what` begins the message.
+void check_tokens(const char* what, const at::Tensor& tokens, std::int64_t vocabulary);
+
 /// Convolution over time with kernel 3 that wraps around. x [b, t, c], weight [d, c, 3] -> [b, t + 2 padding - 2, d].
 at::Tensor circular_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {},
                          std::int64_t padding = 1);

@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/diagonal_scan.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave::ops {
 namespace {
@@ -46,8 +47,7 @@ void check_inputs(const Tensor& pole, const Tensor& u, const Tensor& state, cons
   for (const auto& [name, x] : {std::pair{"pole", pole}, {"state", state}})
     check(x.scalar_type() == u.scalar_type(), "diagonal_scan: ", name, " is ", x.scalar_type(), "; expected ",
           u.scalar_type(), " like u");
-  check(lengths.scalar_type() == at::kLong && (lengths.numel() == 0 || lengths.numel() == b),
-        "diagonal_scan: lengths is ", lengths.scalar_type(), " ", lengths.sizes(), "; expected int64 [b] = [", b, "]");
+  if (lengths.numel() > 0) check_lengths("diagonal_scan", lengths, b, u.size(1));
 }
 
 // --- CPU
@@ -56,9 +56,6 @@ template <class T>
 kernels::DiagonalScan<T> make_kernel(const Tensor& pole, const Tensor& u, const Tensor& state, const Tensor& lengths,
                                      bool reverse) {
   const auto* steps = lengths.numel() ? lengths.data_ptr<std::int64_t>() : nullptr;
-  for (std::int64_t i = 0; steps && i < u.size(0); ++i)
-    check(steps[i] >= 0 && steps[i] <= u.size(1), "diagonal_scan: lengths[", i, "] is ", steps[i],
-          "; expected 0 .. t = ", u.size(1));
   return {pole.data_ptr<T>(), u.data_ptr<T>(), state.data_ptr<T>(), steps, u.size(0), u.size(1), u.size(3), reverse};
 }
 

@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/diagonal_ssm.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave::ops {
 namespace {
@@ -54,9 +55,7 @@ void check_inputs(const Call& in) {
   for (const auto& [name, v] : {std::pair{"a", in.a}, {"b", in.b}, {"c", in.c}, {"state", in.state}})
     check(v.scalar_type() == x.scalar_type(), "diagonal_ssm: ", name, " is ", v.scalar_type(), "; expected ",
           x.scalar_type(), " like x");
-  check(in.lengths.scalar_type() == at::kLong && (in.lengths.numel() == 0 || in.lengths.numel() == rows),
-        "diagonal_ssm: lengths is ", in.lengths.scalar_type(), " ", in.lengths.sizes(), "; expected int64 [b] = [",
-        rows, "]");
+  if (in.lengths.numel() > 0) check_lengths("diagonal_ssm", in.lengths, rows, x.size(1));
 }
 
 // --- CPU
@@ -71,12 +70,9 @@ struct Prepared {
     in.x = in.x.contiguous();
     for (auto* v : {&in.a, &in.b, &in.c, &in.state}) *v = v->transpose(-1, -2).contiguous();
     in.lengths = in.lengths.contiguous();
-    const auto* steps = in.lengths.numel() ? in.lengths.template data_ptr<std::int64_t>() : nullptr;
-    for (std::int64_t i = 0; steps && i < in.x.size(0); ++i)
-      check(steps[i] >= 0 && steps[i] <= in.x.size(1), "diagonal_ssm: lengths[", i, "] is ", steps[i],
-            "; expected 0 .. t = ", in.x.size(1));
     kernel.x = pointer(in.x), kernel.a = pointer(in.a), kernel.b_in = pointer(in.b), kernel.c_out = pointer(in.c);
-    kernel.h_init = pointer(in.state), kernel.lengths = steps;
+    kernel.h_init = pointer(in.state);
+    kernel.lengths = in.lengths.numel() ? in.lengths.template data_ptr<std::int64_t>() : nullptr;
     kernel.b = in.x.size(0), kernel.t = in.x.size(1), kernel.d = in.x.size(2), kernel.n = in.a.size(1);
     kernel.planes = static_cast<int>(in.a.size(0)), kernel.liquid = in.liquid, kernel.reverse = in.reverse;
   }

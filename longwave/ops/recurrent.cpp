@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include "longwave/base/check.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave::ops {
 namespace {
@@ -57,8 +58,7 @@ void check_inputs(const Tensor& wx, const Tensor& r, const Tensor& bias, const T
   expect("r", r, {heads, p, gates, p});
   expect("bias", bias, {kernels::biases_of(cell), heads, p});
   expect("state", state, {b, kernels::states_of(cell), heads, p});
-  check(lengths.numel() == 0 || (lengths.sizes() == at::IntArrayRef({b}) && lengths.scalar_type() == at::kLong),
-        "recurrent: lengths is ", lengths.scalar_type(), " ", lengths.sizes(), "; expected int64 [", b, "]");
+  if (lengths.numel() > 0) check_lengths("recurrent", lengths, b, wx.size(1));
 }
 
 std::vector<std::int64_t> stepwise(const Tensor& wx, std::int64_t parts) {
@@ -201,6 +201,7 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dlast_, const Tensor& y, con
   const auto cell = checked_cell(cell_);
   check(kernels::kept_of(cell) == 0 || kept.numel() > 0 || y.numel() == 0,
         "recurrent_grad: kept is empty; expected what a forward pass with keep = true returned");
+  if (lengths_.numel() > 0) check_lengths("recurrent_grad", lengths_, y.size(0), y.size(1));
   const auto dwx = gradient_of_steps(y, cell);
   const auto drh = cell == Cell::gru ? at::empty_like(dwx) : dwx;
   const auto dstate = at::empty(state_.sizes(), state_.options());

@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/selective_scan.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave::ops {
 namespace {
@@ -75,10 +76,7 @@ void check_inputs(const Call& in) {
   if (given(in.z)) check_shape("z", in.z, {b, t, d}, "[b, t, d]", u);
   if (given(in.bias)) check_shape("delta_bias", in.bias, {d}, "[d]", u);
   if (given(in.state)) check_shape("state", in.state, {b, d, n}, "[b, d, n]", u, complex);
-  if (given(in.lengths))
-    check(in.lengths.dim() == 1 && in.lengths.size(0) == b && in.lengths.scalar_type() == at::kLong,
-          "selective_scan: lengths is ", in.lengths.scalar_type(), " ", in.lengths.sizes(), "; expected int64 [b] = [",
-          b, "]");
+  if (given(in.lengths)) check_lengths("selective_scan", in.lengths, b, t);
 }
 
 Tensor like(const Tensor& x) { return at::empty(x.sizes(), x.options()); }
@@ -111,13 +109,7 @@ struct Prepared {
     in.d = in.d.contiguous();
     in.bias = in.bias.contiguous();
     if (given(in.state)) in.state = planes(in.state).transpose(1, 2).contiguous();
-    if (given(in.lengths)) {
-      in.lengths = in.lengths.contiguous();
-      const auto steps = in.lengths.template data_ptr<std::int64_t>();
-      for (std::int64_t i = 0; i < in.u.size(0); ++i)
-        check(steps[i] >= 0 && steps[i] <= in.u.size(1), "selective_scan: lengths[", i, "] is ", steps[i],
-              "; expected 0 .. t = ", in.u.size(1));
-    }
+    in.lengths = in.lengths.contiguous();
     kernel.u = steps(in.u);
     kernel.delta = steps(in.delta);
     if (given(in.z)) kernel.z = steps(in.z);

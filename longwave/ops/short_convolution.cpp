@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/short_convolution.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave::ops {
 namespace {
@@ -165,6 +166,7 @@ Tensor short_convolution_state(const Tensor& x, const Tensor& state, const Tenso
         ", d = ", x.size(2));
   const auto t = x.size(1), taps = state.size(1), d = x.size(2);
   if (!lengths.defined()) return t >= taps ? x.slice(1, t - taps).contiguous() : at::cat({state.slice(1, t), x}, 1);
+  check_lengths("short_convolution_state", lengths, x.size(0), t);
   // Position in x of each input that is kept; negative ones count from the end of the state.
   const auto at_step = (lengths.unsqueeze(1) + at::arange(-taps, 0, lengths.options())).unsqueeze(-1);  // [b, w, 1]
   const auto from_x = x.gather(1, at_step.clamp(0, t - 1).expand({-1, -1, d}));

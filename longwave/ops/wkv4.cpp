@@ -8,6 +8,7 @@
 #include "longwave/base/check.h"
 #include "longwave/kernels/wkv4.h"
 #include "longwave/ops/head_vectors.h"
+#include "longwave/ops/lengths.h"
 
 namespace longwave::ops {
 namespace {
@@ -49,9 +50,7 @@ void check_inputs(const Tensor& w, const Tensor& u, const Tensor& k, const Tenso
   for (const auto& [name, x] : {std::pair{"w", w}, {"u", u}, {"v", v}, {"initial", initial}})
     check(x.scalar_type() == k.scalar_type(), "wkv4: ", name, " is ", x.scalar_type(), "; expected ", k.scalar_type(),
           " like k");
-  check(lengths.numel() == 0 ||
-            (lengths.dim() == 1 && lengths.size(0) == k.size(0) && lengths.scalar_type() == at::kLong),
-        "wkv4: lengths is ", lengths.scalar_type(), " ", lengths.sizes(), "; expected int64 [b] = [", k.size(0), "]");
+  if (lengths.numel() > 0) check_lengths("wkv4", lengths, k.size(0), k.size(1));
 }
 
 // --- CPU

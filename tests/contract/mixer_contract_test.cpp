@@ -222,7 +222,8 @@ TEST_P(MixerContract, RefusesAStateItCannotUse) {
   State state;
   if (!properties.streams) {
     EXPECT_FALSE(properties.reason.empty());
-    EXPECT_THROW(mixer->initial_state(2), UserError);
+    testing::expect_error([&] { mixer->initial_state(2); },
+                          subject.mixer + ": this mixer does not stream: " + properties.reason);
     EXPECT_THROW(mixer->forward(x, {}, &state), UserError);
     return;
   }
@@ -235,6 +236,30 @@ TEST_P(MixerContract, RefusesAStateItCannotUse) {
   EXPECT_THROW(mixer->forward(x, {}, &foreign), UserError);
   State nothing;
   EXPECT_THROW(mixer->forward(x, {}, &nothing), UserError);
+  for (const auto& [name, tensor] : state) {
+    auto other = state;
+    other[name] = tensor.to(tensor.is_floating_point() ? at::kDouble : at::kInt);
+    EXPECT_THROW(mixer->forward(x, {}, &other), UserError) << name << " of another type";
+    if (tensor.dim() < 2) continue;
+    other[name] = at::cat({tensor, tensor}, -1);
+    EXPECT_THROW(mixer->forward(x, {}, &other), UserError) << name << " of another width";
+  }
+}
+
+TEST_P(MixerContract, TakesItsStateInEveryTypeOfItsWeights) {
+  if (!subject.properties().streams) GTEST_SKIP() << subject.properties().reason;
+  const auto mixer = subject.make(at::kFloat);
+  for (const auto type : {at::kFloat, at::kDouble, at::kFloat}) {
+    mixer->to(type);
+    const auto state = warm_state(*mixer, 2, subject.d, type);
+    for (const auto& [name, first] : mixer->initial_state(2)) {
+      const auto& tensor = state.at(name);
+      EXPECT_EQ(tensor.scalar_type(), first.scalar_type()) << name;
+      ASSERT_EQ(tensor.dim(), first.dim()) << name;
+      for (std::int64_t axis = 0; axis < first.dim(); ++axis)  // what begins empty grows
+        EXPECT_TRUE(first.size(axis) == 0 || tensor.size(axis) == first.size(axis)) << name << " " << axis;
+    }
+  }
 }
 
 // --- gradients
@@ -400,6 +425,23 @@ TEST_P(MixerContract, RefusesInputOfAnotherShape) {
   EXPECT_THROW(mixer->forward(input(2, 3, subject.d + 1, at::kFloat)), UserError);
   EXPECT_THROW(mixer->forward(at::zeros({2, subject.d})), UserError);
   EXPECT_THROW(mixer->forward(input(2, 3, subject.d, at::kFloat), at::zeros({3}, at::kLong)), UserError);
+}
+
+TEST_P(MixerContract, RefusesInputOfAnotherType) {
+  const auto mixer = subject.make(at::kFloat);
+  for (const auto type : {at::kDouble, at::kLong})
+    EXPECT_THROW(mixer->forward(input(2, 3, subject.d, type)), UserError) << type;
+  mixer->to(at::kDouble);
+  EXPECT_THROW(mixer->forward(input(2, 3, subject.d, at::kFloat)), UserError);
+  EXPECT_EQ(mixer->forward(input(2, 3, subject.d, at::kDouble)).scalar_type(), at::kDouble);
+}
+
+TEST_P(MixerContract, RefusesLengthsOutOfRange) {
+  const auto mixer = subject.make(at::kFloat);
+  const auto x = input(2, 8, subject.d, at::kFloat);
+  for (const auto& lengths :
+       {at::tensor({9, 3}, at::kLong), at::tensor({3, 60}, at::kLong), at::tensor({-1, 3}, at::kLong)})
+    EXPECT_THROW(mixer->forward(x, lengths), UserError) << lengths;
 }
 
 std::string name_of(const ::testing::TestParamInfo<Subject>& info) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "longwave/base/check.h"
 #include "longwave/models/classifier.h"
@@ -158,6 +159,55 @@ TEST(Backbone, NamesTheMixerThatHasNoStep) {
   for (const double factor : {0.0, -1.0, std::nan("")}) EXPECT_THROW(other.scale_step(factor), UserError) << factor;
 }
 
+std::string refusal(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Backbone, RefusesTheStateOfAnotherModel) {
+  auto config = small("mamba");
+  Backbone model(config, 3);
+  config.layers = 3;
+  Backbone deeper(config, 3);
+  config.layers = 1;
+  Backbone flatter(config, 3);
+  config = small("mamba");
+  config.d_model = 16;
+  Backbone wider(config, 3);
+  const auto x = at::randn({1, 3, 8});
+  const auto of = [&](Backbone& other) {
+    auto state = other.initial_state(1);
+    return refusal([&] { model.forward(x, {}, &state); });
+  };
+  EXPECT_EQ(of(model), "accepted");
+  EXPECT_EQ(of(deeper),
+            "backbone: the state has '2.conv', but there are 2 layers, from 0; expected one of this model's "
+            "initial_state");
+  EXPECT_NE(of(flatter).find("mamba: the state has no 'conv'"), std::string::npos) << of(flatter);
+  EXPECT_NE(of(wider).find("mamba: state conv is Float [1, 4, 32]; expected Float [1, 4, 16]"), std::string::npos)
+      << of(wider);
+}
+
+TEST(Backbone, RefusesLengthsOutOfRange) {
+  for (const bool bidirectional : {false, true}) {
+    auto config = small("mingru");
+    config.bidirectional = bidirectional;
+    Backbone model(config, 3);
+    model.eval();
+    const at::NoGradGuard no_grad;
+    for (const std::int64_t t : {8, 5001})
+      for (const std::int64_t length : {t + 1, std::int64_t{-1}})
+        EXPECT_EQ(refusal([&] {
+                    model.forward(at::randn({1, t, 8}), at::full({1}, length, at::kLong));
+                  }),
+                  "backbone: lengths[0] is " + std::to_string(length) + "; expected 0 .. t = " + std::to_string(t));
+  }
+}
+
 TEST(Backbone, NamesAnUnknownMixerOrSetting) {
   EXPECT_THROW(Backbone(small("mingro"), 0), UserError);
   auto config = small("mingru");
@@ -248,6 +298,49 @@ TEST(LanguageModel, LossOfPaddedRowsIsTheMeanOverRealTokens) {
   const auto first = model.loss(tokens[0].unsqueeze(0)).item<double>();
   const auto second = model.loss(tokens[1].narrow(0, 0, 3).unsqueeze(0)).item<double>();
   EXPECT_NEAR(padded, (7 * first + 2 * second) / 9, 1e-10);
+}
+
+TEST(LanguageModel, NamesATokenOutsideItsVocabulary) {
+  for (const auto& cutoffs : std::vector<std::vector<std::int64_t>>{{}, {5}}) {
+    LanguageModelConfig config;
+    config.backbone = small("mingru");
+    config.tokens = 16;
+    config.cutoffs = cutoffs;
+    LanguageModel model(config, 1);
+    for (const std::int64_t token : {99, 16, -1}) {
+      auto tokens = at::zeros({2, 3}, at::kLong);
+      tokens[1][2] = token;
+      EXPECT_EQ(refusal([&] { model.forward(tokens); }), std::string(cutoffs.empty() ? "encoder" : "language model") +
+                                                             ": token " + std::to_string(token) +
+                                                             " at row 1, step 2; expected 0 .. 15, a vocabulary of 16");
+    }
+  }
+}
+
+TEST(LanguageModel, RefusesTheStateOfAModelWithOtherPositions) {
+  LanguageModelConfig config;
+  config.backbone = small("mingru");
+  LanguageModel without(config, 1);
+  config.positions = "sinusoidal";
+  LanguageModel with(config, 1);
+  const auto tokens = at::zeros({1, 3}, at::kLong);
+  auto state = with.initial_state(1), plain = without.initial_state(1), rows = with.initial_state(2);
+  EXPECT_EQ(refusal([&] { without.forward(tokens, {}, &state); }),
+            "language model: the state has 'position', which is not this model's; expected one of its initial_state");
+  EXPECT_EQ(refusal([&] { with.forward(tokens, {}, &plain); }),
+            "encoder: the state has no 'position'; expected one of this model's initial_state");
+  EXPECT_EQ(refusal([&] { with.forward(tokens, {}, &rows); }),
+            "encoder: state position is Long [2]; expected int64 [b] = [1]");
+}
+
+TEST(Classifier, NamesNumbersOfAnotherType) {
+  ClassifierConfig config;
+  config.backbone = small("mingru");
+  Classifier model(config, 1);
+  EXPECT_EQ(refusal([&] {
+              model.forward(at::zeros({2, 3, 1}, at::kDouble));
+            }),
+            "encoder: x is Double [2, 3, 1]; expected Float [b, t, 1]");
 }
 
 TEST(LanguageModel, LearnsToCopyAPeriod) {

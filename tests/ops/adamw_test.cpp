@@ -1,6 +1,9 @@
 #include "longwave/ops/adamw.h"
 
+#include <ATen/core/dispatch/Dispatcher.h>
+
 #include <cmath>
+#include <sstream>
 
 #include "tests/support/op_testing.h"
 
@@ -71,6 +74,35 @@ TEST(AdamW, NormIsThatOfAllGradientsAndTheSameForAnyThreads) {
   omp_set_num_threads(before);
   EXPECT_NEAR(one, expected, 1e-6 * expected);
   EXPECT_TRUE(std::isnan(ops::grad_norm({at::full({1}, NAN)})));
+}
+
+TEST(AdamW, NoGradientAtAllIsNoStep) {
+  ops::adamw_step({}, {}, {}, {}, {});
+  EXPECT_EQ(ops::grad_norm({at::Tensor()}), 0);
+}
+
+c10::OperatorHandle registered(const char* name) { return c10::Dispatcher::singleton().findSchemaOrThrow(name, ""); }
+
+at::Tensor registered_norm(const Tensors& grads) {
+  return registered("longwave::grad_norm").typed<at::Tensor(at::TensorList)>().call(grads);
+}
+
+TEST(AdamW, OperatorsAreRegisteredAndSayWhatTheyWrite) {
+  std::ostringstream schema;
+  schema << registered("longwave::adamw_step").schema();
+  EXPECT_NE(schema.str().find("Tensor(a!)[] params, Tensor[] grads, Tensor(b!)[] exp_avg, Tensor(c!)[] exp_avg_sq"),
+            std::string::npos)
+      << schema.str();
+  const Tensors grads{at::full({4}, 2.0), at::full({9}, 1.0, at::kDouble)};
+  EXPECT_EQ(registered_norm(grads).item<double>(), 5);
+  EXPECT_EQ(ops::grad_norm(grads), 5);
+}
+
+TEST(AdamW, MetaTensorsHaveTheShape) {
+  const Tensors x{at::empty({3}, at::TensorOptions().device(at::kMeta))};
+  ops::adamw_step(x, x, x, x, {});
+  EXPECT_EQ(registered_norm(x).dim(), 0);
+  EXPECT_EQ(registered_norm(x).scalar_type(), at::kDouble);
 }
 
 TEST(AdamW, WrongInputsGetOneLine) {

@@ -67,6 +67,11 @@ TEST(DiagonalScan, WrongInputsGetOneLine) {
         ops::diagonal_scan(at::ones({2, 5}), at::ones({1, 4, 2, 5}), false, {}, at::tensor({5}, at::kLong));
       },
       "diagonal_scan: lengths[0] is 5; expected 0 .. t = 4");
+  testing::expect_error(
+      [] {
+        ops::diagonal_scan(at::ones({2, 5}), at::ones({1, 4, 2, 5}), false, {}, at::tensor({4, 4}, at::kLong));
+      },
+      "diagonal_scan: lengths is Long [2]; expected int64 [b] = [1]");
 }
 
 // --- diagonal_ssm

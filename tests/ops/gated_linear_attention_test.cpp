@@ -173,6 +173,25 @@ TEST(Wkv4, GradientsMatchDifferences) {
 
 TEST(Wkv4, SameBitsForAnyNumberOfThreads) { testing::expect_same_bits_for_any_threads(wkv, wkv_inputs(3, 50, 20)); }
 
+TEST(Wkv4, LengthsOutOfRangeGetOneLine) {
+  const auto w = at::ones({2}), k = at::ones({2, 3, 2});
+  testing::expect_error(
+      [&] {
+        ops::wkv4(w, w, k, k, {}, at::tensor({3, 60}, at::kLong));
+      },
+      "wkv4: lengths[1] is 60; expected 0 .. t = 3");
+  testing::expect_error(
+      [&] {
+        ops::wkv4(w, w, k, k, {}, at::tensor({-1, 3}, at::kLong));
+      },
+      "wkv4: lengths[0] is -1; expected 0 .. t = 3");
+  testing::expect_error(
+      [&] {
+        ops::wkv4(w, w, k, k, {}, at::tensor({1, 2, 3}, at::kLong));
+      },
+      "wkv4: lengths is Long [3]; expected int64 [b] = [2]");
+}
+
 TEST(LinearAttentionOperators, MetaTensorsHaveTheShape) {
   const auto meta = at::TensorOptions().device(at::kMeta);
   const auto q = at::empty({2, 3, 4, 5}, meta), v = at::empty({2, 3, 4, 6}, meta);

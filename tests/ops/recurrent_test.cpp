@@ -164,6 +164,12 @@ TEST(Recurrent, WrongInputsGetOneLine) {
                        {}, {.cell = Cell::lstm});
       },
       "recurrent: r is [1, 5, 4, 6]; expected [1, 5, 4, 5] to fit wx [2, 3, 4, 1, 5]");
+  testing::expect_error(
+      [] {
+        ops::recurrent(at::ones({2, 3, 4, 1, 5}), at::ones({1, 5, 4, 5}), at::ones({4, 1, 5}), at::ones({2, 2, 1, 5}),
+                       at::tensor({3, 4}, at::kLong), {.cell = Cell::lstm});
+      },
+      "recurrent: lengths[1] is 4; expected 0 .. t = 3");
 }
 
 TEST(Recurrent, MetaTensorsHaveTheShape) {

@@ -91,6 +91,11 @@ TEST(ShortConvolution, WrongInputsGetOneLine) {
         ops::short_convolution(x, at::ones({4, 2}), {}, true, at::ones({2, 1, 4}));
       },
       "short_convolution: state is [2, 1, 4]; expected [b, w, d] = [2, 2, 4]");
+  testing::expect_error(
+      [&] {
+        ops::short_convolution_state(x, at::ones({2, 2, 4}), at::tensor({3, 4}, at::kLong));
+      },
+      "short_convolution_state: lengths[1] is 4; expected 0 .. t = 3");
 }
 
 }  // namespace
