@@ -7,6 +7,7 @@
 #include "longwave/base/check.h"
 #include "longwave/base/memory.h"
 #include "longwave/base/suggest.h"
+#include "longwave/channel/channel.h"
 #include "longwave/cli/command.h"
 #include "longwave/cli/field_words.h"
 #include "longwave/cli/terminal.h"
@@ -54,7 +55,14 @@ std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config, 
   return mixer;
 }
 
-void list(const Options& options) {
+std::shared_ptr<ChannelMixer> build(const ChannelInfo& info, const Json& config, const Options& options) {
+  static RandomStream unused;  // nothing is dropped out in evaluation
+  auto mixer = info.make(options.d, config, 0, &unused);
+  mixer->eval();
+  return mixer;
+}
+
+Table mixer_table(const Options& options) {
   const at::NoGradGuard no_grad;
   Table table{{{"mixer", "", true},
                {"family", "", true},
@@ -75,7 +83,22 @@ void list(const Options& options) {
                           {state_text(*mixer, options.d)},
                           {std::to_string(mixer->parameter_count())}});
   }
-  fmt::print("Sequence mixers, at width {} (longwave models NAME says more):\n\n{}\n", options.d, for_terminal(table));
+  return table;
+}
+
+Table channel_table(const Options& options) {
+  Table table{{{"channel mixer", "", true}, {"what it is", "", true}, {"parameters", "", false}}, 1, {}, {}};
+  for (const auto& [name, info] : channel_mixers()) {
+    const auto mixer = build(info, info.resolve({}, "model", false), options);
+    table.rows.push_back({{name}, {info.summary}, {std::to_string(mixer->parameter_count())}});
+  }
+  return table;
+}
+
+void list(const Options& options) {
+  fmt::print("Sequence mixers, at width {} (longwave models NAME says more):\n\n{}\n", options.d,
+             for_terminal(mixer_table(options)));
+  fmt::print("Channel mixers, at width {}:\n\n{}\n", options.d, for_terminal(channel_table(options)));
   fmt::print("Forecasters:\n\n");
   for (const auto& [name, info] : forecasters()) fmt::print("{:<16} {}\n", name, info.summary);
 }
@@ -94,6 +117,21 @@ void print_cost(const char* what, const std::function<void()>& work) {
   fmt::print("\n");
 }
 
+void print_size(const Module& part, const Options& options) {
+  fmt::print("\nAt width {}, one sequence of {} steps:\n  {:<22} {:>10}\n", options.d, options.t, "parameters",
+             part.parameter_count());
+}
+
+template <class Part>
+void print_work(Part& part, const Options& options) {
+  const auto x = at::zeros({1, options.t, options.d});
+  print_cost("forward", [&] {
+    const at::NoGradGuard no_grad;
+    part.forward(x);
+  });
+  print_cost("forward and backward", [&] { part.forward(x).sum().backward(); });
+}
+
 void show_mixer(const MixerInfo& info, const Options& options) {
   const auto config = info.resolve(settings_of_words(options.settings), "", false);
   print_head(info.title, info.summary, info.source);
@@ -103,18 +141,22 @@ void show_mixer(const MixerInfo& info, const Options& options) {
              properties.streams ? "streams" : "does not stream", name_of(properties.cost));
   if (!properties.reason.empty()) fmt::print("  {}\n", properties.reason);
   print_fields(info.fields, config);
-  fmt::print("\nAt width {}, one sequence of {} steps:\n  {:<22} {:>10}\n", options.d, options.t, "parameters",
-             mixer->parameter_count());
+  print_size(*mixer, options);
   if (properties.streams) {
     const at::NoGradGuard no_grad;
     fmt::print("  {:<22} {:>10}\n", "state", state_text(*mixer, options.d));
   }
-  const auto x = at::zeros({1, options.t, options.d});
-  print_cost("forward", [&] {
-    const at::NoGradGuard no_grad;
-    mixer->forward(x);
-  });
-  print_cost("forward and backward", [&] { mixer->forward(x).sum().backward(); });
+  print_work(*mixer, options);
+}
+
+void show_channel_mixer(const ChannelInfo& info, const Options& options) {
+  const auto config = info.resolve(settings_of_words(options.settings), "", false);
+  print_head(info.title, info.summary, info.source);
+  fmt::print("Mixes the channels of each step alone; cost in the length: {}.\n", name_of(Cost::linear));
+  const auto mixer = build(info, config, options);
+  print_fields(info.fields, config);
+  print_size(*mixer, options);
+  print_work(*mixer, options);
 }
 
 void show_forecaster(const ForecasterInfo& info, const Options& options) {
@@ -136,17 +178,20 @@ void models(const Options& options) {
   check(options.d > 0 && options.t > 0, "--width and --length must be at least 1");
   if (const auto found = mixers().find(options.name); found != mixers().end())
     return show_mixer(found->second, options);
+  if (const auto found = channel_mixers().find(options.name); found != channel_mixers().end())
+    return show_channel_mixer(found->second, options);
   if (const auto found = forecasters().find(options.name); found != forecasters().end())
     return show_forecaster(found->second, options);
   std::vector<std::string> names;
   for (const auto& [name, info] : mixers()) names.push_back(name);
+  for (const auto& [name, info] : channel_mixers()) names.push_back(name);
   for (const auto& [name, info] : forecasters()) names.push_back(name);
   fail("unknown model '", options.name, "'", suggestion(options.name, names));
 }
 
 void define(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  app.add_option("name", options->name, "a mixer or forecaster: its fields, source, size and cost");
+  app.add_option("name", options->name, "a mixer, channel mixer or forecaster: its fields, source, size and cost");
   app.add_option("settings", options->settings, "field=value of its configuration");
   app.add_option("--width", options->d, "width d of a mixer")->capture_default_str();
   app.add_option("--length", options->t, "steps t of a mixer's sequence")->capture_default_str();

@@ -32,14 +32,20 @@ Classifier::Classifier(const ClassifierConfig& config, std::uint64_t seed) : con
   using torch::nn::Linear;
   const auto d = config.backbone.d_model;
   const SeededInit seeded(seed);
-  backbone_ = std::make_shared<Backbone>(config.backbone, seed);
+  auto stack = config.backbone;
+  if (has_class_token() && stack.l_max > 0) ++stack.l_max;
+  backbone_ = std::make_shared<Backbone>(stack, seed);
+  check(!has_class_token() || !backbone_->properties().causal, "model.pool is cls, but ", stack.mixer,
+        " is causal here, so that a class token in front would see no step; expected pool = \"last\", or a mixer that ",
+        "sees all steps (model.bidirectional = true)");
   encoder_ = register_module(
       "encoder", std::make_shared<SequenceEncoder>(EncoderConfig{.tokens = config.tokens,
                                                                  .inputs = config.tokens > 0 ? 0 : config.inputs,
                                                                  .d = d,
-                                                                 .l_max = config.backbone.l_max,
+                                                                 .l_max = stack.l_max,
                                                                  .positions = config.positions,
-                                                                 .dropout = config.embedding_dropout},
+                                                                 .dropout = config.embedding_dropout,
+                                                                 .class_token = has_class_token()},
                                                    &backbone_->random));
   register_module("backbone", backbone_);
   auto width = d;
@@ -53,14 +59,21 @@ Classifier::Classifier(const ClassifierConfig& config, std::uint64_t seed) : con
   decoder_ = register_module("decoder", Linear(width, config.classes));
 }
 
+/// Those of the steps, behind that of the class token if there is one.
+at::Tensor Classifier::all_features(const at::Tensor& x, const Lengths& lengths) {
+  const auto encoded = encoder_->forward(x, lengths);
+  return backbone_->forward(encoded, has_class_token() && lengths.defined() ? lengths + 1 : lengths);
+}
+
 at::Tensor Classifier::features(const at::Tensor& x, const Lengths& lengths) {
-  return backbone_->forward(encoder_->forward(x, lengths), lengths);
+  const auto y = all_features(x, lengths);
+  return has_class_token() ? y.narrow(1, 1, y.size(1) - 1) : y;
 }
 
 at::Tensor Classifier::forward(const at::Tensor& x, const Lengths& lengths) {
-  const auto y = features(x, lengths);
-  if (config_.head == "steps") return decode(y);
-  return classify(pool_sequence(config_.pool, y, lengths));
+  if (config_.head == "steps") return decode(features(x, lengths));
+  const auto y = all_features(x, lengths);
+  return classify(has_class_token() ? y.select(1, 0) : pool_sequence(config_.pool, y, lengths));
 }
 
 at::Tensor Classifier::classify(const at::Tensor& pooled) {

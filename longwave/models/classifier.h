@@ -13,7 +13,9 @@ struct ClassifierConfig {
   std::int64_t inputs = 1;  // numbers a step; with `tokens`, 0
   std::int64_t tokens = 0;  // size of the vocabulary; 0: the inputs are numbers
   std::int64_t classes = 2;
-  std::string pool = "mean";  // over the true length: mean, max, sum, last (real step) or first (a class token)
+  /// One vector of a row: mean, max, sum, last or first over the real steps; or cls, that of a learnt class token,
+  /// which then stands before the first step and counts as one.
+  std::string pool = "mean";
   /// sequence: one output a row; pair: one for two rows; steps: one a step
   std::string head = "sequence";
   /// How a pair's vectors u, v become one. s4: [u, v, u-v, u v] -> d, GELU; s4_relu: ReLU. nli: the same -> d -> d / 2,
@@ -23,17 +25,18 @@ struct ClassifierConfig {
   double embedding_dropout = 0;
 };
 
-/// Weights: encoder.* (a linear map, or an embedding table), backbone's layers.* and norm.*, decoder.*; of pairs also
+/// Weights: encoder.* (see SequenceEncoder), backbone's layers.* and norm.*, decoder.*; of pairs also
 /// hidden.* and, where there are two, hidden2.*.
 class Classifier final : public SequenceModel {
  public:
+  /// UserError if a class token is asked for before a causal mixer: it would see no step.
   Classifier(const ClassifierConfig& config, std::uint64_t seed);
 
   /// x: [b, t, inputs] numbers or [b, t] int64 tokens -> logits [b, classes]; head "steps": [b, t, classes]; head
   /// "pair": rows 2 i and 2 i + 1 belong together, logits [b / 2, classes].
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths = {});
 
-  /// The vectors that the backbone makes, [b, t, d].
+  /// The vectors that the backbone makes of the steps, [b, t, d].
   at::Tensor features(const at::Tensor& x, const Lengths& lengths = {});
 
   /// Logits of one vector a row, pooled [b, d], as of forward.
@@ -49,6 +52,8 @@ class Classifier final : public SequenceModel {
   const ClassifierConfig& config() const { return config_; }
 
  private:
+  bool has_class_token() const { return config_.pool == "cls"; }
+  at::Tensor all_features(const at::Tensor& x, const Lengths& lengths);
   at::Tensor pair(const at::Tensor& pooled);
 
   ClassifierConfig config_;
@@ -57,8 +62,8 @@ class Classifier final : public SequenceModel {
   std::shared_ptr<Backbone> backbone_;
 };
 
-/// One vector a row [b, d] of y [b, t, d] over the true lengths; kinds as in ClassifierConfig::pool. Rows of length 0
-/// give zeros.
+/// One vector a row [b, d] of y [b, t, d] over the true lengths; kinds as in ClassifierConfig::pool but cls. Rows of
+/// length 0 give zeros.
 at::Tensor pool_sequence(const std::string& kind, const at::Tensor& y, const Lengths& lengths);
 
 }  // namespace longwave

@@ -20,23 +20,27 @@ SequenceEncoder::SequenceEncoder(const EncoderConfig& config, RandomStream* drop
     weight_ = register_parameter("weight", at::empty({config.d, config.inputs}).uniform_(-bound, bound));
     bias_ = register_parameter("bias", at::empty({config.d}).uniform_(-bound, bound));
   }
+  if (config.class_token) class_token_ = register_parameter("class_token", at::zeros({config.d}));
   if (config.positions != "learned") return;
   check(config.l_max > 0, "encoder: learned positions need the length of the longest sequence");
   learned_ = register_parameter("positions", at::empty({config.l_max, config.d}).normal_(0, 0.02));
 }
 
 void SequenceEncoder::check_input(const at::Tensor& x) const {
-  if (config_.tokens > 0)
+  if (config_.tokens > 0) {
     check(x.dim() == 2 && x.scalar_type() == at::kLong, "encoder: x is ", x.scalar_type(), " ", x.sizes(),
           "; expected int64 [b, t]");
-  else
-    check(x.dim() == 3 && x.size(2) == config_.inputs, "encoder: x is ", x.sizes(), "; expected [b, t, ",
-          config_.inputs, "]");
+    check_tokens("encoder", x, config_.tokens);
+  } else {
+    check(x.dim() == 3 && x.size(2) == config_.inputs && x.scalar_type() == weight_.scalar_type(), "encoder: x is ",
+          x.scalar_type(), " ", x.sizes(), "; expected ", weight_.scalar_type(), " [b, t, ", config_.inputs, "]");
+  }
 }
 
 at::Tensor SequenceEncoder::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
   check_input(x);
   auto y = config_.tokens > 0 ? at::embedding(weight_, x) : at::linear(x, weight_, bias_);
+  if (class_token_.defined()) y = at::cat({class_token_.expand({y.size(0), 1, config_.d}), y}, 1);
   if (config_.positions != "none") y = add_positions(y, lengths, state);
   return dropout_(y, is_training());
 }
@@ -44,7 +48,11 @@ at::Tensor SequenceEncoder::forward(const at::Tensor& x, const Lengths& lengths,
 at::Tensor SequenceEncoder::add_positions(const at::Tensor& y, const Lengths& lengths, State* state) {
   const auto b = y.size(0), t = y.size(1);
   if (!state) return y + position_table(t, y).narrow(0, 0, t);
-  const auto before = state->at("position");
+  const auto found = state->find("position");
+  check(found != state->end(), "encoder: the state has no 'position'; expected one of this model's initial_state");
+  const auto before = found->second;
+  check(before.dim() == 1 && before.size(0) == b && before.scalar_type() == at::kLong, "encoder: state position is ",
+        before.scalar_type(), " ", before.sizes(), "; expected int64 [b] = [", b, "]");
   const auto last = before.numel() ? before.max().item<std::int64_t>() : 0;
   const auto index = before.unsqueeze(1) + at::arange(t, before.options()).unsqueeze(0);
   (*state)["position"] = before + (lengths.defined() ? lengths : at::full({b}, t, before.options()));

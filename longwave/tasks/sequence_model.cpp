@@ -55,8 +55,10 @@ const FieldTable<SequenceModelConfig>& SequenceModelConfig::fields() {
           .add("bidirectional", &C::bidirectional, "a second mixer per block from the end to the beginning")
           .add("positions", &C::positions, "added to the embedded steps; rotary ones are a field of the mixer",
                one_of({"none", "sinusoidal", "learned"}))
-          .add("pool", &C::pool, "one vector of all real steps, to classify a sequence",
-               one_of({"mean", "max", "sum", "last", "first"}))
+          .add("pool", &C::pool,
+               "one vector of all real steps, to classify a sequence; cls: that of a learnt class token before them, "
+               "for mixers that see all steps",
+               one_of({"mean", "max", "sum", "last", "first", "cls"}))
           .add("pair_head", &C::pair_head, "how the vectors u, v of a pair become one (see ClassifierConfig)",
                one_of({"s4", "s4_relu", "nli", "concat"}))
           .add("tied", &C::tied, "language: the output map is the embedding table")

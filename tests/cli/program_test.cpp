@@ -53,11 +53,11 @@ TEST(Doctor, JsonParsesAndSaysWhatWasMeasured) {
   EXPECT_TRUE(report.at("problems").is_array());
 }
 
-TEST(Models, ListsMixersAndForecasters) {
+TEST(Models, ListsMixersChannelMixersAndForecasters) {
   const auto outcome = run("models");
   EXPECT_EQ(outcome.code, 0) << outcome.out;
-  EXPECT_NE(outcome.out.find("mingru"), std::string::npos) << outcome.out;
-  EXPECT_NE(outcome.out.find("samovar"), std::string::npos) << outcome.out;
+  for (const auto* name : {"\nmingru", "\nswiglu", "\nsamovar"})
+    EXPECT_NE(outcome.out.find(name), std::string::npos) << name << ":\n" << outcome.out;
 }
 
 TEST(Models, CountsParametersAtTheGivenWidth) {
@@ -66,6 +66,15 @@ TEST(Models, CountsParametersAtTheGivenWidth) {
   EXPECT_NE(outcome.out.find("parameters                   1152\n"), std::string::npos) << outcome.out;  // 2 x 24 x 24
   EXPECT_EQ(run("models mingro").out, "error: unknown model 'mingro'; did you mean 'mingru'?\n");
   EXPECT_EQ(run("models mingru expansionfactor=2").code, 2);
+}
+
+TEST(Models, ShowsAChannelMixer) {
+  const auto outcome = run("models swiglu bias=false dropout=0.1 --width 24 --length 40");
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  for (const auto* part : {"Source: Shazeer 2020", "\n  hidden ", "parameters                   4608\n",  // 3 x 24 x 64
+                           "forward                    0.3686 MFLOP"})  // 2 x 40 x 4608
+    EXPECT_NE(outcome.out.find(part), std::string::npos) << part << ":\n" << outcome.out;
+  EXPECT_EQ(run("models swigl").out, "error: unknown model 'swigl'; did you mean 'swiglu'?\n");
 }
 
 TEST(Verify, PassesOnAReferenceFixture) {

@@ -158,5 +158,19 @@ TEST(Transfer, BodyAndEncoderGoOverTheHeadStaysFresh) {
   EXPECT_TRUE(at::equal(after.at("decoder.bias"), at::zeros({3})));
 }
 
+TEST(Transfer, TheClassTokenAndLearnedPositionsGoOverToo) {
+  const auto facts = testing::tiny_sequences(SequenceGoal::classify)->facts();
+  const auto config = resolve_sequence_model(
+      "attention", settings_from_json({{"pool", "cls"}, {"positions", "learned"}, {"d_model", 8}}, "test"),
+      settings_from_json({{"causal", false}, {"heads", 2}}, "test"), {});
+  const auto before = make_sequence_model("attention", config, pretrain_sizes(facts, {}), 1);
+  const auto model = make_sequence_model("attention", config, sequence_sizes(facts), 2);
+  auto weights = before->state();
+  weights.at("encoder.class_token") = at::ones({8});
+  model->load(transferred(weights, model->state()), "test");
+  EXPECT_TRUE(at::equal(model->state().at("encoder.class_token"), at::ones({8})));
+  EXPECT_TRUE(at::equal(model->state().at("encoder.positions"), weights.at("encoder.positions")));
+}
+
 }  // namespace
 }  // namespace longwave
