@@ -124,6 +124,16 @@ void print_beams(const Arguments& a, const std::string& prompt, const std::vecto
   if (a.json) print_json({{"prompt", prompt}, {"beams", list}, {"account", account.json()}});
 }
 
+/// Learned positions have an end: refused here rather than in the middle of the text. The last token is not read again.
+void check_reach(std::int64_t read, std::int64_t tokens, std::int64_t most) {
+  if (most == 0) return;
+  check(read <= most, "prompt: ", read, " tokens; the learned positions of this model reach to ", most,
+        "; expected a shorter prompt");
+  check(tokens <= most - read + 1, "--tokens ", tokens, " behind a prompt of ", read,
+        " tokens: the learned positions of this model reach to ", most, "; expected --tokens of at most ",
+        most - read + 1);
+}
+
 void generate(const Arguments& a) {
   check_sampling(a.sampling);
   check(a.beams % a.beam.groups == 0, "--beams ", a.beams, ": expected a multiple of --groups ", a.beam.groups);
@@ -135,6 +145,7 @@ void generate(const Arguments& a) {
   Account account;
   account.prompt = static_cast<std::int64_t>(history.size());
   if (history.empty()) history.push_back(text.start());
+  check_reach(static_cast<std::int64_t>(history.size()), a.tokens, run.model->max_tokens());
   Session session(*run.model);
   const auto begin = Clock::now();
   const auto logits = session.feed(history);
@@ -163,9 +174,9 @@ void define(CLI::App& app) {
   app.add_option("run", a->run, "run directory of a language model")->required();
   auto* prompt = app.add_option("--prompt", a->prompt, "text to go on from; default: the start of a line");
   app.add_option("--prompt-file", a->prompt_file, "the same from a file")->excludes(prompt);
-  app.add_option("--tokens", a->tokens, "tokens to make at most")->check(not_below(1));
+  app.add_option("--tokens", a->tokens, "tokens to make at most")->check(not_below(1))->capture_default_str();
   app.add_option("--stop", a->stop, "end before this text; may be given several times");
-  app.add_option("--seed", a->seed, "of the random draws")->check(not_below(0));
+  app.add_option("--seed", a->seed, "of the random draws")->check(not_below(0))->capture_default_str();
   app.add_flag("--json", a->json, "print one JSON object");
   const std::vector<CLI::Option*> sampling{
       app.add_option("--temperature", a->sampling.temperature, "divides the logits; 0: always the most probable token"),
@@ -175,15 +186,21 @@ void define(CLI::App& app) {
                      "makes tokens that occurred less probable; 1: none")};
   auto* beams =
       app.add_option("--beams", a->beams, "beam search with so many beams instead of drawing")->check(not_below(1));
-  for (auto* option : sampling) beams->excludes(option);
+  for (auto* option : sampling) {
+    option->capture_default_str();
+    beams->excludes(option);
+  }
   app.add_option("--groups", a->beam.groups, "diverse beam search: groups that the beams are divided into")
       ->needs(beams)
-      ->check(not_below(1));
+      ->check(not_below(1))
+      ->capture_default_str();
   app.add_option("--diversity", a->beam.diversity, "diverse beam search: price of a token that an earlier group took")
       ->needs(beams)
-      ->check(not_below(0));
+      ->check(not_below(0))
+      ->capture_default_str();
   app.add_option("--length-penalty", a->beam.length_penalty, "beams are ranked by score / length^this; 0: by score")
-      ->needs(beams);
+      ->needs(beams)
+      ->capture_default_str();
   app.callback([a] { generate(*a); });
 }
 

@@ -11,6 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string kEtt = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/";
+const std::string kCollection = "the collection of data sets that github.com/thuml/Time-Series-Library links to";
 
 DataSet ett(const std::string& name, Protocol protocol, std::int64_t rows, const std::string& sha256) {
   return {
@@ -25,11 +26,13 @@ DataSet ett(const std::string& name, Protocol protocol, std::int64_t rows, const
       7,
       protocol == Protocol::ett_hour ? "transformer oil temperature and load, hourly" : "the same, every 15 minutes",
       kEtt + name + ".csv",
+      "",
       sha256};
 }
 
 DataSet custom(const std::string& name, std::vector<std::string> aliases, std::vector<std::string> folders,
-               std::vector<std::string> files, std::int64_t rows, std::int64_t columns, const std::string& about) {
+               std::vector<std::string> files, std::int64_t rows, std::int64_t columns, const std::string& about,
+               const std::string& source = kCollection) {
   return {name,
           std::move(aliases),
           Protocol::custom,
@@ -41,6 +44,7 @@ DataSet custom(const std::string& name, std::vector<std::string> aliases, std::v
           columns,
           about,
           "",
+          source,
           ""};
 }
 
@@ -57,6 +61,7 @@ DataSet pems(const std::string& number, std::int64_t rows, std::int64_t sensors)
           sensors,
           "traffic flow of Californian sensors, every 5 minutes",
           "",
+          "the data sets that github.com/thuml/iTransformer links to",
           ""};
 }
 
@@ -73,11 +78,14 @@ std::vector<DataSet> make_catalog() {
                 "solar power of 137 plants in Alabama, every 10 minutes",
                 "https://raw.githubusercontent.com/laiguokun/multivariate-time-series-data/master/solar-energy/"
                 "solar_AL.txt.gz",
+                "",
                 ""};
-  auto solar_part = custom("solar_AL_12ch", {"solar_12ch"}, {"solar_12ch", "Solar"}, {"solar_AL_12ch.csv"}, 52560, 12,
-                           "12 of the 137 plants of solar: not comparable with published scores");
+  auto solar_part =
+      custom("solar_AL_12ch", {"solar_12ch"}, {"solar_12ch", "Solar"}, {"solar_AL_12ch.csv"}, 52560, 12,
+             "12 of the 137 plants of solar: not comparable with published scores", "made of 12 columns of solar");
   auto metr = custom("metr_la_week", {"metr_la"}, {"metr_la_week", "METR-LA"}, {"los_speed.csv"}, 2016, 207,
-                     "speeds of 207 loop detectors in Los Angeles, one week, every 5 minutes");
+                     "speeds of 207 loop detectors in Los Angeles, one week, every 5 minutes",
+                     "data/los_speed.csv of github.com/lehaifeng/T-GCN");
   solar_part.dates = metr.dates = false;
   return {
       ett("ETTh1", Protocol::ett_hour, 17420, "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"),
@@ -98,9 +106,10 @@ std::vector<DataSet> make_catalog() {
       pems("07", 28224, 883),
       pems("08", 17856, 170),
       custom("electricity_6ch", {}, {"electricity_6ch", "electricity"}, {"electricity_6ch.csv"}, 26304, 6,
-             "6 of the 321 clients of electricity: not comparable with published scores"),
+             "6 of the 321 clients of electricity: not comparable with published scores",
+             "made of 6 columns of electricity"),
       custom("traffic_6ch", {}, {"traffic_6ch", "traffic"}, {"traffic_6ch.csv"}, 17544, 6,
-             "6 of the 862 sensors of traffic: not comparable with published scores"),
+             "6 of the 862 sensors of traffic: not comparable with published scores", "made of 6 columns of traffic"),
       solar_part,
       metr,
   };

@@ -28,6 +28,7 @@ struct DataSet {
   std::int64_t rows = 0, columns = 0;  // of the complete file; 0 = not known
   std::string about;
   std::string url;     // public address of the plain file; "" = none known
+  std::string source;  // without an address: where the file is to be had
   std::string sha256;  // of what the address gives; "" = not known
 };
 

@@ -12,16 +12,16 @@
 namespace longwave {
 namespace {
 
+const FileLayout kOneFile{{"{name}"}, {"input.txt"}};
+
 const std::vector<FileLayout>& layouts() {
-  static const std::vector<FileLayout> one_file{{{"{name}"}, {"input.txt"}}};
-  return one_file;
+  static const std::vector<FileLayout> all{kOneFile, {{"{name}"}, {"train.txt", "valid.txt", "test.txt"}}};
+  return all;
 }
 
-/// Three files too, which `data check` cannot tell from other texts.
-std::vector<FileLayout> all_layouts() {
-  auto all = layouts();
-  all.push_back({{"{name}"}, {"train.txt", "valid.txt", "test.txt"}});
-  return all;
+/// Three files that lie in the data folder itself, or in one of WikiText, are another set's.
+std::vector<FileLayout> discovered_layouts() {
+  return {kOneFile, {{}, {"{name}/train.txt", "{name}/valid.txt", "{name}/test.txt"}, {}, {{"name", "wikitext"}}}};
 }
 
 struct CharactersConfig {
@@ -60,7 +60,7 @@ class Characters final : public TokenStreams {
     // A folder of that name before files that lie in the root itself.
     std::vector<std::filesystem::path> roots;
     for (const auto& root : source.roots) roots.insert(roots.end(), {root / config.name, root});
-    const auto found = locate_files("Text by characters", all_layouts(), roots, {{"name", config.name}});
+    const auto found = locate_files("Text by characters", layouts(), roots, {{"name", config.name}});
     Sha256 hash;
     std::vector<std::vector<std::int32_t>> parts;
     for (const auto& path : found.files) {
@@ -107,7 +107,7 @@ const RegisterSequenceData<Characters> registered(
      .family = "language",
      .summary = "next character or byte of a text of your own",
      .source = "any text; tiny Shakespeare by default: data/tinyshakespeare of github.com/karpathy/char-rnn",
-     .layouts = layouts()});
+     .layouts = discovered_layouts()});
 
 }  // namespace
 }  // namespace longwave

@@ -74,7 +74,6 @@ class Dna final : public LabelledSet {
     for (std::size_t t = 0; t < out.tokens.size(); ++t)
       out.tokens[t] = static_cast<std::int32_t>(kBases.find(bases_[item][t])) + 1;
   }
-  std::uint64_t content(std::int64_t item) const override { return std::hash<std::string>()(bases_[item]); }
 
   static std::vector<fs::path> find(const Config& config, const SequenceSource& source) {
     check(config.classes.size() != 1, "one file of classes; expected one for each of at least two classes");

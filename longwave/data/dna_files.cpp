@@ -1,12 +1,12 @@
 #include "longwave/data/dna_files.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <string_view>
 
 #include "longwave/base/check.h"
-#include "longwave/data/text_lines.h"
+#include "longwave/data/dna_intervals.h"
+#include "longwave/data/sequence_files.h"
 #include "longwave/io/fasta.h"
 #include "longwave/io/text_source.h"
 
@@ -52,67 +52,25 @@ void read_sequences(const fs::path& folder, std::int32_t label, DnaRecords& out)
   }
 }
 
-/// Bases [start, end) of a chromosome, and where their sequence goes.
-struct Interval {
-  std::int64_t start, end;
-  bool reverse;
+/// An interval, and where its sequence goes.
+struct Interval : DnaInterval {
   std::size_t item;
   std::string where;
 };
-using Intervals = std::multimap<std::string, Interval>;
-
-/// "chr1" and "1" are the same, as are "chrM" and "MT".
-std::string chromosome(std::string_view name) {
-  name = name.substr(0, name.find_first_of(" \t"));
-  if (name.starts_with("chr")) name.remove_prefix(3);
-  return name == "M" ? "MT" : std::string(name);
-}
-
-std::int64_t whole_number(const std::string& text, const std::string& where) {
-  std::int64_t number = -1;
-  const auto* end = text.data() + text.size();
-  check(std::from_chars(text.data(), end, number).ptr == end && number >= 0, where, ": '", text,
-        "'; expected a position, a whole number >= 0");
-  return number;
-}
-
-std::vector<std::string> cells_of(std::string_view line) {
-  std::vector<std::string> cells(1);
-  for (const char c : line) {
-    if (c == ',')
-      cells.emplace_back();
-    else if (c != '"')
-      cells.back() += c;
-  }
-  return cells;
-}
+using Intervals = std::multimap<std::string, Interval>;  // by chromosome
 
 void read_intervals(const fs::path& table, std::int32_t label, DnaRecords& out, Intervals& intervals) {
-  const auto text = read_text(table);
-  for_each_line(text, [&](std::string_view line, std::int64_t number) {
-    const auto cells = cells_of(line);
-    const auto where = table.string() + ":" + std::to_string(number);
-    if (number == 1) {
-      check(cells == std::vector<std::string>{"id", "region", "start", "end", "strand"}, where,
-            ": expected the header id,region,start,end,strand");
-      return;
-    }
-    if (line.empty()) return;
-    check(cells.size() == 5 && (cells[4] == "+" || cells[4] == "-"), where,
-          ": expected five cells, the last one + or -");
-    const Interval interval{whole_number(cells[2], where), whole_number(cells[3], where), cells[4] == "-",
-                            out.bases.size(), where};
-    check(interval.start < interval.end, where, ": start ", interval.start, " is not before end ", interval.end);
-    intervals.emplace(chromosome(cells[1]), interval);
+  for (const auto& one : parse_intervals(read_text(table), table.string())) {
+    intervals.emplace(one.chromosome, Interval{one, out.bases.size(), table.string() + ":" + std::to_string(one.line)});
     out.bases.emplace_back();
     out.labels.push_back(label);
-  });
+  }
 }
 
 void cut(const Intervals& intervals, const fs::path& genome, DnaRecords& out) {
   const auto text = read_text(genome);
   for_each_fasta(text, genome.string(), [&](std::string_view title, std::string& bases) {
-    const auto [first, last] = intervals.equal_range(chromosome(title));
+    const auto [first, last] = intervals.equal_range(chromosome_name(title));
     for (auto i = first; i != last; ++i) {
       const auto& interval = i->second;
       check(interval.end <= static_cast<std::int64_t>(bases.size()), interval.where, ": ends at ", interval.end,
@@ -152,9 +110,10 @@ DnaRecords read_benchmark_part(const fs::path& folder, const std::vector<fs::pat
   }
   for (std::size_t i = 0; i < intervals.size(); ++i) {
     if (intervals[i].empty()) continue;
-    check(!genomes.empty(), folder.string(),
-          ": intervals, not sequences; say with the key genome which FASTA file they are of, or with genomes one for "
-          "each class (metadata.yaml names them)");
+    if (genomes.empty())
+      throw DataNotReady(folder.string() +
+                         ": intervals, not sequences; needs genome=FILE, the FASTA file that they are of, or "
+                         "genomes=[FILE, ...], one for each class (metadata.yaml names them)");
     cut(intervals[i], genomes[i], records);
   }
   return records;

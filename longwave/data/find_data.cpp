@@ -29,7 +29,8 @@ bool is_path(const std::string& data) {
   for (const auto& root : roots) tried.push_back(root.string());
   const auto place = roots.front() / set.folders[0] / set.files[0];
   fail("data set ", set.name, " not found under ", join(tried), "; expected for example ", place.string(), "; ",
-       set.url.empty() ? "put the file there" : "`longwave data get " + set.name + "` downloads it",
+       set.url.empty() ? "source: " + set.source + "; put the file there"
+                       : "`longwave data get " + set.name + "` downloads it",
        ", or say where it is with --data DIR or LONGWAVE_DATA");
 }
 

@@ -47,8 +47,6 @@ class LabelledSet : public SequenceData {
   virtual std::int64_t steps(std::int64_t item) const = 0;
   /// The steps of an item, into memory that may hold another's.
   virtual void encode(std::int64_t item, Steps& out) const = 0;
-  /// A hash that equal items share.
-  virtual std::uint64_t content(std::int64_t item) const;
 
   std::vector<std::int64_t>& items(Split split) { return items_[static_cast<std::size_t>(split)]; }
   const std::vector<std::int64_t>& items(Split split) const { return items_[static_cast<std::size_t>(split)]; }
@@ -58,17 +56,15 @@ class LabelledSet : public SequenceData {
   void hold_out_validation(double share, std::uint64_t seed);
   /// Keeps as many samples of each split as the options say.
   void limit(const LabelledOptions& options);
-  /// Facts that follow from the items: classes, greatest length, what was found, the content hash. `count_duplicates`:
-  /// whether equal items in train and test are looked for.
-  void describe(const std::string& content_hash, bool count_duplicates = true);
+  /// UserError with what was read (facts_.found) if nothing trains or nothing tests.
+  void require_samples() const;
+  /// Facts that follow from the items: classes and greatest length; and the content hash. Requires samples.
+  void describe(const std::string& content_hash);
 
   SequenceFacts facts_;
   std::vector<std::int32_t> labels_;  // [items]
 
  private:
-  std::string split_line(Split split);  // also notes the greatest length
-  std::int64_t duplicates() const;
-
   std::array<std::vector<std::int64_t>, 3> items_;
 };
 

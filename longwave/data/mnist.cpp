@@ -51,6 +51,7 @@ class Mnist : public PixelSet {
     const auto images = read_idx(images_path), labels = read_idx(labels_path);
     check(images.shape.size() == 3 && images.shape[1] == kSide && images.shape[2] == kSide, images_path.string(),
           ": expected images of 28 x 28 pixels");
+    check(images.shape[0] > 0, images_path.string(), ": no images in it; expected at least one");
     check(labels.shape.size() == 1 && labels.shape[0] == images.shape[0], labels_path.string(), ": ",
           labels.values.size(), " labels; expected one for each of the ", images.shape[0], " images");
     for (std::size_t i = 0; i < labels.values.size(); ++i) {

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
-#include <sstream>
 
 #include "longwave/data/labelled_set.h"
+#include "longwave/data/pathfinder_metadata.h"
 #include "longwave/data/sequence_split.h"
-#include "longwave/data/text_lines.h"
 #include "longwave/io/checksum.h"
-#include "longwave/io/npy.h"
 #include "longwave/io/png.h"
 #include "longwave/io/text_source.h"
 
@@ -18,9 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kUsualSide = "32";                                     // of the archive, where none is asked for
-constexpr double kHeldOut = 0.1;                                         // validates, and as much tests
-constexpr std::size_t kFolder = 0, kFile = 1, kLabel = 3, kContour = 5;  // columns of the metadata
+const std::string kUsualSide = "32";  // of the archive, where none is asked for
+constexpr double kHeldOut = 0.1;      // validates, and as much tests
 
 std::vector<FileLayout> pathfinder_layouts() {
   const std::vector<std::string> folders{"pathfinder{resolution}", "lra_release/pathfinder{resolution}",
@@ -49,26 +46,6 @@ std::vector<fs::path> batches_of(const fs::path& folder) {
   std::vector<fs::path> files;
   for (auto& [number, path] : numbered) files.push_back(std::move(path));
   return files;
-}
-
-using Rows = std::vector<std::vector<std::string>>;
-
-/// Records of words: a NumPy array of text, or, as in the public archive, plain text in spite of the name.
-Rows read_rows(const std::string& bytes, const std::string& name) {
-  Rows rows;
-  if (bytes.starts_with("\x93NUMPY")) {
-    const auto array = parse_npy_text(bytes, name);
-    check(array.shape.size() == 2, name, ": an array of ", array.shape.size(), " dimensions; expected [images, words]");
-    for (auto word = array.values.begin(); word != array.values.end(); word += array.shape[1])
-      rows.emplace_back(word, word + array.shape[1]);
-    return rows;
-  }
-  for_each_line(bytes, [&](std::string_view line, std::int64_t) {
-    std::istringstream words{std::string(line)};
-    rows.emplace_back();
-    for (std::string word; words >> word;) rows.back().push_back(word);
-  });
-  return rows;
 }
 
 class PathfinderFiles final : public LabelledSet {
@@ -101,7 +78,7 @@ class PathfinderFiles final : public LabelledSet {
     facts_.masking = {.ratio = 0.5, .levels = true, .hidden = 0.5f};
     split(config);
     limit(config);
-    describe(hash.hex(), false);
+    describe(hash.hex());
     facts_.found.push_back("the hash is of the metadata; images are read when they are used");
   }
 
@@ -121,23 +98,16 @@ class PathfinderFiles final : public LabelledSet {
   void take(const fs::path& batch, const fs::path& root, Sha256& hash) {
     const auto bytes = read_text(batch);
     hash.update(bytes);
-    std::size_t line = 0;
-    for (const auto& row : read_rows(bytes, batch.string())) {
-      ++line;
-      if (row.empty()) continue;
-      check(row.size() > kLabel, batch.string(), ":", line, ": ", row.size(), " words; expected folder, file, number, ",
-            "label, ...");
-      check(row[kLabel] == "0" || row[kLabel] == "1", batch.string(), ":", line, ": label '", row[kLabel],
-            "'; expected 0 or 1");
-      const auto path = root / row[kFolder] / row[kFile];
+    for (const auto& record : parse_pathfinder_metadata(bytes, batch.string())) {
+      const auto path = root / record.folder / record.file;
       std::error_code error;
       const auto size = fs::file_size(path, error);
-      check(!error, path.string(), ": missing; ", batch.string(), ":", line, " names it");
+      check(!error, path.string(), ": missing; ", batch.string(), ":", record.line, " names it");
       skipped_ += size == 0;
       if (size == 0) continue;
-      if (row.size() > kContour) strokes_.insert(row[kContour]);
+      if (!record.strokes.empty()) strokes_.insert(record.strokes);
       paths_.push_back(path);
-      labels_.push_back(row[kLabel] == "1");
+      labels_.push_back(record.label);
     }
   }
 

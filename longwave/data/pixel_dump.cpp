@@ -1,10 +1,10 @@
 // Images as Mega and SeqBoat have them (fairseq text dumps): one image a line, grey levels 0 to 255 separated by
 // spaces.
 
-#include <cmath>
-#include <charconv>
+#include <algorithm>
 
 #include "longwave/data/pixel_set.h"
+#include "longwave/data/pixel_text.h"
 #include "longwave/io/checksum.h"
 #include "longwave/io/text_source.h"
 
@@ -12,8 +12,6 @@ namespace longwave {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kMostClasses = 1000;
 
 const std::vector<FileLayout>& layouts() {
   static const std::vector<FileLayout> all{{{"lra/image", "lra/pathfinder", "lra/path-x", "cifar10", "pathfinder"},
@@ -55,56 +53,18 @@ class PixelDump final : public PixelSet {
   }
 
  private:
-  /// Calls `take(line number, value)` for every integer from 0 to `most`, and `end(line number)` after each line.
-  template <class Take, class End>
-  static void read_integers(const std::string& text, const fs::path& path, int most, const Take& take, const End& end) {
-    const char* at = text.data();
-    const char* const stop = at + text.size();
-    for (std::int64_t line = 1; at < stop; ++line) {
-      const char* const first = at;
-      for (; at < stop && *at != '\n'; ++at) {
-        if (*at == ' ' || *at == '\r') continue;
-        int value = -1;
-        const auto [behind, error] = std::from_chars(at, stop, value);
-        const bool good = error == std::errc() && value >= 0 && value <= most &&
-                          (behind == stop || *behind == ' ' || *behind == '\r' || *behind == '\n');
-        check(good, path.string(), ":", line, ":", at - first + 1, ": expected an integer from 0 to ", most);
-        take(line, value);
-        at = behind - 1;
-      }
-      end(line);
-      ++at;
-    }
-  }
-
   void read(const fs::path& images, const fs::path& labels, Split split) {
     const auto text = read_text(images), label_text = read_text(labels);
     hash_.update(text), hash_.update(label_text);
-    std::int64_t count = 0;
-    read_integers(
-        text, images, 255, [&](std::int64_t, int level) { pixels_.push_back(static_cast<char>(level)), ++count; },
-        [&](std::int64_t line) {
-          check(count > 0, images.string(), ":", line, ": no pixels; expected an image in every line");
-          if (side_ == 0) side_ = std::llround(std::sqrt(static_cast<double>(count)));
-          check(count == side_ * side_, images.string(), ":", line, ": ", count, " pixels; expected ", side_ * side_,
-                ", a square image in every line");
-          items(split).push_back(static_cast<std::int64_t>(pixels_.size() / count) - 1);
-          count = 0;
-        });
-    check(!items(split).empty(), images.string(), ": no images");
-    std::int64_t labels_read = 0;
-    read_integers(
-        label_text, labels, kMostClasses,
-        [&](std::int64_t line, int label) {
-          check(++labels_read == line, labels.string(), ":", line, ": expected one label in every line");
-          labels_.push_back(label);
-          classes_ = std::max(classes_, label + 1);
-        },
-        [&](std::int64_t line) {
-          check(labels_read == line, labels.string(), ":", line, ": expected one label in every line");
-        });
-    check(labels_read == std::ssize(items(split)), labels.string(), ": ", labels_read,
-          " labels; expected one for each of the ", items(split).size(), " images of ", images.string());
+    const auto count = parse_pixel_text(text, images.string(), side_, pixels_);
+    const auto read_labels = parse_label_text(label_text, labels.string());
+    check(std::ssize(read_labels) == count, labels.string(), ": ", read_labels.size(),
+          " labels; expected one for each of the ", count, " images of ", images.string());
+    for (const auto label : read_labels) {
+      items(split).push_back(std::ssize(labels_));
+      labels_.push_back(label);
+      classes_ = std::max(classes_, label + 1);
+    }
     facts_.found.push_back(images.string() + ", " + labels.string());
   }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
 #include "longwave/io/checksum.h"
 #include "longwave/io/wav.h"
@@ -25,14 +24,13 @@ std::int64_t Recordings::add(std::filesystem::path path, std::int32_t label) {
 std::vector<std::int16_t> Recordings::read(std::int64_t item) const { return read_wav(files_[item].path, rate_); }
 
 void Recordings::measure(double scale, double guard) {
+  require_samples();
   Sha256 hash;
   double sum = 0, squares = 0, count = 0;
   for (const auto split : {Split::train, Split::val, Split::test})
     for (const auto item : items(split)) {
       const auto samples = read(item);
-      const std::string_view bytes(reinterpret_cast<const char*>(samples.data()), samples.size() * sizeof(samples[0]));
-      hash.update(bytes);
-      files_[item].hash = std::hash<std::string_view>()(bytes);
+      hash.update({reinterpret_cast<const char*>(samples.data()), samples.size() * sizeof(samples[0])});
       files_[item].samples = static_cast<std::int64_t>(samples.size());
       if (split != Split::train) continue;
       for (const double x : samples) sum += x, squares += x * x;  // integers: exact
@@ -40,7 +38,8 @@ void Recordings::measure(double scale, double guard) {
     }
   shift_ = sum / count;
   const auto deviation = std::sqrt(std::max(0.0, squares / count - shift_ * shift_)) / kFullScale * scale + guard;
-  check(deviation > 0, "all training recordings are silent; expected sound");
+  check(deviation > 0, path_of(items(Split::train).front()).string(),
+        " and all other training recordings are silent; expected sound");
   factor_ = scale / kFullScale / deviation;
   facts_.channels = 1;
   describe(hash.hex());

@@ -25,19 +25,17 @@ class Recordings : public LabelledSet {
   /// Keeps every `stride`-th sample, without a filter.
   void keep_every(std::int64_t stride) { stride_ = stride; }
 
-  /// Reads the items of all splits once: lengths, duplicates, content hash; mean and deviation of the training part
+  /// Reads the items of all splits once: lengths, content hash; mean and deviation of the training part
   /// (of samples between -1 and 1). `guard` is added to the deviation; `scale` multiplies the samples first.
   void measure(double scale, double guard);
 
   std::int64_t steps(std::int64_t item) const override;
   void encode(std::int64_t item, Steps& out) const override;
-  std::uint64_t content(std::int64_t item) const override { return files_[item].hash; }
 
  private:
   struct File {
     std::filesystem::path path;
     std::int64_t samples = 0;
-    std::uint64_t hash = 0;
   };
   std::int64_t padded(std::int64_t item) const { return std::max(files_[item].samples, least_samples_); }
 

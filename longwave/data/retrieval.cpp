@@ -24,7 +24,8 @@ constexpr std::size_t kPublishedPairs[] = {147086, 18090, 17437};
 const std::vector<FileLayout>& layouts() {
   static const std::vector<FileLayout> all{
       {{"tsv_data", "aan", "retrieval", "lra_release/tsv_data", "lra_release/lra_release/tsv_data", "doc_pairs"},
-       {"{stem}.train.tsv", "{stem}.eval.tsv", "{stem}.test.tsv"}}};
+       {"{stem}.train.tsv", "{stem}.eval.tsv", "{stem}.test.tsv"}},
+      {{"aan", "lra/aan"}, {"src-bin", "src1-bin", "label-bin"}, {}, {}, kFairseqRefusal}};
   return all;
 }
 

@@ -1,6 +1,7 @@
 #include "longwave/data/sequence_files.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "longwave/base/suggest.h"
@@ -27,6 +28,14 @@ bool is_for(const FileLayout& layout, const LayoutKeys& keys) {
   return std::all_of(layout.keys.begin(), layout.keys.end(), [&](const auto& needed) {
     const auto given = keys.find(needed.first);
     return given == keys.end() || given->second == needed.second;
+  });
+}
+
+/// Whether the keys are those of another set's files.
+bool is_excepted(const FileLayout& layout, const LayoutKeys& keys) {
+  return std::any_of(layout.except.begin(), layout.except.end(), [&](const auto& other) {
+    const auto given = keys.find(other.first);
+    return given != keys.end() && given->second.starts_with(other.second);
   });
 }
 
@@ -104,6 +113,7 @@ void walk(const fs::path& folder, const std::vector<fs::path>& parts, std::size_
 FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
                         const std::vector<fs::path>& roots, const LayoutKeys& keys) {
   std::vector<std::string> tried, expected;
+  std::string refusal;
   for (const auto& root : roots)
     for (std::size_t i = 0; i < layouts.size(); ++i) {
       if (!is_for(layouts[i], keys)) continue;
@@ -111,13 +121,15 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
         const auto place = folder.empty() ? root : root / fill(folder, keys);
         if (auto found = files_in(place, layouts[i].files, keys)) {
           found->layout = i;
-          return *found;
+          if (layouts[i].refusal.empty()) return *found;
+          if (refusal.empty()) refusal = place.string() + ": " + layouts[i].refusal;
         }
         if (std::find(tried.begin(), tried.end(), place.string()) == tried.end()) tried.push_back(place.string());
       }
     }
-  for (const auto& layout : layouts)
+  for (const auto& layout : readable(layouts))
     if (is_for(layout, keys)) expected.push_back(fill(join(layout.files, " + "), keys));
+  if (!refusal.empty()) throw DataNotReady(refusal + "; expected there: " + join(expected, ", or "));
   throw DataNotFound(title + " not found; tried the folders " + join(tried) +
                      "; expected together in one of them: " + join(expected, ", or ") +
                      "; put the files there or say where they are with --data DIR or "
@@ -129,10 +141,12 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts, c
   for (const auto& root : roots)
     for (std::size_t i = 0; i < layouts.size(); ++i)
       for (const auto& folder : folders_of(layouts[i])) {
+        if (!layouts[i].refusal.empty() && !all.empty()) break;
         const auto first = fs::path(folder) / layouts[i].files.front();
         std::vector<LayoutKeys> found_keys;
         walk(root, {first.begin(), first.end()}, 0, layouts[i].keys, found_keys);
         for (const auto& keys : found_keys) {
+          if (is_excepted(layouts[i], keys)) continue;
           auto found = files_in(folder.empty() ? root : root / fill(folder, keys), layouts[i].files, keys);
           const auto known = [&](const FoundFiles& other) { return within(*found, other); };
           if (!found || std::any_of(all.begin(), all.end(), known)) continue;
@@ -141,6 +155,13 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts, c
         }
       }
   return all;
+}
+
+std::vector<FileLayout> readable(const std::vector<FileLayout>& layouts) {
+  std::vector<FileLayout> list;
+  std::copy_if(layouts.begin(), layouts.end(), std::back_inserter(list),
+               [](const FileLayout& layout) { return layout.refusal.empty(); });
+  return list;
 }
 
 std::string text_of(const FoundFiles& found) {
@@ -152,7 +173,7 @@ std::string text_of(const FoundFiles& found) {
 
 std::string expected_tree(const std::vector<FileLayout>& layouts) {
   std::string tree;
-  for (const auto& layout : layouts)
+  for (const auto& layout : readable(layouts))
     tree += "  " + join(layout.folders) + (layout.folders.empty() ? "" : ": ") + join(layout.files, " + ") + "\n";
   return tree;
 }

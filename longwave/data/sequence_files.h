@@ -14,6 +14,11 @@ struct DataNotFound : UserError {
   using UserError::UserError;
 };
 
+/// A set is there, but not ready to be read: something must be said or done first (files to convert, a genome to name).
+struct DataNotReady : UserError {
+  using UserError::UserError;
+};
+
 /// Values of text fields of a set's configuration.
 using LayoutKeys = std::map<std::string, std::string>;
 
@@ -23,7 +28,14 @@ struct FileLayout {
   std::vector<std::string> folders;  // customary, below a data root; tried in order after the root itself
   std::vector<std::string> files;    // below that folder, all of them needed, each also with .gz or .xz; or folders
   LayoutKeys keys = {};              // the layout is for configurations with these values
+  LayoutKeys except = {};            // not discovered: keys whose values begin so, as another set's folders do
+  std::string refusal = {};          // why files of this layout are not read and what to do; "": they are read
 };
+
+/// Refusal of files that Mega's code has binarised with fairseq.
+inline constexpr const char* kFairseqRefusal =
+    "files that fairseq has binarised (src-bin, label-bin) are not read, since neither which form of index they have "
+    "nor how they were split is known; take the texts themselves";
 
 /// The files of a set, found together in one place.
 struct FoundFiles {
@@ -33,19 +45,24 @@ struct FoundFiles {
 };
 
 /// The first place under the roots that has all files of a layout, with `keys` for its keys; layouts in the order
-/// given. DataNotFound with `title`, the places tried, the files expected and how to mend it.
+/// given. DataNotFound with `title`, the places tried, the files expected and how to mend it; DataNotReady if only a
+/// layout with a refusal is there.
 FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
                         const std::vector<std::filesystem::path>& roots, const LayoutKeys& keys = {});
 
 /// Everything of these layouts that lies under the roots, for whatever values of the keys; files that are all in one
-/// found before are not told again.
+/// found before are not told again, and those of a layout with a refusal only where nothing else is found.
 std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts,
                                        const std::vector<std::filesystem::path>& roots);
+
+/// Those that are read.
+std::vector<FileLayout> readable(const std::vector<FileLayout>& layouts);
 
 /// Where found files lie and for which settings: "/data/tsv_data (stem=new_aan_pairs)".
 std::string text_of(const FoundFiles& found);
 
-/// One line for each layout: folders in which it is looked for, then its files: "  imdb: train.tsv + test.tsv".
+/// One line for each readable layout: folders in which it is looked for, then its files: "  imdb: train.tsv +
+/// test.tsv".
 std::string expected_tree(const std::vector<FileLayout>& layouts);
 
 }  // namespace longwave

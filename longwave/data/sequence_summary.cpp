@@ -40,7 +40,7 @@ SequenceSummary summarize(const SequenceData& data) {
   const auto goal = data.facts().goal;
   const bool labelled = goal == SequenceGoal::classify || goal == SequenceGoal::classify_pair;
   SequenceSummary summary;
-  std::unordered_set<std::size_t> train;
+  std::unordered_set<std::size_t> train, val;
   SequenceExample example;
   for (const auto split : {Split::train, Split::val, Split::test}) {
     const auto samples = data.samples(split);
@@ -56,10 +56,9 @@ SequenceSummary summarize(const SequenceData& data) {
       lengths.push_back(data.length(split, i));
       if (labelled) ++part.classes.at(static_cast<std::size_t>(example.label));
       const auto hash = hash_steps(example);
-      if (split == Split::train)
-        summary.twice_in_train += !train.insert(hash).second;
-      else
-        (split == Split::val ? summary.val_in_train : summary.test_in_train) += train.count(hash);
+      if (split == Split::train) summary.twice_in_train += !train.insert(hash).second;
+      if (split == Split::val) summary.val_in_train += train.count(hash), val.insert(hash);
+      if (split == Split::test) summary.test_in_train += train.count(hash), summary.test_in_val += val.count(hash);
     }
     summarize_lengths(std::move(lengths), part);
   }

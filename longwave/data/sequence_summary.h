@@ -21,8 +21,8 @@ struct SplitSummary {
 /// What is in a set.
 struct SequenceSummary {
   std::vector<SplitSummary> splits;  // those that have samples
-  /// Samples whose steps are those of another one: within train beyond the first; of val and of test that are in train.
-  std::int64_t twice_in_train = 0, val_in_train = 0, test_in_train = 0;
+  /// Samples whose steps are those of another one: within train beyond the first; of a split that are in another.
+  std::int64_t twice_in_train = 0, val_in_train = 0, test_in_train = 0, test_in_val = 0;
 };
 
 /// Makes every sample once, hence takes its time for large sets. Language sets have sizes alone.

@@ -3,11 +3,10 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 
+#include "longwave/data/clip_list.h"
 #include "longwave/data/recordings.h"
 #include "longwave/data/sequence_split.h"
-#include "longwave/data/text_lines.h"
 #include "longwave/io/checksum.h"
 #include "longwave/io/text_source.h"
 
@@ -40,13 +39,7 @@ Split split_of_speaker(const std::string& file) {
   return percentage < 10 ? Split::val : percentage < 20 ? Split::test : Split::train;
 }
 
-/// "word/file.wav", a line each.
-std::set<std::string> read_list(const fs::path& path) {
-  std::set<std::string> names;
-  const auto text = read_text(path);
-  for_each_line(text, [&](std::string_view line, std::int64_t) { names.emplace(line); });
-  return names;
-}
+std::set<std::string> read_list(const fs::path& path) { return parse_clip_list(read_text(path), path.string()); }
 
 class SpeechCommands : public Recordings {
  protected:
@@ -73,6 +66,8 @@ class SpeechCommands : public Recordings {
         const auto item = add(path, static_cast<std::int32_t>(label));
         if (!whole_clips_only || read(item).size() == kSamples) all_.push_back(item);
       }
+    check(!all_.empty(), root_.string(), ": none of the clips has ", kSamples,
+          " samples (one second at 16 kHz), and clips of other lengths are not used; expected the files as published");
     facts_.found.push_back(root_.string() + ", " + std::to_string(all_.size()) + " clips used");
     keep_every(kRate / options.rate);
   }

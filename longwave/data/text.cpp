@@ -16,12 +16,28 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kLeastCount = 15;  // occurrences of a character in the training texts, lra-s4
 constexpr std::size_t kTexts = 25000;     // that train, and as many that test
 
+/// Parquet takes a library of its own to read, and a line to convert.
+FileLayout parquet(const std::vector<std::string>& folders, const std::string& train, const std::string& test) {
+  const auto convert = [](const std::string& from, const std::string& to) {
+    return "pandas.read_parquet(\"" + from + ".parquet\").to_csv(\"" + to + ".csv\", index=False)";
+  };
+  return {folders,
+          {train + ".parquet", test + ".parquet"},
+          {},
+          {},
+          "parquet is not read; convert it in that folder with `python3 -c 'import pandas; " + convert(train, "train") +
+              "; " + convert(test, "test") + "'`"};
+}
+
 const std::vector<FileLayout>& layouts() {
   static const std::vector<FileLayout> all{
       {{"aclImdb", "imdb/aclImdb"}, {"train/neg", "train/pos", "test/neg", "test/pos"}},
       {{"imdb"}, {"train.tsv", "test.tsv"}},
       {{"imdb"}, {"train.csv", "test.csv"}},
-      {{"imdb"}, {"train.tsv", "test_a.tsv"}}};
+      {{"imdb"}, {"train.tsv", "test_a.tsv"}},
+      parquet({"imdb"}, "train", "test"),
+      parquet({"imdb", "imdb/plain_text", "plain_text"}, "train-00000-of-00001", "test-00000-of-00001"),
+      {{"imdb-4000", "lra/imdb-4000"}, {"src-bin", "label-bin"}, {}, {}, kFairseqRefusal}};
   return all;
 }
 

@@ -1,6 +1,7 @@
 #include "longwave/models/language_model.h"
 
 #include "longwave/base/check.h"
+#include "longwave/nn/embedding.h"
 #include "longwave/ops/linear_cross_entropy.h"
 
 namespace longwave {
@@ -38,7 +39,9 @@ LanguageModel::LanguageModel(const LanguageModelConfig& config, std::uint64_t se
 at::Tensor LanguageModel::features(const at::Tensor& tokens, const Lengths& lengths, State* state) {
   check(tokens.dim() == 2 && tokens.scalar_type() == at::kLong, "language model: tokens is ", tokens.scalar_type(), " ",
         tokens.sizes(), "; expected int64 [b, t]");
+  if (state) check_own_state(*state);
   if (embedding_) return backbone_->forward(embedding_->forward(tokens, lengths, state), lengths, state);
+  check_tokens("language model", tokens, config_.tokens);
   const Dropout dropout{config_.embedding_dropout, &backbone_->random};
   return backbone_->forward(dropout(vocabulary_->embed(tokens), is_training()), lengths, state);
 }
@@ -67,6 +70,12 @@ at::Tensor LanguageModel::loss(const at::Tensor& tokens, const Lengths& lengths)
     count = std::max(1.0, static_cast<double>(shorter.sum().item<std::int64_t>()));
   }
   return losses(tokens.narrow(1, 0, t - 1), targets, shorter).sum() / count;
+}
+
+void LanguageModel::check_own_state(const State& state) const {
+  for (const auto& [name, tensor] : state)
+    check(name.find('.') != std::string::npos || (name == "position" && config_.positions != "none"),
+          "language model: the state has '", name, "', which is not this model's; expected one of its initial_state");
 }
 
 State LanguageModel::initial_state(std::int64_t b) {

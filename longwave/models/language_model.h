@@ -40,11 +40,16 @@ class LanguageModel final : public SequenceModel {
   /// State before the first token, for b rows. UserError if the mixer does not stream.
   State initial_state(std::int64_t b);
 
+  /// Most tokens of a sequence, where positions were learnt; 0: any number.
+  std::int64_t max_tokens() const { return config_.positions == "learned" ? config_.backbone.l_max : 0; }
+
   Backbone& backbone() override { return *backbone_; }
   const LanguageModelConfig& config() const { return config_; }
 
  private:
   at::Tensor features(const at::Tensor& tokens, const Lengths& lengths, State* state);
+  /// Names with a dot are of the backbone, which checks them.
+  void check_own_state(const State& state) const;
   const at::Tensor& output_weight() const { return config_.tied ? embedding_->weight() : head_->weight; }
 
   LanguageModelConfig config_;

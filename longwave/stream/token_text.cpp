@@ -1,5 +1,7 @@
 #include "longwave/stream/token_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -14,6 +16,23 @@ std::optional<std::string> unescaped(const std::string& name) {
   if (name == "\\t") return "\t";
   if (name.size() != 4 || !name.starts_with("\\x")) return {};
   return std::string(1, static_cast<char>(std::stoi(name.substr(2), nullptr, 16)));
+}
+
+/// Text as a message of one line shows it, control characters escaped in the same way.
+std::string escaped(std::string_view text) {
+  std::string shown;
+  for (const char byte : text) {
+    const auto code = static_cast<unsigned char>(byte);
+    if (byte == '\n')
+      shown += "\\n";
+    else if (byte == '\t')
+      shown += "\\t";
+    else if (code < 0x20 || code == 0x7F)
+      shown += fmt::format("\\x{:02x}", code);
+    else
+      shown += byte;
+  }
+  return shown;
 }
 
 bool is_special(const std::string& name) { return name.size() > 2 && name.front() == '<' && name.back() == '>'; }
@@ -42,7 +61,7 @@ TokenText::TokenText(const std::vector<std::string>& names) {
 std::int32_t TokenText::word(std::string_view text) const {
   auto known = numbers_.find(std::string(text));
   if (known == numbers_.end()) known = numbers_.find("<unk>");
-  check(known != numbers_.end(), "prompt: the model does not know the word '", text, "', and has no <unk>");
+  check(known != numbers_.end(), "prompt: the model does not know the word '", escaped(text), "', and has no <unk>");
   return known->second;
 }
 
@@ -65,7 +84,7 @@ std::vector<std::int32_t> TokenText::encode(std::string_view text) const {
     auto known = numbers_.find(std::string(text.substr(0, size)));
     if (known == numbers_.end()) known = numbers_.find(std::string(text.substr(0, 1))), size = 1;  // tokens are bytes
     check(known != numbers_.end(), "prompt: the model does not know the character '",
-          text.substr(0, character_size(text)), "'");
+          escaped(text.substr(0, character_size(text))), "'");
     tokens.push_back(known->second);
     text.remove_prefix(size);
   }

@@ -46,12 +46,11 @@ TEST_F(SequenceDataProgram, ListSaysGeneratedFoundOrNot) {
 
 TEST_F(SequenceDataProgram, CheckCountsClassesLengthsAndDuplicates) {
   put_texts("imdb", "the same");
-  expect_words(
-      data("check " + folder_.path().string()), 0,
-      {"text: " + at("imdb"), at("imdb/train.tsv") + ": 21 texts", "train: 19 samples; 9 negative, 10 positive",
-       "val: 2 samples; 1 negative, 1 positive", "test: 21 samples; 10 negative, 11 positive", "steps: ", "median ",
-       "duplicates: 1 samples of test are in train", "protocol lra-strict", "sha256 ",
-       "0 data sets for forecasting and 1 of sequences found, 0 bad"});
+  expect_words(data("check " + folder_.path().string()), 0,
+               {"text: " + at("imdb"), at("imdb/train.tsv") + ": 21 texts",
+                "train: 19 samples; 9 negative, 10 positive", "val: 2 samples; 1 negative, 1 positive",
+                "test: 21 samples; 10 negative, 11 positive", "steps: ", "median ", "duplicates: 1 of test in train\n",
+                "protocol lra-strict", "sha256 ", "0 data sets for forecasting and 1 of sequences found, 0 bad"});
 }
 
 TEST_F(SequenceDataProgram, CheckTellsTheDamagedFromTheAbsent) {
@@ -68,6 +67,39 @@ TEST_F(SequenceDataProgram, CheckTellsTheDamagedFromTheAbsent) {
                 "lra_release/tsv_data, lra_release/lra_release/tsv_data", "{stem}.train.tsv + {stem}.eval.tsv",
                 "longwave data make listops", "ETT, ETT-small, ETDataset/ETT-small: ETTh1.csv",
                 "none of the known data sets is there"});
+}
+
+TEST_F(SequenceDataProgram, CheckTellsWhatIsNotReadyFromTheDamaged) {
+  const std::string set = "genomic_benchmarks/human_nontata_promoters/", header = "id,region,start,end,strand\n";
+  for (const std::string part : {"train", "test"}) {
+    for (const std::string label : {"negative", "positive"})
+      folder_.put(set + part + "/" + label + ".csv", header + "0,chr1,2,6,+\n");
+    folder_.put("imdb/plain_text/" + part + "-00000-of-00001.parquet", "PAR1PAR1");
+    for (const std::string bin : {"src", "src1", "label"}) folder_.put("lra/aan/" + bin + "-bin/" + part + ".idx", "x");
+  }
+  for (const std::string part : {"train", "valid", "test"}) folder_.put("own/" + part + ".txt", part);
+  expect_words(data("check " + folder_.path().string()), 0,
+               {"characters: " + at("own") + " (name=own)", "train: 5 tokens",
+                "dna: found, not ready: " + at(set + "train") + ": intervals, not sequences; needs genome=FILE",
+                "text: found, not ready: " + at("imdb/plain_text") + ": parquet is not read; convert it",
+                "pandas.read_parquet(\"train-00000-of-00001.parquet\").to_csv(\"train.csv\", index=False)",
+                "retrieval: found, not ready: " + at("lra/aan") + ": files that fairseq has binarised",
+                "expected there: new_aan_pairs.train.tsv + ", "4 of sequences found, 0 bad"});
+  expect_words(data("list --data " + folder_.path().string()), 0,
+               {"text                  " + at("imdb/plain_text") + " (in a form that is not read)\n"});
+}
+
+TEST_F(SequenceDataProgram, CheckSaysOnceWhatIsInALabelledSet) {
+  for (const std::string part : {"train", "test"})
+    for (const std::string label : {"negative", "positive"})
+      for (int i = 0; i < 10; ++i)
+        folder_.put(
+            "genomic_benchmarks/human_nontata_promoters/" + part + "/" + label + "/" + std::to_string(i) + ".txt",
+            label == "negative" ? "ACGT" : "TTTT");
+  const auto outcome = data("check " + folder_.path().string());
+  expect_words(outcome, 0, {"train: 18 samples; 9 negative, 9 positive; 4 steps each\n"});
+  for (const std::string once : {"train: ", "duplicates", "sha256"})
+    EXPECT_EQ(outcome.out.find(once), outcome.out.rfind(once)) << once << " in\n" << outcome.out;
 }
 
 TEST_F(SequenceDataProgram, ShowPrintsTokensByName) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "longwave/data/sequence_summary.h"
 #include "tests/data/sequence_set_testing.h"
 
 namespace longwave {
@@ -32,7 +33,8 @@ TEST(Dna, SequencesOfTheBenchmarksAreReadByFolder) {
   EXPECT_EQ(data->facts().vocabulary, 7);
   EXPECT_EQ(data->facts().mask, 6);
   EXPECT_EQ(data->facts().protocol, "genomic-benchmarks");
-  EXPECT_TRUE(found_says(*data, "30 of the test samples are in the training part too"));
+  EXPECT_EQ(summarize(*data).val_in_train, 3);
+  EXPECT_EQ(summarize(*data).test_in_train, 30);
   const auto baselines = data->baselines();
   ASSERT_EQ(baselines.size(), 2u);
   EXPECT_DOUBLE_EQ(baselines[0].score, 2. / 3);
@@ -63,7 +65,8 @@ TEST(Dna, IntervalsAreCutFromTheGenome) {
   EXPECT_NE(error("0,chr7,2,6,-\n", {{"genome", genome}}).find("has no chromosome 7"), std::string::npos);
   EXPECT_NE(error("0,chr1,6,6,-\n", {{"genome", genome}}).find("start 6 is not before end 6"), std::string::npos);
   EXPECT_NE(error("0,chr1,x,6,-\n", {{"genome", genome}}).find("'x'; expected a position"), std::string::npos);
-  EXPECT_NE(error("0,chr1,2,6,-\n", Json::object()).find("say with the key genome"), std::string::npos);
+  EXPECT_NE(error("0,chr1,2,6,-\n", Json::object()).find("needs genome=FILE"), std::string::npos);
+  EXPECT_THROW(make_set("dna", Json::object(), {folder.path()}), DataNotReady);
 }
 
 TEST(Dna, EveryClassMayHaveAGenomeOfItsOwn) {

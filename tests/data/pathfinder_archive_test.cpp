@@ -2,8 +2,27 @@
 
 #include <gtest/gtest.h>
 #include <png.h>
+#include <unistd.h>
+
+#include <functional>
 
 #include "longwave/base/atomic_file.h"
+#include "tests/support/scratch_folder.h"
+
+namespace {
+std::function<void()> on_syncfs;
+int fsyncs = 0;
+}  // namespace
+
+// In place of the system's: what is waited for, and when.
+int fsync(int) {
+  ++fsyncs;
+  return 0;
+}
+int syncfs(int) noexcept {
+  if (on_syncfs) on_syncfs();
+  return 0;
+}
 
 namespace longwave {
 namespace {
@@ -54,6 +73,28 @@ TEST(PathfinderArchive, HoldsTheSamplesOfAllSplitsInOrder) {
   }
   EXPECT_EQ(metadata.peek(), EOF);
   std::filesystem::remove_all(folder);
+}
+
+TEST(PathfinderArchive, WaitsForTheDiskOnceABatchBeforeMetadataNameItsImages) {
+  const ScratchFolder folder("pathfinder_archive");
+  PathfinderConfig config;
+  config.train_samples = 1002;  // two batches
+  config.val_samples = config.test_samples = 0;
+  const auto root = folder.path() / "pathfinder32" / "curv_contour_length_14";
+  const auto here = [&](const std::string& file) { return std::filesystem::exists(root / file); };
+  std::vector<std::string> seen;  // at every wait
+  on_syncfs = [&] {
+    seen.push_back(std::string(here("imgs/0/sample_999.png") ? "i" : "-") + (here("metadata/0.npy") ? "m" : "-") +
+                   (here("imgs/1/sample_1.png") ? "i" : "-") + (here("metadata/1.npy") ? "m" : "-"));
+  };
+  fsyncs = 0;
+  write_pathfinder(config, folder.path());
+  EXPECT_EQ(seen, (std::vector<std::string>{"i---", "imi-"}));
+  EXPECT_LE(fsyncs, 4) << "two files of metadata and their folder";
+  seen.clear();  // over an older archive
+  write_pathfinder(config, folder.path());
+  EXPECT_EQ(seen, (std::vector<std::string>{"i-im", "i-im", "imi-", "imi-"}));
+  on_syncfs = {};
 }
 
 }  // namespace

@@ -46,6 +46,34 @@ TEST(SpeechCommands, TheOfficialListsSplit) {
   EXPECT_TRUE(found_says(*data, "the official lists"));
 }
 
+TEST(SpeechCommands, WithoutClipsToTrainOnItSaysWhereAndWhy) {
+  ScratchFolder folder;
+  for (const auto& word : kTen)
+    folder.put("speech_commands/" + word + "/s1_nohash_0.wav", wav_of(ramp(8000, 0), 16000));
+  const auto root = (folder.path() / "speech_commands").string();
+  EXPECT_NE(error_of_set("sc10", Json::object(), {folder.path()})
+                .find(root + ": none of the clips has 16000 samples (one second at 16 kHz)"),
+            std::string::npos);
+  std::string all;
+  for (const auto& word : kTen) all += word + "/s1_nohash_0.wav\n";
+  for (const auto& word : kTen)
+    folder.put("speech_commands/" + word + "/s1_nohash_0.wav", wav_of(ramp(16000, 0), 16000));
+  folder.put("speech_commands/validation_list.txt", "");
+  folder.put("speech_commands/testing_list.txt", all);
+  const auto empty = error_of_set("sc10", Json::object(), {folder.path()});
+  EXPECT_TRUE(empty.starts_with(root + ", 10 clips used; ")) << empty;
+  EXPECT_NE(empty.find(": no samples to train on"), std::string::npos) << empty;
+  folder.put("speech_commands/testing_list.txt", all + "yes\n");
+  EXPECT_NE(
+      error_of_set("sc10", Json::object(), {folder.path()}).find("testing_list.txt:11: 'yes'; expected WORD/FILE"),
+      std::string::npos);
+  folder.put("speech_commands/testing_list.txt", "yes/s1_nohash_0.wav\n");
+  for (const auto& word : kTen)
+    folder.put("speech_commands/" + word + "/s1_nohash_0.wav", wav_of(std::vector<std::int16_t>(16000), 16000));
+  EXPECT_NE(error_of_set("sc10", Json::object(), {folder.path()}).find("s1_nohash_0.wav and all other training"),
+            std::string::npos);
+}
+
 TEST(SpeechCommands, TrainingPartIsStandardisedAndHalfTheRateTakesEverySecondSample) {
   ScratchFolder folder;
   put_words(folder, 6);

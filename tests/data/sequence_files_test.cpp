@@ -72,6 +72,31 @@ TEST_F(SequenceFiles, DiscoversEveryValueOfAKeyAndEverySetOnce) {
   EXPECT_TRUE(discover_files(kLayouts, {root_ / "nowhere"}).empty());
 }
 
+TEST_F(SequenceFiles, AFormThatIsNotReadIsRefusedWithItsReason) {
+  const std::vector<FileLayout> layouts{{{"set"}, {"a.tsv"}}, {{"set"}, {"a.parquet"}, {}, {}, "not read; convert it"}};
+  put("set/a.parquet");
+  try {
+    locate_files("Set", layouts, {root_});
+    FAIL();
+  } catch (const DataNotReady& error) {
+    EXPECT_EQ(error.what(), (root_ / "set").string() + ": not read; convert it; expected there: a.tsv");
+  }
+  EXPECT_EQ(discover_files(layouts, {root_}).at(0).layout, 1u);
+  EXPECT_EQ(expected_tree(layouts), "  set: a.tsv\n");
+  const auto table = put("set/a.tsv");
+  EXPECT_EQ(locate_files("Set", layouts, {root_}).files, (std::vector<fs::path>{table}));
+  EXPECT_EQ(discover_files(layouts, {root_}).size(), 1u);
+}
+
+TEST_F(SequenceFiles, FoldersOfAnotherSetAreNotDiscovered) {
+  const std::vector<FileLayout> layouts{{{}, {"{name}/a.txt"}, {}, {{"name", "wiki"}}}};
+  put("wikitext/a.txt"), put("own/a.txt");
+  const auto found = discover_files(layouts, {root_});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].keys.at("name"), "own");
+  EXPECT_EQ(locate_files("Text", layouts, {root_}, {{"name", "wikitext"}}).files.size(), 1u);
+}
+
 TEST_F(SequenceFiles, ALayoutMayBeForOneValueOfAField) {
   const std::vector<FileLayout> layouts{{{}, {"train.txt", "test.txt"}, {{"form", "two"}}},
                                         {{}, {"test.txt"}, {{"form", "one"}}}};

@@ -47,6 +47,14 @@ TEST(SequenceSummary, CountsLengthsAndDuplicates) {
   EXPECT_EQ(summary.twice_in_train, 2);
   EXPECT_EQ(summary.val_in_train, 0);
   EXPECT_EQ(summary.test_in_train, 2);
+  EXPECT_EQ(summary.test_in_val, 0);
+}
+
+TEST(SequenceSummary, CountsTestSamplesThatValidateToo) {
+  const auto summary = summarize(Listed({{{0, 1}}, {{1, 1}, {2}}, {{2}, {1, 1}, {0, 1}, {1, 2}}}));
+  EXPECT_EQ(summary.val_in_train, 0);
+  EXPECT_EQ(summary.test_in_train, 1);
+  EXPECT_EQ(summary.test_in_val, 2);
 }
 
 TEST(SequenceSummary, PairsAreDuplicatesOnlyAsPairs) {

@@ -117,6 +117,9 @@ TEST(TokenText, NamesWhatItDoesNotKnow) {
   };
   EXPECT_NE(message(TokenText({"a", "b"}), "aé").find("'é'"), std::string::npos);
   EXPECT_NE(message(TokenText({"the", "<eos>"}), "the dog").find("'dog'"), std::string::npos);
+  EXPECT_NE(message(TokenText({"a", "b"}), "a\nb").find("the character '\\n'"), std::string::npos);
+  EXPECT_NE(message(TokenText({"a", "b"}), "a\x1b").find("the character '\\x1b'"), std::string::npos);
+  EXPECT_NE(message(TokenText({"the", "<eos>"}), "\x07ring").find("the word '\\x07ring'"), std::string::npos);
   EXPECT_THROW(TokenText({}), UserError);
 }
 
