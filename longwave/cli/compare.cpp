@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -15,11 +16,15 @@
 #include "longwave/cli/cell_process.h"
 #include "longwave/cli/command.h"
 #include "longwave/cli/terminal.h"
+#include "longwave/cli/validators.h"
 #include "longwave/data/find_data.h"
 #include "longwave/data/sequence_data.h"
 #include "longwave/io/toml.h"
 #include "longwave/report/ticks.h"
 #include "longwave/train/comparison_report.h"
+#include "longwave/train/results_lines.h"
+#include "longwave/train/search.h"
+#include "longwave/train/search_report.h"
 #include "longwave/train/sequence_report.h"
 
 namespace longwave {
@@ -44,25 +49,31 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Works through the cells of a comparison, leaving out what the store has.
+std::vector<std::string> keys_of(const std::vector<ComparisonCell>& cells) {
+  std::vector<std::string> keys;
+  for (const auto& cell : cells) keys.push_back(cell.key);
+  return keys;
+}
+
+/// Works through cells, leaving out what the store has. `what` they are: "cells", "trials".
 class Runner {
  public:
-  Runner(const Comparison& comparison, const fs::path& store, const Options& options)
-      : comparison_(comparison), path_(store), store_(store), options_(options) {}
+  Runner(const std::vector<ComparisonCell>& cells, const char* what, const fs::path& store, const Options& options)
+      : cells_(cells), what_(what), path_(store), store_(store), options_(options) {}
 
   /// True if every cell is finished in the end: none failed, now or before, and none was stopped.
   bool run() {
     say_what_is_done();
     std::vector<const ComparisonCell*> waiting;
-    for (const auto& cell : comparison_.cells) waiting.push_back(&cell);
+    for (const auto& cell : cells_) waiting.push_back(&cell);
     for (bool first = true; !waiting.empty(); first = false) {
       std::erase_if(waiting, [this](const ComparisonCell* cell) { return take(*cell); });
       if (waiting.empty()) break;
-      if (first) fmt::print("{} cells are being run by another process; waiting for them\n", waiting.size());
+      if (first) fmt::print("{} {} are being run by another process; waiting for them\n", waiting.size(), what_);
       std::fflush(stdout);
       pause();
     }
-    return states().finished == comparison_.cells.size();
+    return states().finished == cells_.size();
   }
 
  private:
@@ -71,10 +82,8 @@ class Runner {
   };
 
   States states() const {
-    std::vector<std::string> keys;
-    for (const auto& cell : comparison_.cells) keys.push_back(cell.key);
     States count;
-    for (const auto& [key, record] : store_.read(keys)) {
+    for (const auto& [key, record] : store_.read(keys_of(cells_))) {
       count.finished += record.state == CellState::done;
       count.failed += record.state == CellState::failed;
     }
@@ -83,13 +92,12 @@ class Runner {
 
   void say_what_is_done() {
     const auto [finished, failed] = states();
-    remaining_ = comparison_.cells.size() - finished - (options_.retry ? 0 : failed);
+    remaining_ = cells_.size() - finished - (options_.retry ? 0 : failed);
     std::string failures;
     if (failed > 0)
       failures = fmt::format(", {} failed before ({})", failed,
                              options_.retry ? "run again now" : "run them again with --retry");
-    fmt::print("{} cells, {} finished before{}; store {}\n", comparison_.cells.size(), finished, failures,
-               path_.string());
+    fmt::print("{} {}, {} finished before{}; store {}\n", cells_.size(), what_, finished, failures, path_.string());
     std::fflush(stdout);
   }
 
@@ -103,9 +111,10 @@ class Runner {
 
   void run_cell(const ComparisonCell& cell) {
     tried_.insert(cell.key);
-    const auto part = comparison_.sequences ? cell.recipe.train.protocol : std::to_string(cell.id.horizon);
-    const auto name = fmt::format("[{}/{}] {} {} {} seed {}", 1 + (&cell - comparison_.cells.data()),
-                                  comparison_.cells.size(), cell.id.data, part, cell.id.model, cell.id.seed);
+    const auto& id = cell.id;
+    const auto part = cell.recipe.is_sequence() ? cell.recipe.train.protocol : std::to_string(id.horizon);
+    const auto name = fmt::format("[{}/{}] {} {} {} seed {}{}{}", 1 + (&cell - cells_.data()), cells_.size(), id.data,
+                                  part, id.model, id.seed, cell.point.empty() ? "" : " ", cell.point);
     const auto start = std::chrono::steady_clock::now();
     const auto outcome = guarded(cell);
     const bool stored = settle(cell, outcome);
@@ -162,7 +171,8 @@ class Runner {
     }
   }
 
-  const Comparison& comparison_;
+  const std::vector<ComparisonCell>& cells_;
+  std::string what_;
   fs::path path_;
   Store store_;
   const Options& options_;
@@ -180,16 +190,16 @@ std::vector<std::pair<std::string, Table>> tables_of(const Comparison& compariso
 }
 
 void show(const Comparison& comparison, const fs::path& store_path, const Options& options) {
-  std::vector<std::string> keys;
-  for (const auto& cell : comparison.cells) keys.push_back(cell.key);
-  const auto records = Store(store_path).read(keys);
+  const auto records = Store(store_path).read(keys_of(comparison.cells));
   fmt::print("\n{}\n", comparison.config.title);
-  std::string markdown;
-  for (const auto& [heading, table] : tables_of(comparison, records)) {
+  auto tables = tables_of(comparison, records);
+  for (const auto& [heading, table] : tables)
     fmt::print("\n{}{}", heading.empty() ? "" : heading + "\n", for_terminal(table));
+  for (auto& trials : search_tables(comparison)) tables.push_back(std::move(trials));  // too long for a terminal
+  std::string markdown;
+  for (const auto& [heading, table] : tables)
     markdown +=
         (markdown.empty() ? "" : "\n") + (heading.empty() ? "" : "## " + heading + "\n\n") + markdown_table(table);
-  }
   const auto folder = options.report.empty() ? default_folder(options.recipe) : fs::path(options.report);
   make_folder(folder);
   std::string command = "longwave compare " + options.recipe;
@@ -197,15 +207,16 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
   write_file(folder / "report.html", comparison.sequences ? sequence_page(comparison, records, command)
                                                           : comparison_page(comparison, records, command));
   write_file(folder / "table.md", markdown);
+  write_file(folder / "results.jsonl", results_lines(comparison, records));
   fmt::print("\nreport: {}\n", (folder / "report.html").string());
 }
 
 /// A set that is missing, or cannot be generated so, would make every cell on it fail: it is said before anything runs.
-void check_data(const Comparison& comparison, const std::string& folder) {
-  for (const auto& cell : comparison.cells)
+void check_data(const std::vector<ComparisonCell>& cells, const std::string& folder) {
+  for (const auto& cell : cells)
     if (cell.recipe.task.type == "forecast") find_data(cell.recipe.task.data, data_roots(folder));
   std::set<std::string> opened;
-  for (const auto& cell : comparison.cells)
+  for (const auto& cell : cells)
     if (const auto& set = cell.recipe.task.data; cell.recipe.is_sequence())
       if (opened.insert(set + cell.recipe.data.dump()).second) try {
           find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
@@ -227,17 +238,26 @@ void compare(const Options& options) {
   check_is_comparison(sections, options.recipe);
   const auto written = sections["compare"];
   for (const auto& text : options.overrides) apply_override(sections, text);
-  const auto comparison = plan_comparison(sections, written);
+  auto comparison = plan_comparison(sections, written);
+  const auto trials = trial_cells(comparison);
   const auto store = options.store.empty() ? default_folder(options.recipe) / "store.sqlite" : fs::path(options.store);
   if (options.report_only)
     check(fs::exists(store), store.string(),
           ": no such store; run the comparison first, or name its store with --store");
   else
-    check_data(comparison, options.data);
+    check_data(trials.empty() ? comparison.cells : trials, options.data);
   if (!options.report_only && store.has_parent_path()) make_folder(store.parent_path());
-  const bool complete = options.report_only || Runner(comparison, store, options).run();
+  bool complete = true;
+  if (!trials.empty()) {
+    if (!options.report_only) Runner(trials, "trials", store, options).run();
+    choose(comparison, Store(store).read(keys_of(trials)));
+    // A trial that fails is a result; nothing to choose from is none.
+    complete = std::all_of(comparison.searches.begin(), comparison.searches.end(),
+                           [](const Search& s) { return s.chosen.has_value(); });
+  }
+  if (!options.report_only) complete = Runner(comparison.cells, "cells", store, options).run() && complete;
   show(comparison, store, options);
-  if (!complete) throw CLI::RuntimeError(1);
+  if (!options.report_only && !complete) throw CLI::RuntimeError(1);
 }
 
 void define(CLI::App& app) {
@@ -246,7 +266,8 @@ void define(CLI::App& app) {
   app.add_option("overrides", options->overrides, "settings over the recipe's: section.key=value");
   app.add_option("--store", options->store, "file of finished cells (default: runs/NAME/store.sqlite)");
   app.add_option("--report", options->report, "folder of report.html and table.md (default: runs/NAME)");
-  app.add_option("--data", options->data, "folder of data sets (default: LONGWAVE_DATA, else ./data)");
+  app.add_option("--data", options->data, "folder of data sets (default: LONGWAVE_DATA, else ./data)")
+      ->check(existing_folder());
   app.add_flag("--report-only", options->report_only, "draw from the store what there is; run nothing");
   app.add_flag("--retry", options->retry, "also run cells again that failed before");
   app.add_flag("--cell", options->cell, "run one cell given on standard input")->group("");

@@ -56,6 +56,7 @@ Json to_json(const CellResult& r) {
   json["peak_memory"] = number(r.peak_memory);
   json["epochs"] = r.epochs;
   json["best_epoch"] = r.best_epoch;
+  json["best_step"] = r.best_step;
   json["total_seconds"] = number(r.total_seconds);
   json["capped"] = r.capped;
   json["curve"] = Json::array();
@@ -68,6 +69,7 @@ Json to_json(const CellResult& r) {
                                  {"truth", numbers(f.truth)},
                                  {"forecast", numbers(f.forecast)}});
   json["metric"] = r.metric;
+  if (r.test_touches) json["test_touches"] = *r.test_touches;
   json["about"] = r.about;
   json["environment"] = r.environment;
   return json;
@@ -85,6 +87,7 @@ CellResult cell_result_from_json(const Json& json) {
   r.peak_memory = number_from(json.at("peak_memory"));
   r.epochs = json.value("epochs", std::int64_t{0});
   r.best_epoch = json.value("best_epoch", std::int64_t{0});
+  r.best_step = json.value("best_step", std::int64_t{0});
   r.total_seconds = number_from(json.at("total_seconds"));
   r.capped = json.value("capped", false);
   for (const auto& p : json.at("curve"))
@@ -93,6 +96,7 @@ CellResult cell_result_from_json(const Json& json) {
     r.forecasts.push_back({f.at("channel").get<std::string>(), numbers_from(f.at("history")),
                            numbers_from(f.at("truth")), numbers_from(f.at("forecast"))});
   r.metric = json.value("metric", r.metric);
+  if (json.contains("test_touches")) r.test_touches = json["test_touches"].get<std::int64_t>();
   r.about = json.value("about", Json::object());
   r.environment = json.value("environment", Json::object());
   return r;

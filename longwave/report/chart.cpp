@@ -47,6 +47,7 @@ Scale make_scale(const Axis& axis, Range range, int wanted, bool snug) {
   scale.logarithmic = axis.logarithmic;
   scale.ticks = !axis.logarithmic                    ? linear_ticks(range.low, range.high, wanted)
                 : axis.style == NumberStyle::seconds ? time_ticks(range.low, range.high)
+                : axis.style == NumberStyle::bytes   ? byte_ticks(range.low, range.high)
                                                      : log_ticks(range.low, range.high);
   scale.low = axis.low.value_or(scale.ticks.front());
   scale.high = axis.high.value_or(scale.ticks.back());
@@ -56,7 +57,7 @@ Scale make_scale(const Axis& axis, Range range, int wanted, bool snug) {
   }
   std::erase_if(scale.ticks, [&](double t) {
     const double slack = 1e-9 * (scale.high - scale.low);
-    return t < scale.low - slack || t > scale.high + slack;
+    return t < scale.low - slack || t > scale.high + slack || (axis.whole && std::abs(t - std::round(t)) > 1e-9);
   });
   if (!axis.ticks.empty()) {
     scale.ticks.clear();

@@ -13,6 +13,7 @@ namespace longwave {
 struct Axis {
   std::string label = {};
   bool logarithmic = false;
+  bool whole = false;  // only whole numbers mean something, as of epochs
   NumberStyle style = NumberStyle::plain;
   std::optional<double> low = {}, high = {};
   std::vector<std::pair<double, std::string>> ticks = {};  // places and words of one's own (dates), instead of numbers

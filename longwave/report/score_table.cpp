@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 
 namespace longwave {
 namespace {
@@ -43,13 +42,8 @@ const std::vector<double>& values_of(const ScoreEntry& entry, const std::string&
   return found == entry.values.end() ? none : found->second;
 }
 
-struct RankedCell {
-  TableCell cell;
-  std::string mean;  // as printed: what ranks
-};
-
 /// The cells of all models for one metric of one row.
-std::vector<RankedCell> cells_of(const ScoreTable& scores, const ScoreRow& row, const std::string& metric) {
+std::vector<TableCell> cells_of(const ScoreTable& scores, const ScoreRow& row, const std::string& metric) {
   std::vector<Estimate> estimates;
   double smallest = std::numeric_limits<double>::infinity();
   for (const auto& [key, title] : scores.models) {
@@ -58,22 +52,17 @@ std::vector<RankedCell> cells_of(const ScoreTable& scores, const ScoreRow& row, 
         estimate(found == row.entries.end() ? std::vector<double>() : values_of(found->second, metric)));
     if (estimates.back().mean > 0) smallest = std::min(smallest, estimates.back().mean);
   }
-  std::vector<RankedCell> cells;
+  std::vector<TableCell> cells;
+  std::vector<std::string> means;  // as printed: what ranks
   for (const auto& e : estimates) {
-    auto& out = cells.emplace_back();
+    auto& cell = cells.emplace_back();
+    auto& mean = means.emplace_back();
     if (!std::isfinite(e.mean)) continue;
-    out.mean = score_text(e.mean, smallest);
-    out.cell.text = out.mean;
-    if (e.count > 1) out.cell.text += " ± " + score_text(e.half_width, smallest);
+    cell.text = mean = score_text(e.mean, smallest);
+    if (e.count > 1) cell.text += " ± " + score_text(e.half_width, smallest);
   }
-  std::set<double> ranks;
-  for (const auto& c : cells)
-    if (!c.mean.empty()) ranks.insert(std::stod(c.mean));
-  for (auto& c : cells) {
-    if (c.mean.empty() || ranks.size() < 2) continue;  // with nothing to compare with there is no best
-    const double value = std::stod(c.mean);
-    c.cell.mark = value == *ranks.begin() ? Mark::best : value == *std::next(ranks.begin()) ? Mark::second : Mark::none;
-  }
+  const auto marks = rank_marks(means, false);
+  for (std::size_t i = 0; i < cells.size(); ++i) cells[i].mark = marks[i];
   return cells;
 }
 
@@ -92,13 +81,13 @@ Table layout(const ScoreTable& scores) {
     std::vector<TableCell> line;
     for (const auto& label : row.labels) line.push_back({label});
     line.resize(table.columns.size());
-    std::vector<std::vector<RankedCell>> by_metric;
+    std::vector<std::vector<TableCell>> by_metric;
     for (const auto& [metric, name] : scores.metrics) by_metric.push_back(cells_of(scores, row, metric));
     for (std::size_t m = 0; m < scores.models.size(); ++m) {
       const auto entry = row.entries.find(scores.models[m].first);
       for (std::size_t k = 0; k < scores.metrics.size(); ++k) {
         auto& cell = line[table.labels + m * scores.metrics.size() + k];
-        cell = by_metric[k][m].cell;
+        cell = by_metric[k][m];
         if (cell.text.empty() && !row.entries.empty()) cell.text = "-";
         if (k == 0 && entry != row.entries.end()) cell.note = notes.signs(entry->second.remarks);
       }

@@ -20,7 +20,8 @@ double student_t_975(std::size_t degrees) {
 }
 
 Estimate estimate(const std::vector<double>& values) {
-  Estimate e{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN(), values.size()};
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  Estimate e{kNone, kNone, kNone, values.size()};
   if (values.empty()) return e;
   double sum = 0, squares = 0;
   for (const double v : values) sum += v;
@@ -28,7 +29,8 @@ Estimate estimate(const std::vector<double>& values) {
   if (e.count < 2) return e;
   for (const double v : values) squares += (v - e.mean) * (v - e.mean);
   const auto n = static_cast<double>(e.count);
-  e.half_width = student_t_975(e.count - 1) * std::sqrt(squares / (n - 1) / n);
+  e.deviation = std::sqrt(squares / (n - 1));
+  e.half_width = student_t_975(e.count - 1) * e.deviation / std::sqrt(n);
   return e;
 }
 

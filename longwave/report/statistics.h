@@ -4,10 +4,10 @@
 
 namespace longwave {
 
-/// Mean of a few repeated measurements with the half width of its 95 % confidence interval (Student's t).
-/// `half_width` is NaN for fewer than two values.
+/// Mean of a few repeated measurements, their standard deviation (n - 1), and the half width of the 95 % confidence
+/// interval of the mean (Student's t). The last two are NaN for fewer than two values.
 struct Estimate {
-  double mean = 0, half_width = 0;
+  double mean = 0, deviation = 0, half_width = 0;
   std::size_t count = 0;
 };
 Estimate estimate(const std::vector<double>& values);

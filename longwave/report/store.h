@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,11 +49,14 @@ struct CellResult {
   std::int64_t batch_size = 0;
   double peak_memory = 0;  // bytes resident, of the whole process
   std::int64_t epochs = 0, best_epoch = 0;
+  std::int64_t best_step = 0;  // optimiser steps up to the best epoch; 0: none, or stored before this was noted
   double total_seconds = 0;
   bool capped = false;  // stopped by the time limit
   std::vector<CurvePoint> curve;
   std::vector<SampleForecast> forecasts;
-  std::string metric = "mse";         // the score that counts
+  std::string metric = "mse";  // the score that counts
+  /// How often the test split was scored; none: stored before this was counted.
+  std::optional<std::int64_t> test_touches;
   Json about = Json::object();        // of sequences: see Task::about, with parameters, FLOPs, state, references
   Json environment = Json::object();  // processor, threads, library versions
 };

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <set>
 
 #include "longwave/report/svg.h"
 
@@ -23,21 +25,20 @@ std::string marked(const TableCell& cell, bool ansi) {
   return cell.text + sign + cell.note;
 }
 
-/// Broken between words into lines of at most `room` characters where words allow.
-std::string wrapped(const std::string& text, std::size_t room) {
-  std::string lines, line;
+/// Broken between words into lines of at most `room` characters where words allow; all but the first are indented.
+std::vector<std::string> word_lines(const std::string& text, std::size_t room, const std::string& indent) {
+  std::vector<std::string> lines(1);
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = std::min(text.find(' ', begin), text.size());
     const auto word = text.substr(begin, end - begin);
-    if (!line.empty() && columns_of(line) + 1 + columns_of(word) > room) {
-      lines += line + "\n";
-      line = "  " + word;
-    } else {
+    auto& line = lines.back();
+    if (!line.empty() && columns_of(line) + 1 + columns_of(word) > room)
+      lines.push_back(indent + word);
+    else
       line += (line.empty() ? "" : " ") + word;
-    }
     begin = end + 1;
   }
-  return lines + line + "\n";
+  return lines;
 }
 
 std::string padded(const std::string& text, std::size_t width, bool left) {
@@ -70,7 +71,7 @@ std::vector<Span> spans(const Table& table, std::size_t first, std::size_t last)
 
 class TextTable {
  public:
-  TextTable(const Table& table, bool ansi) : table_(table), ansi_(ansi) {
+  TextTable(const Table& table, std::size_t room, bool ansi) : table_(table), room_(room), ansi_(ansi) {
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
       widths_.push_back(columns_of(table.columns[c].name));
       for (const auto& row : table.rows) widths_[c] = std::max(widths_[c], columns_of(marked(row[c], ansi)));
@@ -80,15 +81,17 @@ class TextTable {
       const auto heading = columns_of(table.columns[span.first].group), have = width(span);
       if (heading > have) widths_[span.last - 1] += heading - have;
     }
+    for (std::size_t c = table.labels; c < table.columns.size(); ++c)
+      if (table.columns[c].wraps) widths_[c] = std::min(widths_[c], room_for_words(c));
   }
 
-  std::string str(std::size_t room) const {
+  std::string str() const {
     const auto all = spans(table_, table_.labels, table_.columns.size());
     std::string text;
     for (std::size_t i = 0; i < all.size() || (all.empty() && i == 0);) {
       std::vector<Span> block;
       auto used = label_width();
-      while (i < all.size() && (block.empty() || used + kGap + width(all[i]) <= room)) {
+      while (i < all.size() && (block.empty() || used + kGap + width(all[i]) <= room_)) {
         used += kGap + width(all[i]);
         block.push_back(all[i++]);
       }
@@ -96,7 +99,7 @@ class TextTable {
       text += block_text(block, used);
       if (all.empty()) break;
     }
-    return text + notes(room);
+    return text + notes();
   }
 
  private:
@@ -106,6 +109,28 @@ class TextTable {
     return sum;
   }
   std::size_t label_width() const { return table_.labels ? width({0, table_.labels}) : 0; }
+
+  /// Characters a line for a column of sentences: what the other columns leave, or if that is little, a block of its
+  /// own.
+  std::size_t room_for_words(std::size_t column) const {
+    constexpr std::size_t kLeast = 40;
+    const auto others = width({0, table_.columns.size()}) - widths_[column], alone = label_width() + kGap;
+    if (room_ >= others + kLeast) return room_ - others;
+    return std::max(kLeast, room_ > alone ? room_ - alone : 0);
+  }
+
+  /// The lines of a row whose sentences are broken.
+  std::vector<std::vector<TableCell>> lines_of(const std::vector<TableCell>& row,
+                                               const std::vector<std::size_t>& columns) const {
+    std::vector<std::vector<TableCell>> lines{row};
+    for (const auto c : columns) {
+      if (!table_.columns[c].wraps) continue;
+      const auto parts = word_lines(row[c].text, widths_[c], "");
+      if (lines.size() < parts.size()) lines.resize(parts.size(), std::vector<TableCell>(row.size()));
+      for (std::size_t i = 0; i < parts.size(); ++i) lines[i][c].text = parts[i];
+    }
+    return lines;
+  }
 
   std::string block_text(const std::vector<Span>& block, std::size_t used) const {
     std::vector<std::size_t> columns;
@@ -119,7 +144,8 @@ class TextTable {
     std::string rule;
     for (std::size_t i = 0; i < used; ++i) rule += "-";
     text += rule + "\n";
-    for (const auto& row : table_.rows) text += line(columns, [&](std::size_t c) { return row[c]; });
+    for (const auto& row : table_.rows)
+      for (const auto& part : lines_of(row, columns)) text += line(columns, [&](std::size_t c) { return part[c]; });
     return text;
   }
 
@@ -152,7 +178,7 @@ class TextTable {
     return text;
   }
 
-  std::string notes(std::size_t room) const {
+  std::string notes() const {
     std::string text;
     const auto any = [&](Mark mark) {
       return std::any_of(table_.rows.begin(), table_.rows.end(), [&](const auto& row) {
@@ -160,11 +186,13 @@ class TextTable {
       });
     };
     if (!ansi_ && any(Mark::best)) text += any(Mark::second) ? "* best, ~ runner-up\n" : "* best\n";
-    for (const auto& note : table_.notes) text += wrapped(note, room);
+    for (const auto& note : table_.notes)
+      for (const auto& line : word_lines(note, room_, "  ")) text += line + "\n";
     return text;
   }
 
   const Table& table_;
+  std::size_t room_;
   bool ansi_;
   std::vector<std::size_t> widths_;
 };
@@ -184,12 +212,30 @@ std::string emphasised(const std::string& text, Mark mark, const char* open, con
 
 }  // namespace
 
+std::vector<Mark> rank_marks(const std::vector<std::string>& printed, bool higher) {
+  std::vector<double> costs;
+  std::set<double> ranks;
+  for (const auto& text : printed) {
+    const double value = text.empty() || text == "-" ? std::nan("") : std::stod(text);
+    costs.push_back(higher ? -value : value);
+    if (std::isfinite(value)) ranks.insert(costs.back());
+  }
+  std::vector<Mark> marks(printed.size(), Mark::none);
+  if (ranks.size() < 2) return marks;
+  for (std::size_t i = 0; i < marks.size(); ++i)
+    if (costs[i] == *ranks.begin())
+      marks[i] = Mark::best;
+    else if (costs[i] == *std::next(ranks.begin()))
+      marks[i] = Mark::second;
+  return marks;
+}
+
 std::string terminal_table(const Table& table, std::size_t width, bool ansi) {
-  return TextTable(table, ansi).str(width);
+  return TextTable(table, width, ansi).str();
 }
 
 std::string plain_table(const Table& table) {
-  return TextTable(table, false).str(std::numeric_limits<std::size_t>::max());
+  return TextTable(table, std::numeric_limits<std::size_t>::max(), false).str();
 }
 
 std::string markdown_table(const Table& table) {
@@ -214,9 +260,13 @@ std::string html_table(const Table& table) {
   const bool grouped =
       std::any_of(table.columns.begin(), table.columns.end(), [](const TableColumn& c) { return !c.group.empty(); });
   const auto classes = [&](std::size_t c) {
-    std::string names = table.columns[c].left ? "left" : "";
-    if (grouped && std::any_of(all.begin(), all.end(), [&](const Span& s) { return s.first == c; }))
-      names += names.empty() ? "first" : " first";
+    std::string names;
+    const auto add = [&](bool has, const char* name) {
+      if (has) names += (names.empty() ? "" : " ") + std::string(name);
+    };
+    add(table.columns[c].left, "left");
+    add(table.columns[c].wraps, "wrap");
+    add(grouped && std::any_of(all.begin(), all.end(), [&](const Span& s) { return s.first == c; }), "first");
     return names.empty() ? "" : " class=\"" + names + "\"";
   };
   std::string html = "<table>\n<thead>\n";

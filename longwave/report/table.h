@@ -14,10 +14,15 @@ struct TableCell {
   std::string note = {};  // " [1]": follows the text, outside its emphasis
 };
 
+/// Marks of scores as printed: the best and the runner-up; what prints alike shares its mark. "" and "-" have none, and
+/// where there is nothing to compare with there is no best.
+std::vector<Mark> rank_marks(const std::vector<std::string>& printed, bool higher);
+
 struct TableColumn {
   std::string name = {};
   std::string group = {};  // neighbours of the same group stand under one heading and are never parted; "": alone
   bool left = false;       // aligned left
+  bool wraps = false;      // sentences, broken into lines where a page is narrow
 };
 
 /// A table ready to be printed. The first `labels` columns name the row and are repeated where a narrow terminal breaks
@@ -29,8 +34,8 @@ struct Table {
   std::vector<std::string> notes;  // footnotes, printed below
 };
 
-/// For a terminal of `width` characters: columns that do not fit go into further blocks below, notes are wrapped. With
-/// `ansi` the best is bold and the runner-up underlined; without, they are followed by * and ~.
+/// For a terminal of `width` characters: columns that do not fit go into further blocks below, sentences and notes are
+/// wrapped. With `ansi` the best is bold and the runner-up underlined; without, they are followed by * and ~.
 std::string terminal_table(const Table& table, std::size_t width, bool ansi);
 
 /// Plain text, nothing wrapped.

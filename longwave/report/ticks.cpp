@@ -49,9 +49,8 @@ std::string clock_time(double seconds) {
 std::vector<double> linear_ticks(double low, double high, int wanted) {
   if (high < low) std::swap(low, high);
   if (high - low < 1e-12 * std::max(std::abs(low), std::abs(high)) || high == low) {
-    const double widen = low == 0 ? 1 : std::abs(low) * 0.1;
-    low -= widen;
-    high += widen;
+    high = low == 0 ? 1 : low + std::abs(low) * 0.1;
+    low -= std::abs(low) * 0.1;
   }
   const double step = nice_step((high - low) / std::max(wanted, 1));
   const auto first = static_cast<long>(std::floor(low / step + 1e-9));
@@ -84,6 +83,15 @@ std::vector<double> time_ticks(double low, double high) {
     if (!below && !above) ticks.push_back(all[i]);
   }
   return ticks.size() < 2 ? log_ticks(low, high) : ticks;
+}
+
+std::vector<double> byte_ticks(double low, double high) {
+  const auto first = static_cast<int>(std::floor(std::log2(low) + 1e-9));
+  const auto last = std::max(static_cast<int>(std::ceil(std::log2(high) - 1e-9)), first + 1);
+  const int stride = std::max(1, (last - first + 4) / 5);
+  std::vector<double> ticks;
+  for (int e = first; e < last + stride; e += stride) ticks.push_back(std::exp2(e));
+  return ticks;
 }
 
 std::vector<std::string> tick_labels(const std::vector<double>& ticks, NumberStyle style) {

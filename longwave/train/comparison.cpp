@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/data/sequence_data.h"
@@ -10,118 +11,14 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/forecaster.h"
 #include "longwave/tasks/language.h"
-#include "longwave/train/comparison_sets.h"
+#include "longwave/train/comparison_names.h"
+#include "longwave/train/comparison_sections.h"
+#include "longwave/train/search.h"
 
 namespace longwave {
 namespace {
 
 constexpr const char* kSynthetic = "synthetic-var";
-constexpr const char* kCommandLine = "command line";  // as apply_override writes it
-
-/// A section for some cells: "task.samovar.336" is base "task" with two names.
-struct Scoped {
-  std::string base;
-  std::vector<std::string> names;
-  const Settings* settings;
-};
-
-struct Names {
-  std::string model, data, horizon;
-  bool has(const std::string& name) const { return name == model || name == data || name == horizon; }
-};
-
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// What sections may be named after: everything that the comparison or the recipe as written has.
-struct KnownNames {
-  std::vector<std::string> models, data, horizons;
-
-  void add(const ComparisonConfig& config) {
-    const auto once = [](std::vector<std::string>& names, const std::string& name) {
-      if (!has(names, name)) names.push_back(name);
-    };
-    for (const auto& name : config.models) once(models, name);
-    for (const auto& name : config.data) once(data, name);
-    for (const auto h : config.horizons) once(horizons, std::to_string(h));
-  }
-
-  std::vector<std::string> all() const {
-    auto names = models;
-    names.insert(names.end(), data.begin(), data.end());
-    names.insert(names.end(), horizons.begin(), horizons.end());
-    return names;
-  }
-};
-
-/// Cuts "samovar.336" into known names. A name may hold dots itself (a CSV file), so the longest that fits is taken.
-std::vector<std::string> split_names(std::string rest, const std::vector<std::string>& known,
-                                     const std::string& where) {
-  std::vector<std::string> names;
-  while (!rest.empty()) {
-    std::string best;
-    for (const auto& name : known)
-      if ((rest == name || rest.starts_with(name + ".")) && name.size() > best.size()) best = name;
-    check(!best.empty(), where, ": no model, data set or horizon of this comparison is called '",
-          rest.substr(0, rest.find('.')), "'", suggestion(rest.substr(0, rest.find('.')), known));
-    names.push_back(best);
-    rest.erase(0, best.size() + 1);
-  }
-  return names;
-}
-
-const std::vector<std::string>& section_bases(bool sequences) {
-  static const std::vector<std::string> forecast{"compare", "task", "train", "model"};
-  static const std::vector<std::string> sequence{"compare", "task", "train", "model", "data", "pretrain"};
-  return sequences ? sequence : forecast;
-}
-
-/// "model.mamba.mixer" is a section "model.mixer" for some cells: takes the ending off and says what is left.
-std::string take_ending(std::string& rest, bool sequences) {
-  if (!sequences) return {};
-  for (const std::string ending : {"mixer", "channel_mixer"})
-    if (rest == ending || rest.ends_with("." + ending)) {
-      rest.erase(rest.size() - std::min(rest.size(), ending.size() + 1));
-      return "." + ending;
-    }
-  return {};
-}
-
-std::vector<Scoped> scoped_sections(const Sections& sections, const KnownNames& known, bool sequences) {
-  std::vector<Scoped> list;
-  for (const auto& [section, settings] : sections) {
-    if (section == "compare" || section.starts_with("compare.")) continue;
-    const auto where = settings.empty() ? "[" + section + "]" : settings.begin()->second.where;
-    const auto dot = section.find('.');
-    auto base = section.substr(0, dot);
-    const auto& bases = section_bases(sequences);
-    if (!has(bases, base)) check_sections({{section, settings}}, bases);
-    auto rest = dot == std::string::npos ? std::string() : section.substr(dot + 1);
-    if (base == "model") base += take_ending(rest, sequences);
-    const auto names = split_names(rest, known.all(), where);
-    const bool of_model =
-        std::any_of(names.begin(), names.end(), [&](const std::string& name) { return has(known.models, name); });
-    const bool common = sequences ? !base.starts_with("model.") : base != "model";
-    check(common || of_model || settings.empty(), where, ": [", section,
-          "] does not say which model it is of; expected [model.NAME] with one of ", join(known.models));
-    list.push_back({base, names, &settings});
-  }
-  std::stable_sort(list.begin(), list.end(),
-                   [](const Scoped& a, const Scoped& b) { return a.names.size() < b.names.size(); });
-  return list;
-}
-
-Sections sections_of_cell(const std::vector<Scoped>& all, const Names& cell) {
-  Sections merged;
-  for (const bool command_line : {false, true})
-    for (const auto& scoped : all) {
-      if (!std::all_of(scoped.names.begin(), scoped.names.end(), [&](const auto& n) { return cell.has(n); })) continue;
-      for (const auto& [key, setting] : *scoped.settings)
-        if ((setting.where == kCommandLine) == command_line) merged[scoped.base][key] = setting;
-    }
-  return merged;
-}
 
 /// Everything that can change the result, but nothing that says where things lie or how progress is saved and shown.
 Json comparable(const Recipe& recipe) {
@@ -162,14 +59,21 @@ void check_one_measure(const std::vector<ComparisonCell>& cells) {
 }
 
 /// What one cell is of.
-struct CellNames {
-  Names names;
-  std::string set;  // registered set or series that names.data stands for
+struct CellOf {
+  CellNames names;
+  std::string set, model;  // registered ones that names.data and names.model stand for
   std::int64_t horizon, seed;
   std::string protocol;
 };
 
-void set_cell(Sections& sections, const CellNames& cell, bool sequences) {
+/// Takes out what says only what a variant is of.
+void take_variants(Sections& sections, const CellOf& cell) {
+  if (cell.set != cell.names.data) sections["data"].erase("set");
+  auto& model = sections["model"];
+  if (const auto name = model.find("name"); name != model.end() && name->second.value == cell.model) model.erase(name);
+}
+
+void set_cell(Sections& sections, const CellOf& cell, bool sequences) {
   const auto set = [&](const char* section, const char* key, const Json& value) {
     auto& setting = sections[section][key];
     check(setting.where.empty(), setting.where, ": ", section, ".", key,
@@ -182,12 +86,12 @@ void set_cell(Sections& sections, const CellNames& cell, bool sequences) {
   if (!sequences) set("task", "horizon", cell.horizon);
   if (sequences) set("train", "protocol", cell.protocol);
   set("train", "seed", cell.seed);
-  set("model", "name", cell.names.model);
+  set("model", "name", cell.model);
 }
 
-ComparisonCell make_cell(Sections sections, const CellNames& of, bool sequences) {
+ComparisonCell make_cell(Sections sections, const CellOf& of, bool sequences) {
+  take_variants(sections, of);
   set_cell(sections, of, sequences);
-  if (of.set != of.names.data) sections["data"].erase("set");
   const auto& names = of.names;
   ComparisonCell cell;
   try {
@@ -213,12 +117,13 @@ ComparisonConfig config_of_data(const Sections& sections, const ComparisonConfig
   auto config = common;
   const auto found = sections.find("compare." + data);
   if (found == sections.end()) return config;
+  const std::vector<std::string> keys{"models", "horizons", "seeds", "solved"};
   for (const auto& [key, setting] : found->second)
-    check(key == "models" || key == "horizons" || key == "seeds", setting.where, ": unknown key compare.", data, ".",
-          key, suggestion(key, {"models", "horizons", "seeds"}));
+    check(has(keys, key), setting.where, ": unknown key compare.", data, ".", key, suggestion(key, keys));
   const auto own = ComparisonConfig::fields().parse(found->second, "compare." + data);
   if (found->second.count("horizons")) config.horizons = own.horizons;
   if (found->second.count("seeds")) config.seeds = own.seeds;
+  if (found->second.count("solved")) config.solved = own.solved;
   const auto models = found->second.find("models");
   if (models == found->second.end()) return config;
   config.models.clear();
@@ -249,7 +154,7 @@ void check_file_names(const ComparisonConfig& config, const Settings& settings) 
   }
 }
 
-void check_lists(const ComparisonConfig& config, const Settings& settings, bool sequences) {
+void check_lists(const Sections& sections, const ComparisonConfig& config, const Settings& settings, bool sequences) {
   const auto where = settings.empty() ? std::string("the recipe") : settings.begin()->second.where;
   check(!config.models.empty(), where,
         ": compare.models is missing; expected a list such as [\"samovar\", \"dlinear\"]");
@@ -261,11 +166,13 @@ void check_lists(const ComparisonConfig& config, const Settings& settings, bool 
   check(sequences || config.protocols == ComparisonConfig().protocols, where,
         ": compare.protocols is of sequence sets; forecasting is trained from scratch");
   check(!config.seeds.empty(), where, ": compare.seeds is empty; expected at least one number");
-  for (const auto& model : config.models) {
+  for (const auto& name : config.models) {
+    const auto model = model_of(sections, name, sequences);
     try {
       sequences ? (void)find_mixer(model) : (void)find_forecaster(model);
     } catch (const UserError& error) {
-      fail(settings.at("models").where, ": compare.models: ", error.what());
+      fail(settings.at("models").where, ": compare.models: ", error.what(),
+           "; a variant of a model needs [model.NAME] with its name");
     }
   }
 }
@@ -313,15 +220,70 @@ std::vector<PublishedScore> published_scores(const ComparisonConfig& config, con
   return list;
 }
 
-std::vector<Contender> contenders_of(const ComparisonConfig& config, bool sequences) {
+std::vector<Contender> contenders_of(const Sections& sections, const ComparisonConfig& config, bool sequences) {
   std::vector<Contender> list;
-  for (const auto& model : config.models)
-    for (const auto& protocol : config.protocols) {
-      const auto title = sequences ? find_mixer(model).title : find_forecaster(model).title;
+  for (const auto& model : config.models) {
+    const auto known = model_of(sections, model, sequences);
+    const auto title = known != model ? model : sequences ? find_mixer(known).title : find_forecaster(known).title;
+    for (const auto& protocol : config.protocols)
       list.push_back({model, protocol, protocol == "scratch" ? title : title + ", " + protocol + " pretraining"});
-    }
+  }
   return list;
 }
+
+/// Makes the cells of one data set after the other.
+class Planner {
+ public:
+  /// `where`: of [compare].
+  Planner(const Sections& sections, const KnownNames& known, const std::string& where, Comparison& plan)
+      : sections_(sections),
+        where_(where),
+        scoped_(scoped_sections(sections, known, plan.sequences)),
+        space_(search_space(sections, known.models, plan.sequences)),
+        plan_(plan) {}
+
+  void add(const std::string& data, const ComparisonConfig& config) {
+    const auto contenders = contenders_of(sections_, config, plan_.sequences);
+    for (const auto horizon : config.horizons)
+      if (space_.empty())
+        for (const auto seed : config.seeds)
+          for (const auto& contender : contenders) plan_.cells.push_back(cell(data, horizon, seed, contender, {}));
+      else
+        for (const auto& contender : contenders) {
+          auto& search = plan_.searches.emplace_back(Search{contender, {}});
+          for (const auto& point : space_.points(contender.model)) {
+            auto& trial = search.trials.emplace_back();
+            for (const auto seed : config.seeds) trial.cells.push_back(cell(data, horizon, seed, contender, point));
+          }
+        }
+  }
+
+ private:
+  ComparisonCell cell(const std::string& data, std::int64_t horizon, std::int64_t seed, const Contender& contender,
+                      const SearchPoint& point) {
+    const CellOf of{{contender.model, data, std::to_string(horizon)},
+                    set_of(sections_, data),
+                    model_of(sections_, contender.model, plan_.sequences),
+                    horizon,
+                    seed,
+                    contender.protocol};
+    auto own = sections_of_cell(scoped_, of.names);
+    apply(point, own);
+    auto cell = make_cell(std::move(own), of, plan_.sequences);
+    cell.point = words_of(point);
+    check(keys_.insert(cell.key).second, where_, ": the cell ", of.names.model, ", ", data, ", ",
+          plan_.sequences ? of.protocol : of.names.horizon, ", seed ", seed, cell.point.empty() ? "" : ", ", cell.point,
+          " is listed twice");
+    return cell;
+  }
+
+  const Sections& sections_;
+  std::string where_;
+  std::vector<ScopedSection> scoped_;
+  SearchSpace space_;
+  Comparison& plan_;
+  std::set<std::string> keys_;
+};
 
 }  // namespace
 
@@ -331,14 +293,15 @@ const FieldTable<ComparisonConfig>& ComparisonConfig::fields() {
       FieldTable<C>()
           .add("title", &C::title, "heading of the report")
           .add("about", &C::about, "paragraphs for the reader of the report: protocol, what was cut")
-          .add("models", &C::models, "registered names, in the order of the table's columns")
+          .add("models", &C::models, "registered names, or those of variants, in the order of the table's columns")
           .add("data", &C::data, "data sets: names, paths of CSV files, synthetic-var, or sequence sets")
           .add("horizons", &C::horizons, "steps to forecast")
           .add("protocols", &C::protocols, "sequences: scratch, masked, causal (see train.protocol)")
           .add("published", &C::published, "sequences: lines \"DATA | NAME | SCORE | SOURCE\" beside measured scores")
           .add("seeds", &C::seeds, "one run each")
           .add("noise_floor", &C::noise_floor, "known smallest possible MSE, drawn as a line; 0: none",
-               at_least<double>(0));
+               at_least<double>(0))
+          .add("solved", &C::solved, "sequences: score of the scored split that solves the task; 0: not said");
   return table;
 }
 
@@ -348,37 +311,25 @@ Comparison plan_comparison(const Sections& sections, const Settings& written) {
   const auto settings = found == sections.end() ? Settings() : found->second;
   plan.config = ComparisonConfig::fields().parse(settings, "compare");
   plan.sequences = are_sequences(sections, plan.config, settings);
-  check_lists(plan.config, settings, plan.sequences);
+  check_lists(sections, plan.config, settings, plan.sequences);
   check_file_names(plan.config, settings);
   KnownNames known;
   known.add(plan.config);
   known.add(ComparisonConfig::fields().parse(written, "compare"));
   check_data_sections(sections, known);
-  plan.contenders = contenders_of(plan.config, plan.sequences);
+  plan.contenders = contenders_of(sections, plan.config, plan.sequences);
   plan.published = published_scores(plan.config, settings, known);
   if (plan.sequences) plan.config.horizons = {0};
   for (const auto& data : std::vector(known.data)) known.add(config_of_data(sections, plan.config, known, data));
-  const auto scoped = scoped_sections(sections, known, plan.sequences);
-  const auto add = [&](const CellNames& of) {
-    auto cell = make_cell(sections_of_cell(scoped, of.names), of, plan.sequences);
-    const bool twice = std::any_of(plan.cells.begin(), plan.cells.end(),
-                                   [&](const ComparisonCell& other) { return other.key == cell.key; });
-    check(!twice, settings.begin()->second.where, ": the cell ", of.names.model, ", ", of.names.data, ", ",
-          plan.sequences ? of.protocol : of.names.horizon, ", seed ", of.seed, " is listed twice");
-    plan.cells.push_back(std::move(cell));
-  };
+  Planner planner(sections, known, settings.begin()->second.where, plan);
   for (const auto& data : plan.config.data) {
     const auto config = config_of_data(sections, plan.config, known, data);
-    for (const auto horizon : config.horizons)
-      for (const auto seed : config.seeds)
-        for (const auto& contender : contenders_of(config, plan.sequences))
-          add({{contender.model, data, std::to_string(horizon)},
-               set_of(sections, data),
-               horizon,
-               seed,
-               contender.protocol});
+    check(plan.sequences || config.solved == 0, settings.begin()->second.where,
+          ": compare.solved is of sequence sets; ", data, " is none");
+    if (config.solved != 0) plan.solved[data] = config.solved;
+    planner.add(data, config);
   }
-  if (plan.sequences) check_one_measure(plan.cells);
+  if (plan.sequences) check_one_measure(plan.searches.empty() ? plan.cells : trial_cells(plan));
   return plan;
 }
 

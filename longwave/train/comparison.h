@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct ComparisonConfig {
   std::vector<std::string> protocols = {"scratch"};  // of sequences
   std::vector<std::string> published;                // "DATA | NAME | SCORE | SOURCE": lines beside measured scores
   double noise_floor = 0;                            // known smallest possible MSE; 0: none
+  double solved = 0;                                 // of sequences: score that solves the task; 0: not said
   static const FieldTable<ComparisonConfig>& fields();
 };
 
@@ -33,6 +35,7 @@ struct ComparisonCell {
   CellId id;
   std::string key;  // of id
   Recipe recipe;
+  std::string point = {};  // of a search: "train.learning_rate 0.003, ..."
 };
 
 /// What a table compares: a model, of sequences with the protocol that it is trained by.
@@ -40,12 +43,27 @@ struct Contender {
   std::string model, protocol, title;
 };
 
+/// A point of a search: its trial is the run at the first seed; the others follow if it is chosen.
+struct Trial {
+  std::vector<ComparisonCell> cells;      // by seed
+  std::optional<CellRecord> record = {};  // of the trial, once choose() has looked
+};
+
+/// The trials of one contender on one data set and horizon.
+struct Search {
+  Contender contender;
+  std::vector<Trial> trials;
+  std::optional<std::size_t> chosen = {};
+};
+
 struct Comparison {
   ComparisonConfig config;
   bool sequences = false;  // sequence sets and mixers; else forecasting
   std::vector<Contender> contenders;
   std::vector<PublishedScore> published;
-  std::vector<ComparisonCell> cells;  // by data set, horizon, seed, contender
+  std::map<std::string, double> solved;  // by data set: score from which on it is solved, where the recipe says so
+  std::vector<ComparisonCell> cells;     // by data set, horizon, seed, contender; with [search] see choose()
+  std::vector<Search> searches;          // by data set, horizon, contender; none without [search]
 };
 
 /// Expands a comparison into its cells.
@@ -53,14 +71,15 @@ struct Comparison {
 /// Sections: [compare]; [task] and [train] as in a training recipe, for all cells; [model.NAME] for the fields of one
 /// model. Each may be narrowed by names of models, data sets and horizons of the comparison: [task.samovar.336],
 /// [train.weather], [model.patchtst.weather]. A narrower section wins over a wider one, the command line over all.
-/// [compare.DATA] gives one data set lists of its own (models, horizons, seeds).
+/// [compare.DATA] gives one data set lists of its own (models, horizons, seeds), and its own `solved`.
 /// A data set named "synthetic-var" is the generated one. Where the data are registered sequence sets, models are
-/// mixers, horizons do not apply, [data.DATA] has the fields of a set and, where DATA is a name of the comparison's own
-/// for another variant of a set, `set` with the registered name, [model] those of all stacks, [model.NAME.mixer] and
-/// [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining. UserError names the place,
-/// the key and the nearest name; every cell's recipe is checked before any runs. `written` is [compare] as the recipe
-/// has it, where the command line changed its lists: what only that one names may have sections, which then apply to no
-/// cell.
+/// mixers, horizons do not apply, [data.DATA] has the fields of a set, [model] those of all stacks, [model.NAME.mixer]
+/// and [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining. Where DATA or NAME is
+/// the comparison's own for a variant, [data.DATA] has the registered name as `set`, [model.NAME] as `name`.
+/// With [search] there are trials instead of cells, until choose() is told their outcomes.
+/// UserError names the place, the key and the nearest name; every cell's recipe is checked before any runs. `written`
+/// is [compare] as the recipe has it, where the command line changed its lists: what only that one names may have
+/// sections, which then apply to no cell.
 Comparison plan_comparison(const Sections& sections, const Settings& written = {});
 
 }  // namespace longwave

@@ -7,8 +7,31 @@
 #include <set>
 
 #include "longwave/report/statistics.h"
+#include "longwave/train/search.h"
+#include "longwave/train/trainer.h"
 
 namespace longwave {
+namespace {
+
+bool has_finite_score(const CellResult& result) {
+  const auto score = result.scores.find(result.metric);
+  return score == result.scores.end() || std::isfinite(score->second);
+}
+
+std::string reason(const CellRecord& failed) {
+  if (failed.state == CellState::done) return "diverged: its score is not a finite number";
+  return (has_diverged(failed) ? "" : "failed: ") + failed.error;
+}
+
+/// Why a search has chosen nothing.
+std::string words_of_trials(const Search& search) {
+  const auto settled = std::count_if(search.trials.begin(), search.trials.end(), is_settled);
+  const auto all = search.trials.size();
+  return settled == static_cast<std::ptrdiff_t>(all) ? fmt::format("none of {} trials has a validation score", all)
+                                                     : fmt::format("{} of {} trials were run yet", settled, all);
+}
+
+}  // namespace
 
 std::string RowSetting::name() const { return horizon > 0 ? fmt::format("{}, horizon {}", data, horizon) : data; }
 
@@ -42,12 +65,25 @@ std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& re
       group.cells.push_back(&cell);
       const auto found = records.find(cell.key);
       if (found == records.end()) continue;
-      if (found->second.state == CellState::done) group.done.push_back(&found->second);
-      if (found->second.state == CellState::failed) group.failed.push_back(&found->second);
+      const auto& record = found->second;
+      const bool scored = record.state == CellState::done && has_finite_score(record.result);
+      if (scored) group.done.push_back(&record);
+      if (!scored && record.state != CellState::running) group.failed.push_back(&record);
+    }
+    for (const auto& search : comparison.searches) {
+      const auto& id = search.trials.front().cells.front().id;
+      const auto& of = search.contender;
+      if (of.model == contender.model && of.protocol == contender.protocol && id.data == setting.data &&
+          id.horizon == setting.horizon)
+        group.search = &search;
     }
     groups.push_back(std::move(group));
   }
   return groups;
+}
+
+bool has_diverged(const CellRecord& failed) {
+  return failed.state == CellState::done || failed.error.starts_with(kDiverged);
 }
 
 std::vector<std::string> remarks_of(const Group& group) {
@@ -57,13 +93,17 @@ std::vector<std::string> remarks_of(const Group& group) {
   if (capped > 0)
     remarks.push_back(fmt::format("stopped by the time limit of {:g} min before the end of training",
                                   group.cells.front()->recipe.train.max_minutes));
+  std::int64_t touches = 0;
+  for (const auto* r : group.done) touches = std::max(touches, r->result.test_touches.value_or(0));
+  if (touches > 1) remarks.push_back(fmt::format("test split scored {} times in a run", touches));
   std::map<std::string, std::vector<std::string>> seeds;  // by what went wrong
-  for (const auto* r : group.failed) seeds[r->error].push_back(std::to_string(r->id.seed));
+  for (const auto* r : group.failed) seeds[reason(*r)].push_back(std::to_string(r->id.seed));
   for (const auto& [error, list] : seeds) {
     const auto which = (list.size() > 1 ? "seeds " : "seed ") + join(list) + " ";
-    remarks.push_back((list.size() == group.cells.size() ? "" : which) + "failed: " + error);
+    remarks.push_back((list.size() == group.cells.size() ? "" : which) + error);
   }
   const auto missing = group.cells.size() - group.done.size() - group.failed.size();
+  if (group.search && !group.search->chosen) remarks.push_back(words_of_trials(*group.search));
   if (missing > 0) remarks.push_back(missing == group.cells.size() ? "not run yet" : "not all seeds were run yet");
   return remarks;
 }

@@ -18,12 +18,13 @@ struct RowSetting {
 };
 std::vector<RowSetting> settings_of(const Comparison& comparison);
 
-/// Records of one contender on one setting, by seed.
+/// Records of one contender on one setting, by seed. A run that finished without a finite score is among the failed.
 struct Group {
   std::string model, title;
   std::size_t color = 0;
   std::vector<const ComparisonCell*> cells;
   std::vector<const CellRecord*> done, failed;
+  const Search* search = nullptr;  // that chose the cells, or will
 
   std::vector<double> values(const std::function<double(const CellResult&)>& of) const;
   double mean(const std::function<double(const CellResult&)>& of) const;
@@ -31,7 +32,10 @@ struct Group {
 };
 std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& records, const RowSetting& setting);
 
-/// What a reader must know of a group: time limits, failures, missing runs.
+/// True if a failed run ended because weights, loss, gradient or score stopped being finite numbers.
+bool has_diverged(const CellRecord& failed);
+
+/// What a reader must know of a group: time limits, failures, missing runs and trials.
 std::vector<std::string> remarks_of(const Group& group);
 
 /// A heading with words and pictures; nothing if all pictures are empty.

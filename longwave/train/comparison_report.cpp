@@ -9,6 +9,7 @@
 
 #include "longwave/report/chart.h"
 #include "longwave/train/comparison_groups.h"
+#include "longwave/train/search_report.h"
 
 namespace longwave {
 namespace {
@@ -200,6 +201,7 @@ std::string comparison_page(const Comparison& comparison, const CellRecords& rec
   add_figures(page, "Forecasts against truth", "Windows from the start, the middle and the end of the scored split.",
               forecasts);
   add_figures(page, "Learning curves", "Error on the validation split after each epoch, first seed.", curves);
+  add_searches(page, comparison);
   add_environment(page, records);
   return page.str();
 }

@@ -8,8 +8,7 @@
 
 namespace longwave {
 
-/// One table a data set: scores with intervals and costs of every contender; below, scores without learning and
-/// published ones, each with its source, never ranked.
+/// An overview of the data sets that are scored alike, then for each set its scores and its costs; with headings.
 std::vector<std::pair<std::string, Table>> sequence_tables(const Comparison& comparison, const CellRecords& records);
 
 /// The self-contained page of a comparison of sequence models: tables, score against cost, score against length,

@@ -81,7 +81,12 @@ void Trainer::run(RunResult& result) {
       save(false);
       throw Interrupted(fmt::format("interrupted in epoch {} after step {}", epoch_ + 1, step_));
     }
-    finish_epoch();
+    try {
+      finish_epoch();
+    } catch (const Interrupted&) {
+      save(false);  // the place behind the last step; a resumed run evaluates from there
+      throw Interrupted(fmt::format("interrupted in the evaluation after step {}", step_));
+    }
     if (InterruptGuard::requested()) throw Interrupted(fmt::format("interrupted after epoch {}", epoch_));
     if (ending == Ending::capped) {
       result.capped = true;
@@ -140,15 +145,14 @@ double Trainer::train_batch(Batch& batch, std::int64_t group) {
 
 void Trainer::check_finite(const Loss& loss, const Batch& batch) const {
   if (std::isfinite(loss.total.item<double>())) return;
-  fail("epoch ", epoch_ + 1, ", step ", step_ + 1, ": ", first_bad_tensor(loss, batch), kept());
+  for (const auto& [name, tensor] : batch.tensors)  // bad data is no divergence
+    check(!has_bad_value(tensor), "epoch ", epoch_ + 1, ", step ", step_ + 1, ": ", name == "y" ? "target " : "input ",
+          name, " of the batch has ", bad_value(tensor), "; look at the data", kept());
+  fail(kDiverged, "epoch ", epoch_ + 1, ", step ", step_ + 1, ": ", first_bad_tensor(loss), kept());
 }
 
-/// In the order of the computation: what went in, the weights, what came out.
-std::string Trainer::first_bad_tensor(const Loss& loss, const Batch& batch) const {
-  for (const auto& [name, tensor] : batch.tensors)
-    if (has_bad_value(tensor))
-      return fmt::format("{} {} of the batch has {}; look at the data", name == "y" ? "target" : "input", name,
-                         bad_value(tensor));
+/// In the order of the computation: the weights, what came out.
+std::string Trainer::first_bad_tensor(const Loss& loss) const {
   for (const auto& [name, tensor] : model_.state())
     if (has_bad_value(tensor))
       return fmt::format("{} of the model has {}; try a smaller train.learning_rate", name, bad_value(tensor));
@@ -163,7 +167,7 @@ const char* Trainer::kept() const { return saved_ ? "; the last checkpoint is ke
 
 void Trainer::optimizer_step() {
   const auto norm = optimizer_.gradient_norm();
-  check(std::isfinite(norm), "epoch ", epoch_ + 1, ", step ", step_ + 1, ": the gradient of ",
+  check(std::isfinite(norm), kDiverged, "epoch ", epoch_ + 1, ", step ", step_ + 1, ": the gradient of ",
         optimizer_.first_bad_gradient(), " is not finite; try a smaller train.learning_rate", kept());
   const double scale = config_.clip > 0 ? std::min(1.0, config_.clip / (norm + 1e-6)) : 1.0;
   const auto size = schedule_.at(step_);
@@ -242,7 +246,7 @@ void Trainer::finish_epoch() {
     record.test = task_.evaluate(model_, Split::test, options);
   const auto selection = task_.selection();
   const auto cost = validates ? selection.cost(record.val) : 0;
-  check(std::isfinite(cost), "epoch ", epoch_ + 1, ": the validation ", selection.score, " is ",
+  check(std::isfinite(cost), kDiverged, "epoch ", epoch_ + 1, ": the validation ", selection.score, " is ",
         std::isnan(cost) ? "nan" : "infinite", "; try a smaller train.learning_rate", kept());
   const bool better = keep_last_ || best_.empty() || cost <= best_cost_;
   if (better) {

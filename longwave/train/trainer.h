@@ -15,6 +15,9 @@
 
 namespace longwave {
 
+/// How the message of a run begins whose weights, loss or gradient stopped being finite numbers.
+inline constexpr const char* kDiverged = "diverged in ";
+
 /// The training loop: one task, one model, one recipe. It knows no files; what is to be kept goes to the hooks.
 class Trainer {
  public:
@@ -34,7 +37,8 @@ class Trainer {
   void restore(const Checkpoint& checkpoint, const std::string& where);
 
   /// Trains to the end; the model then has the best weights. Fills stopped, capped, history and the counts of `result`.
-  /// Interrupted after Ctrl-C, when the checkpoint is saved; UserError when a loss is not finite.
+  /// Interrupted after Ctrl-C, after the step or the batch of an evaluation in progress, when the checkpoint is saved;
+  /// UserError when a loss is not finite.
   void run(RunResult& result);
 
   std::int64_t batches_per_epoch() const { return loader_.batches(); }
@@ -56,7 +60,7 @@ class Trainer {
   std::int64_t batches_of_epoch() const;
   std::int64_t group_size(std::int64_t batch) const;
   void check_finite(const Loss& loss, const Batch& batch) const;
-  std::string first_bad_tensor(const Loss& loss, const Batch& batch) const;
+  std::string first_bad_tensor(const Loss& loss) const;
   const char* kept() const;
   std::pair<double, std::int64_t> step_time() const;
   void save(bool best_changed);

@@ -194,6 +194,44 @@ TEST_F(CompareProgram, AFailureIsStoredAndOnlyRetriedOnRequest) {
   EXPECT_NE(run("task.lookback=190 --retry").out.find("[1/3]"), std::string::npos);
 }
 
+TEST_F(CompareProgram, TrialsComeFirstAndTheBestOfThemIsRunAtAllSeeds) {
+  write_recipe("own.csv", "seeds = [1, 2]", 2);
+  write_file(folder_ / "c.toml", read_file(folder_ / "c.toml") + "[search]\ntrain.learning_rate = [1e-3, 1e-2]\n");
+  auto killed = start();
+  ASSERT_TRUE(killed.until_it_says("[1/6]")) << killed.out();
+  killed.end(SIGKILL);
+  auto a = start("a"), b = start("b");
+  EXPECT_EQ(a.end(), 0) << a.out();
+  EXPECT_EQ(b.end(), 0) << b.out();
+  EXPECT_EQ(Store(store()).all().size(), 9u);  // two trials of three models, the second seed of each
+  const auto again = run();
+  EXPECT_EQ(again.code, 0) << again.out;
+  EXPECT_NE(again.out.find("6 trials, 6 finished before; store"), std::string::npos) << again.out;
+  EXPECT_NE(again.out.find("6 cells, 6 finished before; store"), std::string::npos) << again.out;
+  const auto table = read_file(folder_ / "table.md");
+  EXPECT_NE(table.find("## Trials: own.csv, horizon 3"), std::string::npos) << table;
+  EXPECT_NE(table.find("train.learning\\_rate 0.01"), std::string::npos) << table;
+  EXPECT_NE(table.find("±"), std::string::npos) << table;
+  EXPECT_EQ(run("--report-only").code, 0);
+  EXPECT_EQ(read_file(folder_ / "table.md"), table);
+  // More trials: those that were run are not run again.
+  const auto more = run("'search.train.learning_rate=[1e-3, 1e-2, 3e-2]'");
+  EXPECT_NE(more.out.find("9 trials, 6 finished before; store"), std::string::npos) << more.out;
+}
+
+TEST_F(CompareProgram, ATrialThatFailsIsAResultAndAModelWithoutAnyOtherIsNot) {
+  const auto recipe = read_file(folder_ / "c.toml");
+  write_file(folder_ / "c.toml", recipe + "[search]\ntrain.learning_rate = [1e-2, 1e30]\n");
+  auto outcome = run("compare.models=linear");
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_EQ(count_of(outcome.out, "[1/2]"), 1u) << outcome.out;
+  EXPECT_EQ(count_of(outcome.out, "[2/2]"), 1u) << outcome.out;
+  EXPECT_NE(outcome.out.find("1 cells, 1 finished before; store"), std::string::npos) << outcome.out;
+  outcome = run("compare.models=linear 'search.train.learning_rate=[1e30]'");
+  EXPECT_EQ(outcome.code, 1) << outcome.out;
+  EXPECT_NE(read_file(folder_ / "table.md").find("diverged"), std::string::npos);
+}
+
 TEST_F(CompareProgram, MissingDataAreSaidBeforeAnythingIsStored) {
   for (const auto* data : {"electricity", "elsewhere/own.csv"}) {
     write_recipe(data, "seeds = [1]", 2);

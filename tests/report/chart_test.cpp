@@ -87,7 +87,8 @@ TEST(BarChart, LongestBarIsTheLargestValue) {
 
 TEST(Ticks, AreRoundAndCoverTheData) {
   EXPECT_EQ(linear_ticks(0.12, 0.97, 5), (std::vector<double>{0, 0.2, 0.4, 0.6000000000000001, 0.8, 1}));
-  EXPECT_EQ(linear_ticks(0, 0, 2).front() < 0, true);
+  EXPECT_EQ(linear_ticks(0, 0, 2), (std::vector<double>{0, 0.5, 1}));
+  EXPECT_LT(linear_ticks(5, 5, 2).front(), 5);
   EXPECT_EQ(log_ticks(30, 40000), (std::vector<double>{10, 100, 1000, 10000, 100000}));
   EXPECT_EQ(tick_labels({0, 0.25, 0.5}, NumberStyle::plain), (std::vector<std::string>{"0.00", "0.25", "0.50"}));
   EXPECT_EQ(tick_labels({1e3, 2e6}, NumberStyle::si), (std::vector<std::string>{"1 k", "2 M"}));
@@ -97,6 +98,24 @@ TEST(Ticks, OfTimesAreRoundInMinutesAndHours) {
   EXPECT_EQ(time_ticks(4, 1000), (std::vector<double>{1, 10, 60, 600, 3600}));
   EXPECT_EQ(tick_labels(time_ticks(4, 1000), NumberStyle::seconds),
             (std::vector<std::string>{"1 s", "10 s", "1 min", "10 min", "1 h"}));
+}
+
+TEST(Ticks, OfSizesArePowersOfTwo) {
+  EXPECT_EQ(tick_labels(byte_ticks(736, 80 * 1024), NumberStyle::bytes),
+            (std::vector<std::string>{"512 B", "2 KiB", "8 KiB", "32 KiB", "128 KiB"}));
+  EXPECT_EQ(byte_ticks(1024, 1024), (std::vector<double>{1024, 2048}));
+}
+
+TEST(Chart, HasOnlyWholeTicksWhereOnlyTheyMeanSomething) {
+  for (const auto& epochs : {std::vector<double>{1}, {1, 2}, {1, 2, 3}}) {
+    Chart chart{.x = {.whole = true}, .y = {.low = 0, .high = 100}};
+    chart.lines.push_back({"a", epochs, std::vector<double>(epochs.size(), 0)});
+    const auto svg = draw(chart);
+    for (const double epoch : epochs)
+      EXPECT_NE(svg.find(">" + std::to_string(int(epoch)) + "</text>"), std::string::npos);
+    EXPECT_EQ(svg.find(".5</text>"), std::string::npos);
+    EXPECT_NE(svg.find(">100</text>"), std::string::npos) << "an axis, though all values are 0";
+  }
 }
 
 TEST(Chart, KeepsTheWordsOfAPointInsideThePicture) {

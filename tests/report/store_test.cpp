@@ -79,6 +79,8 @@ TEST_F(StoreTest, AFinishedCellIsNeverHandedOutAgainAndKeepsItsResult) {
   result.parameters = 98496;
   result.seconds_per_step = 0.004;
   result.epochs = 17;
+  result.best_step = 340;
+  result.test_touches = 1;
   result.capped = true;
   result.curve = {{1, 0.8, 1.1}, {2, std::nan(""), 0.9}};
   result.forecasts = {{"OT", {1, 2}, {3}, {2.5}}};
@@ -98,6 +100,8 @@ TEST_F(StoreTest, AFinishedCellIsNeverHandedOutAgainAndKeepsItsResult) {
   EXPECT_EQ(got.state, CellState::done);
   EXPECT_EQ(got.id.key(), key);
   EXPECT_EQ(got.result.scores.at("mse"), 0.3755);
+  EXPECT_EQ(got.result.best_step, 340);
+  EXPECT_EQ(got.result.test_touches, 1);
   EXPECT_TRUE(std::isnan(got.result.scores.at("bad")));
   EXPECT_EQ(got.result.curve[1].val, 0.9);
   EXPECT_TRUE(std::isnan(got.result.curve[1].train));
@@ -220,6 +224,14 @@ TEST_F(StoreTest, SaysThatALockedStoreIsLocked) {
   sqlite3_exec(db, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr);
   EXPECT_NE(refusal().find("locked by another program"), std::string::npos) << refusal();
   sqlite3_close(db);
+}
+
+TEST_F(StoreTest, ResultsOfOlderVersionsAreRead) {
+  auto json = to_json({});
+  for (const auto* key : {"best_step", "test_touches"}) json.erase(key);
+  const auto old = cell_result_from_json(json);
+  EXPECT_EQ(old.best_step, 0);
+  EXPECT_FALSE(old.test_touches.has_value());
 }
 
 TEST_F(StoreTest, RefusesAFolderThatDoesNotExist) {

@@ -56,6 +56,30 @@ TEST(Table, BreaksIntoBlocksThatFitANarrowTerminalAndRepeatTheLabels) {
   EXPECT_NE(text.find("\033[4m0.402\033[0m"), std::string::npos);
 }
 
+TEST(Table, BreaksSentencesInsideTheirColumn) {
+  Table table{
+      {{"model", "", true}, {"score"}, {"remarks", "", true, true}},
+      1,
+      {{{"a"}, {"1"}, {"this remark is a sentence that needs three lines of this terminal"}}, {{"b"}, {"2"}, {""}}},
+      {}};
+  EXPECT_EQ(terminal_table(table, 56, false), "model  score  remarks\n" + std::string(56, '-') +
+                                                  "\n"
+                                                  "a          1  this remark is a sentence that needs three\n"
+                                                  "              lines of this terminal\n"
+                                                  "b          2\n");
+  EXPECT_NE(terminal_table(table, 45, false).find("\nmodel  remarks\n"), std::string::npos) << "in a block of its own";
+  EXPECT_NE(plain_table(table).find("three lines of this terminal"), std::string::npos);
+  EXPECT_NE(html_table(table).find("<td class=\"left wrap\">this remark"), std::string::npos);
+}
+
+TEST(RankMarks, AreByWhatIsPrinted) {
+  const auto none = Mark::none, best = Mark::best, second = Mark::second;
+  EXPECT_EQ(rank_marks({"99.9", "100.0", "-", "100.0", "", "7.5"}, true),
+            (std::vector<Mark>{second, best, none, best, none, none}));
+  EXPECT_EQ(rank_marks({"9.5", "20.1"}, false), (std::vector<Mark>{best, second}));
+  EXPECT_EQ(rank_marks({"9.5", "9.5", "-"}, false), (std::vector<Mark>{none, none, none})) << "nobody to beat";
+}
+
 TEST(ScoreTable, EqualAsPrintedSharesTheRankAndNotesAreNumberedOnce) {
   const auto table = layout(sample());
   EXPECT_EQ(table.rows[1][4].mark, Mark::none);  // 0.176 and 0.17602 print alike: one rank, nobody to beat
@@ -98,7 +122,9 @@ TEST(ScoreText, HasThreeDigitsOfTheSmallest) {
 TEST(Statistics, MeanAndStudentInterval) {
   const auto e = estimate({1, 2, 3, 4});
   EXPECT_DOUBLE_EQ(e.mean, 2.5);
+  EXPECT_NEAR(e.deviation, 1.2909944, 1e-6);
   EXPECT_NEAR(e.half_width, 3.1824 * 1.2909944 / 2, 1e-4);
+  EXPECT_TRUE(std::isnan(estimate({1}).deviation));
   EXPECT_TRUE(std::isnan(estimate({1}).half_width));
   EXPECT_TRUE(std::isnan(estimate({}).mean));
   EXPECT_NEAR(student_t_975(31), 2.0395, 2e-4);

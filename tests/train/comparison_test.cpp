@@ -94,6 +94,32 @@ TEST(Comparison, KeyChangesWithWhatChangesTheResultOnly) {
   EXPECT_NE(key({}), key({"task.features=S"}));
 }
 
+TEST(Comparison, VariantsOfOneModelStandSideBySide) {
+  std::string text = kRecipe;
+  text.replace(text.find("\"dlinear\"]"), 10, "\"dlinear\", \"wide\"]");
+  text += "[model.wide]\nname = \"dlinear\"\nmoving_avg = 49\n[train.wide]\nepochs = 2\n";
+  const auto c = plan(text);
+  const auto& wide = cell(c, "ETTh1", 96, "wide");
+  EXPECT_EQ(wide.recipe.model, "dlinear");
+  EXPECT_EQ(wide.recipe.model_config.at("moving_avg"), 49);
+  EXPECT_EQ(wide.recipe.train.epochs, 2);
+  EXPECT_EQ(c.contenders.back().title, "wide");
+  EXPECT_EQ(cell(c, "ETTh1", 96, "dlinear").recipe.model_config.at("moving_avg"), 13);
+  EXPECT_EQ(cell(c, "ETTh1", 96, "dlinear").key, cell(plan(kRecipe), "ETTh1", 96, "dlinear").key);
+
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    auto other = text;
+    return refusal(other.replace(other.find(from), from.size(), to));
+  };
+  EXPECT_NE(changed("name = \"dlinear\"", "").find("a variant of a model needs [model.NAME] with its name"),
+            std::string::npos);
+  EXPECT_NE(changed("name = \"dlinear\"", "name = \"dlinaer\"").find("model.wide.name: unknown"), std::string::npos);
+  EXPECT_NE(changed("name = \"dlinear\"", "name = 3").find("in quotes"), std::string::npos);
+  EXPECT_NE(refusal(text + "[model.linear]\nname = \"dlinear\"\n").find("linear is a model itself"), std::string::npos);
+  EXPECT_NE(refusal(text + "[model.wide.weather]\nname = \"linear\"\n").find("belongs into [compare]"),
+            std::string::npos);
+}
+
 TEST(Comparison, SaysWhatIsWrongAndWhere) {
   const std::string base = kRecipe;
   EXPECT_NE(refusal("[task]\nlookback = 3\n").find("compare.models is missing"), std::string::npos);

@@ -100,6 +100,20 @@ TEST(SequenceComparison, VariantsOfOneSetStandSideBySide) {
   EXPECT_NE(refusal(replaced(text, "set = \"mqar\"", "set = \"mqra\"")).find("mqar"), std::string::npos);
 }
 
+TEST(SequenceComparison, VariantsOfOneMixerStandSideBySide) {
+  const auto c = plan(replaced(text_without_last_section(), "\"attention\"]", "\"attention\", \"heads-4\"]") +
+                      "[model.heads-4]\nname = \"attention\"\n[model.heads-4.mixer]\nheads = 4\n");
+  EXPECT_EQ(c.cells.size(), 3u * 2 * 2 + 3 * 2);
+  EXPECT_EQ(c.contenders.back().title, "heads-4, masked pretraining");
+  for (const auto& cell : c.cells) {
+    if (cell.id.model == "mingru") continue;
+    const bool variant = cell.id.model == "heads-4";
+    EXPECT_EQ(cell.recipe.model, "attention");
+    EXPECT_EQ(cell.recipe.model_config.at("mixer").at("heads"), variant ? 4 : 2);
+    EXPECT_EQ(cell.recipe.model_config.at("positions"), variant ? "none" : "learned");
+  }
+}
+
 TEST(SequenceComparison, OneTableIsOfOneSetOfSamples) {
   EXPECT_EQ(refusal(text_without_last_section() + "[data.mqar.mingru]\npairs = 3\n"),
             "data.pairs on mqar is 2 for attention and 3 for mingru; expected one for all models of a table");
@@ -112,6 +126,10 @@ TEST(SequenceComparison, MistakesAreNamed) {
   EXPECT_NE(refusal(replaced(text, "\"mqar\"]", "\"ETTh1\"]")).find("expected one kind"), std::string::npos);
   EXPECT_NE(refusal(replaced(text, "seeds = [1, 2]", "horizons = [96]")).find("have no horizon"), std::string::npos);
   EXPECT_NE(refusal(replaced(text, "| 0.75 |", "| good |")).find("DATA | NAME | SCORE | SOURCE"), std::string::npos);
+  EXPECT_NE(refusal(replaced(text, "seeds = [1]", "sovled = 1")).find("did you mean 'solved'"), std::string::npos);
+  const auto series =
+      refusal("[compare]\nmodels = [\"dlinear\"]\ndata = [\"synthetic-var\"]\nhorizons = [8]\nsolved = 0.5\n");
+  EXPECT_NE(series.find("compare.solved is of sequence sets"), std::string::npos) << series;
   EXPECT_NE(refusal(replaced(text, "heads = 2", "haeds = 2")).find("model.mixer.haeds"), std::string::npos);
 }
 
@@ -125,7 +143,8 @@ TEST(SequenceComparison, TablesAndPageShowScoresCostsAndReferences) {
   }
   ASSERT_EQ(records.size(), 4u);
   const auto tables = sequence_tables(c, records);
-  ASSERT_EQ(tables.size(), 2u);
+  ASSERT_EQ(tables.size(), 3u);
+  EXPECT_EQ(tables[1].first, "copying: costs");
   const auto text = plain_table(tables[0].second);
   EXPECT_NE(text.find("masked pretraining"), std::string::npos) << text;
   EXPECT_NE(text.find("±"), std::string::npos) << text;
