@@ -8,7 +8,9 @@
 #include "longwave/cli/command.h"
 #include "longwave/cli/validators.h"
 #include "longwave/models/language_model.h"
+#include "longwave/tasks/metrics.h"
 #include "longwave/train/experiment.h"
+#include "longwave/train/run_directory.h"
 
 namespace longwave {
 namespace {
@@ -33,6 +35,7 @@ struct Report {
   const Arguments& arguments;
   std::string model, unit;
   std::int64_t scored, samples;
+  std::int64_t test_touches;  // of this run so far, if this is one; else 0
   Scores scores;
 
   void print_text() const {
@@ -40,25 +43,33 @@ struct Report {
     for (const auto& assignment : arguments.overrides) fmt::print(", {}", assignment);
     if (arguments.step_scale != 1) fmt::print(", step scale {:g}", arguments.step_scale);
     fmt::print(": ");
-    for (const auto& [name, value] : scores)
-      if (name.find('@') == std::string::npos) fmt::print("{} {:.5f}  ", name, value);
+    const auto names = names_to_print(scores);
+    for (const auto& name : names)
+      if (name.find('@') == std::string::npos) fmt::print("{}  ", score_text(name, scores));
     fmt::print("({} of {} {})\n", scored, samples, unit);
-    for (const auto& [name, value] : scores)
-      if (name.find('@') != std::string::npos) fmt::print("  {} {:.5f}\n", name, value);
+    for (const auto& name : names)
+      if (name.find('@') != std::string::npos) fmt::print("  {}\n", score_text(name, scores));
+    if (test_touches > 0) fmt::print("{}\n", test_touches_text(test_touches));
   }
 
   void print_json() const {
-    const Json json = {{"run", arguments.run},
-                       {"model", model},
-                       {"split", arguments.split},
-                       {"overrides", arguments.overrides},
-                       {"step_scale", arguments.step_scale},
-                       {"scored", scored},
-                       {"samples", samples},
-                       {"scores", scores}};
+    Json json = {{"run", arguments.run},
+                 {"model", model},
+                 {"split", arguments.split},
+                 {"overrides", arguments.overrides},
+                 {"step_scale", arguments.step_scale},
+                 {"scored", scored},
+                 {"samples", samples},
+                 {"scores", scores}};
+    if (test_touches > 0) json["test_touches"] = test_touches;
     fmt::print("{}\n", json.dump(2));
   }
 };
+
+/// Counted before the scores are seen, so that none is seen uncounted.
+std::int64_t touch(const std::filesystem::path& run) {
+  return add_test_touches(std::filesystem::is_directory(run) ? run : run.parent_path(), 1);
+}
 
 void evaluate(const Arguments& arguments) {
   auto run = load_run(arguments.run);
@@ -79,6 +90,7 @@ void evaluate(const Arguments& arguments) {
       run.recipe.is_sequence() ? "samples" : "windows",
       arguments.drop_last ? samples / batch * batch : samples,
       samples,
+      split == Split::test ? touch(arguments.run) : 0,
       task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true})};
   arguments.json ? report.print_json() : report.print_text();
 }
@@ -87,14 +99,18 @@ void define(CLI::App& app) {
   const auto a = std::make_shared<Arguments>();
   app.add_option("run", a->run, "run directory")->required();
   app.add_option("overrides", a->overrides, "data.key=value, to score on other data than those of training");
-  app.add_option("--split", a->split, "train, val or test")->check(CLI::IsMember({"train", "val", "test"}));
+  app.add_option("--split", a->split, "train, val or test")
+      ->check(CLI::IsMember({"train", "val", "test"}))
+      ->capture_default_str();
   app.add_option("--batch", a->batch, "samples at once; default train.eval_batch")->check(not_below(1));
   app.add_flag("--drop-last", a->drop_last,
                "leave out the last partial batch, as some old tables do; the score then depends on --batch");
   app.add_option("--step-scale", a->step_scale,
-                 "multiply the step size of state-space models: 2 on data of half the sampling rate");
+                 "multiply the step size of state-space models: 2 on data of half the sampling rate")
+      ->capture_default_str();
   app.add_flag("--json", a->json, "print JSON");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");
+  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data")
+      ->check(existing_folder());
   app.callback([a] { evaluate(*a); });
 }
 

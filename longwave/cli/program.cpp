@@ -11,6 +11,7 @@
 #include "longwave/base/policy.h"
 #include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
+#include "longwave/nn/environment.h"
 
 namespace longwave {
 
@@ -96,7 +97,7 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 void define_commands(CLI::App& app) {
-  app.set_version_flag("--version", "longwave " LONGWAVE_VERSION);
+  app.set_version_flag("--version", fmt::format("longwave {} ({})", LONGWAVE_VERSION, code_revision()));
   app.require_subcommand(0, 1);
   app.set_help_flag("-h,--help", "Print this help and exit");
   for (const auto& [name, command] : commands()) command.define(*app.add_subcommand(name, command.summary));

@@ -4,7 +4,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <dlfcn.h>
-#include <hwy/targets.h>
+#include <fmt/format.h>
+#include <hwy/highway.h>
 #include <torch/version.h>
 
 #include <filesystem>
@@ -34,10 +35,11 @@ std::string blas_file() {
   return error ? info.dli_fname : path.string();
 }
 
-std::string blas_core() {
-  using CoreName = char* (*)();
-  const auto name = reinterpret_cast<CoreName>(dlsym(RTLD_DEFAULT, "openblas_get_corename"));
-  return name ? name() : "";
+/// What OpenBLAS says of itself; "" if the BLAS is another.
+std::string openblas(const char* function) {
+  using Text = char* (*)();
+  const auto text = reinterpret_cast<Text>(dlsym(RTLD_DEFAULT, function));
+  return text ? text() : "";
 }
 
 std::vector<std::string> highway_targets() {
@@ -51,11 +53,17 @@ std::vector<std::string> highway_targets() {
 
 Json environment_report() {
   auto report = machine_report(detect_cpu());
+  report["device"] = "cpu";
+  report["precision"] = "float32";
+  report["determinism"] = "same bits with the same seed, processor and number of threads";
+  report["revision"] = code_revision();
   report["libtorch"] = TORCH_VERSION;
   report["aten_capability"] = aten_capability();
   report["aten_threads"] = at::get_num_threads();
+  report["blas"] = openblas("openblas_get_config");
   report["blas_file"] = blas_file();
-  report["blas_core"] = blas_core();
+  report["blas_core"] = openblas("openblas_get_corename");
+  report["highway"] = fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH);
   report["highway_targets"] = highway_targets();
   report["cuda"] = at::hasCUDA();
   return report;

@@ -4,12 +4,17 @@
 
 namespace longwave {
 
+/// What this code is, by git: commit, or nearest tag and commit, "-dirty" with changes of its own; "unknown" if it was
+/// built outside a repository.
+const char* code_revision();
+
 /// Everything about this process that decides speed and last bits: CPU, threads, malloc and policy variables (see
-/// machine_report), library versions, BLAS file and kernel, ATen's instruction set, Highway targets, CUDA. Goes into
-/// every run directory and benchmark record.
+/// machine_report), device, precision, determinism, code revision, library versions, BLAS file and kernel,
+/// ATen's instruction set, Highway targets, CUDA. Goes into every run directory and benchmark record.
 ///   {"cpu", "features", "cores", "memory_bytes", "l2_bytes", "threads", "malloc", "variables",
-///    "libtorch", "aten_capability", "aten_threads", "blas_file", "blas_core", "highway_targets", "cuda"}
-/// blas_core is "" if the BLAS is not OpenBLAS.
+///    "device", "precision", "determinism", "revision", "libtorch", "aten_capability", "aten_threads",
+///    "blas", "blas_file", "blas_core", "highway", "highway_targets", "cuda"}
+/// blas and blas_core are "" if the BLAS is not OpenBLAS.
 Json environment_report();
 
 }  // namespace longwave

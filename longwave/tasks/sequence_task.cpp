@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "longwave/base/check.h"
+#include "longwave/base/interrupt.h"
 #include "longwave/tasks/sequence_batch.h"
 
 namespace longwave {
@@ -77,6 +78,7 @@ Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& o
   Tally all;
   Batch batch;
   for (std::int64_t first = 0; first < n; first += options.batch) {
+    InterruptGuard::stop_if_requested();
     const auto end = order.begin() + std::min(n, first + options.batch);
     gather_scored(split, {order.begin() + first, end}, batch);
     const auto tallies = tally(model, batch);
@@ -107,6 +109,7 @@ Json SampleTask::about() const {
   if (!facts().content_hash.empty()) json["content"] = facts().content_hash;
   if (!facts().group.empty()) json["group"] = facts().group;
   json["input"] = facts().vocabulary > 0 ? "tokens" : "values";
+  if (!facts().complement.empty()) json["augmentation"] = "a random half of every batch from the other strand";
   return json;
 }
 

@@ -64,6 +64,8 @@ CellResult cell_result(const Recipe& recipe, const RunResult& run) {
   result.peak_memory = run.peak_memory_bytes;
   result.epochs = run.epochs;
   result.best_epoch = run.best_epoch;
+  if (run.best_epoch > 0) result.best_step = run.history.at(static_cast<std::size_t>(run.best_epoch - 1)).step;
+  result.test_touches = run.test_touches;
   result.total_seconds = run.total_seconds();
   result.capped = run.capped;
   for (const auto& epoch : run.history)

@@ -8,10 +8,13 @@
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
+#include "longwave/base/interrupt.h"
 #include "longwave/base/memory.h"
 #include "longwave/base/progress.h"
 #include "longwave/models/language_model.h"
+#include "longwave/tasks/metrics.h"
 #include "longwave/tasks/pretrain.h"
+#include "longwave/train/help_checklist.h"
 #include "longwave/train/model_cost.h"
 #include "longwave/train/run_directory.h"
 #include "longwave/train/subject.h"
@@ -20,14 +23,12 @@
 namespace longwave {
 namespace {
 
-/// Scores in one line, without intervals and scores of parts.
+/// Scores in one line, without those of parts.
 std::string scores_text(const Scores& scores) {
-  std::string text;
-  for (const auto& [name, value] : scores) {
-    const bool detail = name.find('@') != std::string::npos || name.ends_with("_low") || name.ends_with("_high");
-    if (!detail) text += fmt::format("{}{} {:.5f}", text.empty() ? "" : " ", name, value);
-  }
-  return text;
+  std::vector<std::string> texts;
+  for (const auto& name : names_to_print(scores))
+    if (name.find('@') == std::string::npos) texts.push_back(score_text(name, scores));
+  return join(texts, "  ");
 }
 
 /// Fields of [train] that say what a position in the epoch means or what is trained; the others may differ between the
@@ -65,7 +66,7 @@ class Experiment {
     result_.model = model_.module;
     result_.task = subject_.make_task(*result_.model);
     result_.about = result_.task->about();
-    add_parameter_parts();
+    add_model_facts();
     result_.parameters = result_.model->parameter_count();
     check(result_.parameters == 0 || result_.task->samples(Split::train) > 0, subject_.data,
           ": nothing to train on; expected data.train_samples above 0 and a training text that is not empty");
@@ -191,6 +192,7 @@ class Experiment {
   }
 
   void score() {
+    const InterruptGuard guard;  // what is trained is saved
     auto& model = *result_.model;
     model.eval();
     EvaluateOptions options{.batch = recipe_.train.eval_batch};
@@ -203,19 +205,29 @@ class Experiment {
     if (result_.task->samples(Split::test) > 0) result_.test = result_.task->evaluate(model, Split::test, options);
   }
 
-  /// Parameters of body, embedding and head, listed apart.
-  void add_parameter_parts() {
-    const auto* model = dynamic_cast<const SequenceModel*>(result_.model.get());
+  /// By the last scoring, by those after epochs, and by evaluations of the run while it was not finished.
+  void count_test_touches() {
+    result_.test_touches = !result_.test.empty();
+    for (const auto& record : result_.history) result_.test_touches += !record.test.empty();
+    if (directory_) result_.test_touches = add_test_touches(options_.run, result_.test_touches);
+    if (result_.test_touches > 1) note(test_touches_text(result_.test_touches));
+  }
+
+  /// Parameters of body, embedding and head, listed apart, and what else may have helped.
+  void add_model_facts() {
+    auto* model = dynamic_cast<SequenceModel*>(result_.model.get());
     if (!model) return;
     const auto parts = parameter_parts(*model);
     result_.about["parameters"] = {{"body", parts.body}, {"embedding", parts.embedding}, {"head", parts.head}};
+    const auto goal = sequence_sizes_from_json(subject_.sizes).goal;
+    result_.about["help"] = help_checklist(recipe_, goal, *model, result_.about);
   }
 
   /// What the training cost, and what it cost with self-pretraining.
   void add_cost() {
     if (!recipe_.is_sequence()) return;
     auto& about = result_.about;
-    about["cost"] = sequence_cost(*result_.model, *result_.task);
+    about["cost"] = sequence_cost(*result_.model, *result_.task, recipe_.train.batch);
     about["total"] = {{"steps", result_.steps},
                       {"seconds", result_.train_seconds},
                       {"tokens", result_.tokens},
@@ -242,12 +254,13 @@ class Experiment {
       const auto score = scores.at(pass.metric[i]), limit = least ? pass.at_least[i] : pass.at_most[i];
       const bool reached = least ? score >= limit : score <= limit;
       if (!reached) result_.verdict = "fail";
-      note(fmt::format("{}: {} {:.5f}, expected {} {:g}", reached ? "pass" : "fail", pass.metric[i], score,
-                       least ? "at least" : "at most", limit));
+      note(fmt::format("{}: {}, expected {} {}", reached ? "pass" : "fail", score_text(pass.metric[i], scores),
+                       least ? "at least" : "at most", value_text(pass.metric[i], limit)));
     }
   }
 
   void finish() {
+    count_test_touches();
     auto json = result_json(result_);
     Json entry = {{"kind", "result"}, {"step", result_.steps}, {"val", result_.val}, {"test", result_.test}};
     log(entry);
@@ -275,6 +288,18 @@ class Experiment {
   std::int64_t batches_ = 0, epochs_ = 0;
 };
 
+/// The weights of a run directory, or the file of weights itself. UserError where `run` is neither.
+std::filesystem::path weights_of(const std::filesystem::path& run) {
+  const char* expected = "expected a run directory, as `longwave train` makes it, or its best.safetensors";
+  check(std::filesystem::exists(run), run.string(), ": there is no such folder; ", expected);
+  if (run.extension() == ".safetensors") return run;
+  const auto path = run / "best.safetensors";
+  if (std::filesystem::exists(path)) return path;
+  check(!std::filesystem::exists(run / "environment.json"), run.string(), ": holds a run without a finished epoch, so ",
+        "there are no weights yet; go on with `longwave train --resume --run ", run.string(), "`");
+  fail(run.string(), ": is no run directory; ", expected);
+}
+
 }  // namespace
 
 Json result_json(const RunResult& result) {
@@ -285,6 +310,7 @@ Json result_json(const RunResult& result) {
   }
   Json json = {{"val", result.val},
                {"test", result.test},
+               {"test_touches", result.test_touches},
                {"parameters", result.parameters},
                {"epochs", result.epochs},
                {"best_epoch", result.best_epoch},
@@ -304,9 +330,7 @@ Json result_json(const RunResult& result) {
 RunResult run_experiment(const Recipe& recipe, const RunOptions& options) { return Experiment(recipe, options).run(); }
 
 LoadedRun load_run(const std::filesystem::path& run) {
-  const auto path = std::filesystem::is_directory(run) ? run / "best.safetensors" : run;
-  check(std::filesystem::exists(path), path.string(), ": no such file; expected a run directory with the weights of ",
-        "at least one epoch");
+  const auto path = weights_of(run);
   const auto weights = read_weights(path);
   LoadedRun loaded;
   loaded.path = run;

@@ -35,6 +35,7 @@ struct RunResult {
   double train_seconds = 0;                            // training and evaluation, all processes of the run
   double tokens = 0;                                   // real steps of sequences trained on; 0: not counted
   double peak_memory_bytes = 0;                        // of the process while the run went on
+  std::int64_t test_touches = 0;                       // how often the test split was scored: see add_test_touches
   bool capped = false;                                 // train.max_minutes ended it
   std::string stopped;                                 // "finished", "early stop", "time cap", "no parameters"
   std::string verdict;                                 // "pass" or "fail" by the recipe's [pass]; "" without
@@ -73,7 +74,7 @@ struct RunOptions {
 /// Trains by the recipe, keeps the weights of the best validation epoch and scores them. A model without parameters is
 /// only scored. Sets the number of threads if the recipe asks for one.
 /// Throws UserError (bad recipe, data or checkpoint; a loss that is not finite; run directory finished or in use) and
-/// Interrupted (Ctrl-C, SIGTERM: after the step in progress and a checkpoint).
+/// Interrupted (Ctrl-C, SIGTERM: after the step in progress, or the batch of an evaluation, and a checkpoint).
 RunResult run_experiment(const Recipe& recipe, const RunOptions& options = {});
 
 /// A finished or unfinished run directory: its recipe and its model with the best weights so far.

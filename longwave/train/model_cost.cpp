@@ -3,9 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 
-#include "longwave/models/backbone.h"
 #include "longwave/models/flops.h"
+#include "longwave/models/language_model.h"
 
 namespace longwave {
 namespace {
@@ -25,29 +27,84 @@ std::vector<std::pair<std::int64_t, std::int64_t>> some_samples(const Task& task
   return samples;
 }
 
-double state_bytes(Backbone& backbone, std::int64_t steps) {
-  auto state = backbone.initial_state(1);
-  backbone.forward(at::zeros({1, steps, backbone.config().d_model}), {}, &state);
+/// Median over passes that take a tenth of a second together; of a pass that takes longer alone, that one.
+double median_seconds(const std::function<void()>& pass) {
+  using Clock = std::chrono::steady_clock;
+  constexpr double kEnough = 0.1;
+  std::vector<double> times;
+  for (double spent = 0; spent < kEnough; spent += times.back()) {
+    const auto start = Clock::now();
+    pass();
+    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  const auto middle = times.begin() + std::ssize(times) / 2;
+  std::nth_element(times.begin(), middle, times.end());
+  return *middle;
+}
+
+/// Tokens a second of the forward pass over `rows` times the same sample: no row is padded.
+double tokens_per_second(Module& module, const Task& task, std::int64_t sample, std::int64_t rows) {
+  Batch batch;
+  task.gather(Split::train, std::vector<std::int64_t>(static_cast<std::size_t>(rows), sample), batch);
+  return static_cast<double>(batch.steps) / median_seconds([&] { task.loss(module, batch); });
+}
+
+State initial_state(SequenceModel& model) {
+  auto* language = dynamic_cast<LanguageModel*>(&model);
+  return language ? language->initial_state(1) : model.backbone().initial_state(1);
+}
+
+/// The next `steps` steps of one sequence: by a language model whole, with the logits of a single step; of others by
+/// the backbone, beside which their encoder and head are a small map each.
+void read(SequenceModel& model, std::int64_t steps, State& state) {
+  auto* language = dynamic_cast<LanguageModel*>(&model);
+  if (!language) {
+    auto& backbone = model.backbone();
+    backbone.forward(at::zeros({1, steps, backbone.config().d_model}), {}, &state);
+    return;
+  }
+  const auto tokens = at::zeros({1, steps}, at::kLong);
+  if (steps == 1)
+    language->forward(tokens, {}, &state);
+  else
+    language->losses(tokens, tokens, {}, &state);  // the logits of all steps may not fit into memory
+}
+
+/// Of the last of `steps` steps, where a state that grows is largest.
+void add_streaming_cost(SequenceModel& model, std::int64_t steps, Json& cost) {
+  auto before = initial_state(model);
+  if (steps > 1) read(model, steps - 1, before);
+  State after;
+  cost["step_seconds"] = median_seconds([&] {
+    after = before;
+    read(model, 1, after);
+  });
   double bytes = 0;
-  for (const auto& [name, tensor] : state) bytes += static_cast<double>(tensor.numel() * tensor.element_size());
-  return bytes;
+  for (const auto& [name, tensor] : after) bytes += static_cast<double>(tensor.numel() * tensor.element_size());
+  cost["state_steps"] = steps;
+  cost["state_bytes"] = bytes;
 }
 
 }  // namespace
 
-Json sequence_cost(Module& module, const Task& task) {
+Json sequence_cost(Module& module, const Task& task, std::int64_t batch_size) {
   const at::NoGradGuard no_grad;
   const bool was_training = module.is_training();
   module.eval();
   const auto samples = some_samples(task);
+  const auto median = samples[samples.size() / 2].second, rows = std::min(batch_size, task.samples(Split::train));
   Batch batch;
-  task.gather(Split::train, {samples[samples.size() / 2].second}, batch);
+  task.gather(Split::train, {median}, batch);
   const auto count = count_flops([&] { task.loss(module, batch); });
-  Json cost = {{"flops", count.flops}, {"steps", batch.steps}, {"not_counted", count.unknown}};
+  Json cost = {{"flops", count.flops},
+               {"steps", batch.steps},
+               {"not_counted", count.unknown},
+               {"tokens_per_second", tokens_per_second(module, task, median, 1)},
+               {"batch", rows},
+               {"batch_tokens_per_second", tokens_per_second(module, task, median, rows)}};
   if (auto* model = dynamic_cast<SequenceModel*>(&module); model && model->backbone().properties().streams) {
     const auto longest = model->backbone().config().l_max;  // of the set
-    cost["state_steps"] = longest > 0 ? longest : samples.back().first;
-    cost["state_bytes"] = state_bytes(model->backbone(), cost["state_steps"].get<std::int64_t>());
+    add_streaming_cost(*model, longest > 0 ? longest : samples.back().first, cost);
   }
   module.train(was_training);
   return cost;

@@ -1,5 +1,7 @@
 #include "longwave/train/recipe.h"
 
+#include <algorithm>
+
 #include "longwave/data/sequence_data.h"
 #include "longwave/models/forecaster.h"
 #include "longwave/tasks/sequence_model.h"
@@ -26,13 +28,30 @@ void check_name(const Setting& setting, const std::string& key, std::string& nam
   }
 }
 
-/// Takes "name" out of [model].
-void take_model_name(Settings& model, Recipe& recipe) {
+/// Takes "name" out of [model]; where it stands.
+std::string take_model_name(Settings& model, Recipe& recipe) {
   const auto name = model.find("name");
-  if (name == model.end()) return;
+  check(name != model.end(), "model.name is missing; expected a ",
+        recipe.is_sequence() ? "mixer, for example mamba, s4d or attention"
+                             : "forecaster, for example samovar or dlinear",
+        " (see `longwave models`): name = \"...\" in section [model], or model.name=... on the command line");
   check_name(name->second, "model.name", recipe.model,
              [&](const std::string& n) { recipe.is_sequence() ? (void)find_mixer(n) : (void)find_forecaster(n); });
+  const auto where = name->second.where;
   model.erase(name);
+  return where;
+}
+
+/// Where the command line names another model than the one that the recipe has fields for.
+void check_fields_of_other(const std::string& name_from, const std::string& model, const Settings& settings,
+                           const std::string& section, const std::vector<FieldInfo>& fields) {
+  if (name_from != kCommandLine) return;
+  for (const auto& [key, setting] : settings) {
+    const bool known = std::any_of(fields.begin(), fields.end(), [&](const FieldInfo& f) { return f.name == key; });
+    check(known || setting.where == kCommandLine, setting.where, ": ", section, ".", key, " is no field of ", model,
+          ", which model.name asks for on the command line; use a copy of the recipe whose [", section,
+          "] has fields of ", model, " only, or none (`longwave models ", model, "` lists them)");
+  }
 }
 
 void resolve_forecast(const Sections& sections, Recipe& recipe) {
@@ -40,8 +59,10 @@ void resolve_forecast(const Sections& sections, Recipe& recipe) {
   check(recipe.task.type == "forecast" || recipe.task.horizon == 1, "task.horizon is ", recipe.task.horizon,
         "; expected 1 with task.type = \"synthetic-var\"");
   auto model = section_of(sections, "model");
-  take_model_name(model, recipe);
-  recipe.model_config = find_forecaster(recipe.model).resolve(model, "model", false);
+  const auto name_from = take_model_name(model, recipe);
+  const auto& forecaster = find_forecaster(recipe.model);
+  check_fields_of_other(name_from, recipe.model, model, "model", forecaster.fields);
+  recipe.model_config = forecaster.resolve(model, "model", false);
 }
 
 void resolve_sequence(const Sections& sections, Recipe& recipe) {
@@ -53,11 +74,11 @@ void resolve_sequence(const Sections& sections, Recipe& recipe) {
   check(recipe.sequence.evaluation != "sliding" || recipe.sequence.stride <= recipe.sequence.context, "task.stride is ",
         recipe.sequence.stride, "; expected at most task.context = ", recipe.sequence.context);
   recipe.data = find_sequence_data(recipe.task.data).resolve(section_of(sections, "data"), "data");
-  recipe.model = "mamba";
   auto model = section_of(sections, "model");
-  take_model_name(model, recipe);
-  recipe.model_config = resolve_sequence_model(recipe.model, model, section_of(sections, "model.mixer"),
-                                               section_of(sections, "model.channel_mixer"));
+  const auto name_from = take_model_name(model, recipe);
+  const auto mixer = section_of(sections, "model.mixer");
+  check_fields_of_other(name_from, recipe.model, mixer, "model.mixer", find_mixer(recipe.model).fields);
+  recipe.model_config = resolve_sequence_model(recipe.model, model, mixer, section_of(sections, "model.channel_mixer"));
 }
 
 TrainConfig resolve_train(const Settings& settings, const std::string& section) {

@@ -46,7 +46,7 @@ struct Recipe {
   TaskConfig task;                     // of sequences only type and data
   SequenceTaskConfig sequence;         // of sequences
   Json data = Json::object();          // section [data]: fields of the sequence set, resolved
-  std::string model = "samovar";       // registered forecaster; of sequences the mixer
+  std::string model;                   // registered forecaster; of sequences the mixer
   Json model_config = Json::object();  // its own fields, resolved; of sequences see resolve_sequence_model
   TrainConfig train;
   std::optional<TrainConfig> pretrain;  // the first phase if train.protocol is not "scratch"
@@ -57,7 +57,8 @@ struct Recipe {
 
 /// A recipe from sections [task], [model] (name + the model's own fields) and [train], optionally [pass]; of sequences
 /// also [data], [model.mixer], [model.channel_mixer] and [pretrain]: what is different from [train] in the first phase.
-/// UserError names the place, the key and the nearest known one. Fields that are not given have their defaults.
+/// UserError names the place, the key and the nearest known one. Fields that are not given have their defaults, but
+/// model.name has none.
 Recipe resolve_recipe(const Sections& sections);
 
 /// The first phase of a recipe with self-pretraining, as a recipe of its own.

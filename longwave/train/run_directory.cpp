@@ -27,6 +27,42 @@ void add_curves(EventWriter& events, const Json& entry) {
   }
 }
 
+/// What a run without a count says: nothing before its end; later its result, which of versions that did not count was
+/// scored once where there was a test split.
+std::int64_t touches_of(const Json& result) {
+  if (result.is_null()) return 0;
+  const std::int64_t uncounted = result.value("test", Json()).empty() ? 0 : 1;
+  return result.value("test_touches", uncounted);
+}
+
+/// The count of a run, locked against other processes while this object lives.
+class TouchesFile {
+ public:
+  explicit TouchesFile(const std::filesystem::path& path) : path_(path) {
+    handle_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    check(handle_ >= 0 && ::flock(handle_, LOCK_EX) == 0, path.string(), ": cannot be written: ", std::strerror(errno),
+          "; here is counted how often the test split was scored");
+  }
+  ~TouchesFile() { ::close(handle_); }
+  TouchesFile(const TouchesFile&) = delete;
+
+  std::optional<std::int64_t> read() const {
+    std::int64_t touches = 0;
+    if (std::ifstream(path_) >> touches) return touches;
+    return std::nullopt;
+  }
+  /// In place, which the lock needs; a number of touches never gets shorter.
+  void write(std::int64_t touches) const {
+    const auto text = std::to_string(touches) + "\n";
+    check(::pwrite(handle_, text.data(), text.size(), 0) == std::ssize(text), path_.string(),
+          ": cannot be written: ", std::strerror(errno));
+  }
+
+ private:
+  std::filesystem::path path_;
+  int handle_;
+};
+
 }  // namespace
 
 RunDirectory::RunDirectory(const std::filesystem::path& path, bool resume, bool overwrite) : path_(path) {
@@ -78,7 +114,8 @@ void RunDirectory::refuse_or_clear(bool resume, bool overwrite) {
   if (overwrite) {
     for (const auto& entry : std::filesystem::directory_iterator(path_))
       if (entry.path().filename().string().starts_with("events.out.tfevents.")) std::filesystem::remove(entry.path());
-    for (const auto& file : {last(), best(), recipe(), result(), metrics()}) std::filesystem::remove(file);
+    for (const auto& file : {last(), best(), recipe(), result(), metrics(), test_touches()})
+      std::filesystem::remove(file);
     return;
   }
   check(!finished, name, ": holds a finished run; choose another folder with --run or replace it with --overwrite");
@@ -110,5 +147,31 @@ void RunDirectory::log(const Json& entry) {
 }
 
 void RunDirectory::write_result(const Json& json) { write_file(result(), json.dump(2) + "\n"); }
+
+std::int64_t add_test_touches(const std::filesystem::path& run, std::int64_t times) {
+  if (!std::filesystem::exists(run / "environment.json")) return 0;
+  const TouchesFile file(run / "test_touches");
+  const auto path = run / "result.json";
+  Json result;
+  if (std::filesystem::exists(path)) {
+    result = Json::parse(read_file(path), nullptr, false);
+    check(result.is_object(), path.string(), ": is damaged; expected the JSON object that `longwave train` wrote");
+  }
+  const auto touches = times + file.read().value_or(touches_of(result));
+  file.write(touches);
+  if (!result.is_null()) {
+    result["test_touches"] = touches;
+    write_file(path, result.dump(2) + "\n");
+  }
+  return touches;
+}
+
+std::string test_touches_text(std::int64_t touches) {
+  if (touches == 1) return "the test split of this run was scored once";
+  return fmt::format(
+      "the test split of this run was scored {} times; what is chosen by its score flatters: choose by "
+      "the validation split",
+      touches);
+}
 
 }  // namespace longwave

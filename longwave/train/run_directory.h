@@ -18,6 +18,7 @@ namespace longwave {
 ///   last.safetensors   checkpoint to resume from
 ///   best.safetensors   weights of the best validation epoch, under the model's own names
 ///   result.json        scores; there when the run is finished
+///   test_touches       how often the test split was scored
 /// While this object lives no other process can work on the folder.
 class RunDirectory {
  public:
@@ -46,6 +47,7 @@ class RunDirectory {
   void lock();
   void remove_leftovers();
   std::filesystem::path environment() const { return path_ / "environment.json"; }
+  std::filesystem::path test_touches() const { return path_ / "test_touches"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   void refuse_or_clear(bool resume, bool overwrite);
 
@@ -54,5 +56,13 @@ class RunDirectory {
   std::ofstream log_;
   std::optional<EventWriter> events_;
 };
+
+/// Counts `times` more scorings of the test split of the run in this folder, in its result.json too if it is finished,
+/// and returns how often that was in all; 0, and nothing is written, if the folder is no run directory. Several
+/// processes may count at once. UserError if it cannot be written down.
+std::int64_t add_test_touches(const std::filesystem::path& run, std::int64_t times);
+
+/// What a reader must know of that number, in one line.
+std::string test_touches_text(std::int64_t touches);
 
 }  // namespace longwave

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -35,13 +36,34 @@ class SequenceTrainTest : public ::testing::Test {
 TEST_F(SequenceTrainTest, EndsWithPassOrFail) {
   const auto pass = run({"train", path("own.toml"), "--run", path("run")});
   EXPECT_EQ(pass.code, 0) << pass.out;
-  EXPECT_NE(pass.out.find("pass: accuracy"), std::string::npos) << pass.out;
+  EXPECT_NE(pass.out.find("pass: accuracy "), std::string::npos) << pass.out;
+  EXPECT_NE(pass.out.find("], expected at least 0.00 %"), std::string::npos) << pass.out;
   const auto fail = run({"train", path("own.toml"), "--run", path("other"), "pass.at_least=1.1"});
   EXPECT_EQ(fail.code, 1) << fail.out;
   EXPECT_NE(fail.out.find("fail: accuracy"), std::string::npos) << fail.out;
   const auto scores = run({"evaluate", path("run")});
   EXPECT_EQ(scores.code, 0);
   EXPECT_NE(scores.out.find("(20 of 20 samples)"), std::string::npos) << scores.out;
+  EXPECT_NE(scores.out.find(" % ["), std::string::npos) << scores.out;
+  EXPECT_EQ(scores.out.find("accuracy_low"), std::string::npos) << scores.out;
+}
+
+TEST_F(SequenceTrainTest, CountsHowOftenTheTestSplitWasScored) {
+  ASSERT_EQ(run({"train", path("own.toml"), "--run", path("run")}).code, 0);
+  const auto in_result = [&] {
+    return nlohmann::json::parse(read_file(folder_ / "run" / "result.json")).at("test_touches");
+  };
+  EXPECT_EQ(in_result(), 1);
+  const auto scores = run({"evaluate", path("run")});
+  EXPECT_NE(scores.out.find("the test split of this run was scored 2 times"), std::string::npos) << scores.out;
+  EXPECT_EQ(run({"evaluate", path("run"), "--split", "val"}).out.find("test split"), std::string::npos);
+  const auto json = nlohmann::json::parse(run({"evaluate", path("run/best.safetensors"), "--json"}).out);
+  EXPECT_EQ(json.at("test_touches"), 3) << "its weights are the same run";
+  EXPECT_EQ(in_result(), 3);
+  fs::copy(folder_ / "run" / "best.safetensors", folder_ / "alone.safetensors");
+  const auto alone = run({"evaluate", path("alone.safetensors")});
+  EXPECT_EQ(alone.code, 0) << alone.out;
+  EXPECT_EQ(alone.out.find("test split"), std::string::npos) << "weights alone have no count";
 }
 
 TEST_F(SequenceTrainTest, EvaluatesAtHalfTheSamplingRate) {
@@ -82,6 +104,27 @@ TEST_F(SequenceTrainTest, RefusesEvaluationsThatDoNotFitTheRun) {
   EXPECT_EQ(run({"evaluate", path("run"), "data.noise=9"}).code, 0);
 }
 
+TEST_F(SequenceTrainTest, GenerateRefusesMoreThanLearnedPositionsReachBeforeItPrints) {
+  std::string words;
+  for (int i = 0; i < 40; ++i) words += "hello world, this is text. ";
+  make_folder(folder_ / "words");
+  write_file(folder_ / "words" / "input.txt", words);
+  write_file(folder_ / "text.toml",
+             "[task]\ntype = \"sequence\"\ndata = \"characters\"\ncontext = 16\n[data]\nname = \"words\"\n"
+             "[model]\nname = \"attention\"\npositions = \"learned\"\nd_model = 8\nlayers = 1\n"
+             "[train]\nepochs = 1\nthreads = 1\n");
+  ASSERT_EQ(run({"train", path("text.toml"), "--data", folder_.string(), "--run", path("run")}).code, 0);
+  const auto generate = [&](const std::string& words) { return run({"generate", path("run"), words}); };
+  EXPECT_EQ(generate("--prompt hello --tokens 12").code, 0);
+  const auto beyond = generate("--prompt hello --tokens 13");
+  EXPECT_EQ(beyond.code, 2);
+  EXPECT_EQ(beyond.out,
+            "error: --tokens 13 behind a prompt of 5 tokens: the learned positions of this model reach to 16; expected "
+            "--tokens of at most 12\n");
+  EXPECT_NE(generate("--prompt hellohellohellohello --tokens 1").out.find("prompt: 20 tokens; the learned positions"),
+            std::string::npos);
+}
+
 TEST_F(SequenceTrainTest, ComparesMixersThroughTheStore) {
   write_file(folder_ / "compare.toml",
              "[compare]\nmodels = [\"mingru\", \"lru\"]\ndata = [\"copying\"]\nseeds = [1]\n[data]\nnoise = 4\n"
@@ -93,6 +136,8 @@ TEST_F(SequenceTrainTest, ComparesMixersThroughTheStore) {
   EXPECT_EQ(first.code, 0) << first.out;
   EXPECT_NE(first.out.find("(chance)"), std::string::npos) << first.out;
   EXPECT_TRUE(fs::exists(folder_ / "report" / "report.html"));
+  const auto lines = read_file(folder_ / "report" / "results.jsonl");
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2) << lines;
   const auto again = run(command);
   EXPECT_NE(again.out.find("2 finished before"), std::string::npos) << again.out;
 }

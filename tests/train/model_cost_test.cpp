@@ -19,7 +19,7 @@ Json cost_of(const std::string& mixer, const SequenceData& data, std::int64_t ma
   const auto heads = mixer == "attention" ? settings_from_json({{"heads", 2}}, "test") : Settings();
   const auto model = make_sequence_model(mixer, resolve_sequence_model(mixer, stack, heads, {}), sizes, 1);
   const auto shared = std::shared_ptr<const SequenceData>(&data, [](const SequenceData*) {});
-  return sequence_cost(*model, *make_sequence_task(shared, {}));
+  return sequence_cost(*model, *make_sequence_task(shared, {}), 16);
 }
 
 TEST(SequenceCost, IsOfASampleOfMedianLength) {
@@ -55,7 +55,40 @@ TEST(SequenceCost, StateIsThatAfterTheLongestSequence) {
 
 TEST(SequenceCost, WhatDoesNotStreamHasNoState) {
   const testing::TinySequences data(SequenceGoal::classify, 70);
-  EXPECT_FALSE(cost_of("hyena", data, 9).contains("state_bytes"));
+  const auto cost = cost_of("hyena", data, 9);
+  EXPECT_FALSE(cost.contains("state_bytes"));
+  EXPECT_FALSE(cost.contains("step_seconds"));
+  EXPECT_GT(cost.at("tokens_per_second").get<double>(), 0);
+}
+
+TEST(SequenceCost, OfUseIsMeasured) {
+  for (const auto goal : {SequenceGoal::classify, SequenceGoal::classify_pair, SequenceGoal::language}) {
+    const auto cost = cost_of("mingru", testing::TinySequences(goal, 70), 9);
+    EXPECT_GT(cost.at("step_seconds").get<double>(), 0);
+    EXPECT_LT(cost.at("step_seconds").get<double>(), 1);
+    EXPECT_EQ(cost.at("batch"), goal == SequenceGoal::language ? 1 : 16) << "one segment of 256 tokens in the stream";
+    EXPECT_GT(cost.at("batch_tokens_per_second").get<double>(), 0);
+  }
+  const auto few = cost_of("mingru", testing::TinySequences(SequenceGoal::classify, 5), 9);
+  EXPECT_EQ(few.at("batch"), 5) << "no batch is larger than the split";
+}
+
+TEST(SequenceCost, ARowCostsLessInABatch) {
+  const auto cost = cost_of("mingru", testing::TinySequences(SequenceGoal::classify, 70), 9);
+  EXPECT_GT(cost.at("batch_tokens_per_second").get<double>(), 2 * cost.at("tokens_per_second").get<double>());
+}
+
+/// Learned positions end with the longest sequence: the step that is timed must lie within.
+TEST(SequenceCost, StreamingStaysWithinTheLearnedPositions) {
+  const testing::TinySequences data(SequenceGoal::language);
+  auto sizes = sequence_sizes(data.facts());
+  sizes.max_length = 16;
+  const auto stack = settings_from_json({{"layers", 1}, {"d_model", 8}, {"positions", "learned"}}, "test");
+  const auto model = make_sequence_model("mingru", resolve_sequence_model("mingru", stack, {}, {}), sizes, 1);
+  const auto shared = std::shared_ptr<const SequenceData>(&data, [](const SequenceData*) {});
+  const auto cost = sequence_cost(*model, *make_sequence_task(shared, {.context = 16}), 4);
+  EXPECT_EQ(cost.at("state_steps"), 16);
+  EXPECT_GT(cost.at("step_seconds").get<double>(), 0);
 }
 
 }  // namespace

@@ -1,0 +1,74 @@
+#include "longwave/train/results_lines.h"
+
+namespace longwave {
+namespace {
+
+Json entry(const Json& json, const std::string& key) {
+  return json.is_object() && json.contains(key) ? json.at(key) : Json();
+}
+
+Json score(const CellResult& result, const std::string& name) {
+  const auto found = result.scores.find(name);
+  return found == result.scores.end() ? Json() : Json(found->second);
+}
+
+Json names_of(const ComparisonCell& cell) {
+  const auto& id = cell.id;
+  return {{"task", id.task},
+          {"data", id.data},
+          {"horizon", id.horizon > 0 ? Json(id.horizon) : Json()},
+          {"protocol", cell.recipe.train.protocol},
+          {"model", id.model},
+          {"cell", cell.key},
+          {"seed", id.seed},
+          {"point", cell.point.empty() ? Json() : Json(cell.point)}};
+}
+
+Json data_hash(const ComparisonCell& cell, const CellResult& result) {
+  const auto content = entry(result.about, "content");
+  return content.is_null() ? entry(entry(cell.id.recipe, "task"), "content") : content;
+}
+
+void add_result(Json& line, const ComparisonCell& cell, const CellResult& result) {
+  const auto parameters = entry(result.about, "parameters"), total = entry(result.about, "total");
+  line["parameters"] = result.parameters;
+  for (const auto* part : {"body", "embedding", "head"}) line[part] = entry(parameters, part);
+  for (const auto* cost : {"tokens", "flops"}) line[cost] = entry(total, cost);
+  line["wall_seconds"] = result.total_seconds;
+  line["peak_bytes"] = result.peak_memory;
+  for (const auto* fact : {"device", "precision"}) line[fact] = entry(result.environment, fact);
+  line["best_step"] = result.best_step > 0 ? Json(result.best_step) : Json();
+  line["metric"] = result.metric;
+  line["val"] = score(result, "val_" + result.metric);
+  // Where there is no test split, the scores are those of the validation split.
+  line["test"] = result.test_touches == 0 ? Json() : score(result, result.metric);
+  line["test_touches"] = result.test_touches ? Json(*result.test_touches) : Json();
+  line["data_hash"] = data_hash(cell, result);
+  line["revision"] = entry(result.environment, "revision");
+}
+
+/// "" while it runs.
+std::string line_of(const ComparisonCell& cell, const CellRecord& record) {
+  if (record.state == CellState::running) return {};
+  auto line = names_of(cell);
+  if (record.state == CellState::failed)
+    line["error"] = record.error;
+  else
+    add_result(line, cell, record.result);
+  return line.dump() + "\n";
+}
+
+}  // namespace
+
+std::string results_lines(const Comparison& comparison, const CellRecords& records) {
+  std::string lines;
+  for (const auto& cell : comparison.cells)
+    if (const auto found = records.find(cell.key); found != records.end()) lines += line_of(cell, found->second);
+  for (const auto& search : comparison.searches)
+    for (const auto& trial : search.trials)
+      if (const auto& cell = trial.cells.front(); trial.record && !records.contains(cell.key))  // not the chosen one
+        lines += line_of(cell, *trial.record);
+  return lines;
+}
+
+}  // namespace longwave
