@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include "longwave/base/check.h"
+
 namespace longwave {
 namespace {
 
@@ -30,6 +32,10 @@ InterruptGuard::~InterruptGuard() {
   sigaction(SIGTERM, &old_term, nullptr);
 }
 
-bool InterruptGuard::requested() { return requested_flag != 0; }
+bool InterruptGuard::requested() { return depth > 0 && requested_flag != 0; }
+
+void InterruptGuard::stop_if_requested() {
+  if (requested()) throw Interrupted("interrupted");
+}
 
 }  // namespace longwave

@@ -11,8 +11,11 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   ~InterruptGuard();
 
-  /// Has the user asked to stop since the outermost guard was made?
+  /// Has the user asked to stop since the outermost guard was made? Without a guard, never.
   static bool requested();
+
+  /// Throws Interrupted if so: for loops without anything to save.
+  static void stop_if_requested();
 };
 
 }  // namespace longwave

@@ -7,6 +7,7 @@
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
+#include "longwave/base/interrupt.h"
 #include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
 #include "longwave/cli/field_words.h"
@@ -17,6 +18,7 @@
 #include "longwave/data/forecast_data.h"
 #include "longwave/data/listops.h"
 #include "longwave/data/pathfinder_archive.h"
+#include "longwave/data/sequence_data.h"
 #include "longwave/data/summary.h"
 #include "longwave/data/synthetic_var.h"
 #include "longwave/io/download.h"
@@ -102,6 +104,7 @@ void make_synthetic_var(const Arguments& arguments) {
                       reinterpret_cast<const std::byte*>(set.series.data()),
                       set.series.size() * sizeof(float)};
   };
+  make_folder(arguments.out);
   const auto path = fs::path(arguments.out) / "synthetic_var.safetensors";
   write_safetensors(path, {{"generator", "synthetic-var"}, {"seed", std::to_string(arguments.seed)}},
                     {{"train", view(train)}, {"val", view(val)}});
@@ -113,6 +116,7 @@ void make_listops(const Arguments& arguments) {
   if (arguments.seed > 0) settings["seed"] = {arguments.seed, "--seed"};
   const auto config = ListOpsConfig::fields().parse(settings, "");
   const auto splits = generate_listops(config);
+  make_folder(arguments.out);
   for (const auto& path : write_listops(splits, arguments.out)) fmt::print("{}\n", path.string());
   fmt::print("{} / {} / {} expressions from {} draws\n", splits.train.size(), splits.val.size(), splits.test.size(),
              splits.trees.draws);
@@ -122,25 +126,45 @@ void make_pathfinder(const Arguments& arguments) {
   auto settings = settings_of_words(arguments.words);
   if (arguments.seed > 0) settings["seed"] = {arguments.seed, "--seed"};
   const auto config = PathfinderConfig::fields().parse(settings, "");
+  const InterruptGuard guard;  // a stop comes between two batches of images, to clear them away
   const auto folder = write_pathfinder(config, arguments.out, [](std::int64_t images) {
     if (::isatty(STDERR_FILENO)) fmt::print(stderr, "\r{} images", images);
+    InterruptGuard::stop_if_requested();
   });
   if (::isatty(STDERR_FILENO)) fmt::print(stderr, "\n");
   fmt::print("{}: {} images\n", folder.string(), config.train_samples + config.val_samples + config.test_samples);
 }
 
+/// The outermost of the folders that have to be made for `path`; "" if it is there.
+fs::path first_missing(const fs::path& path) {
+  fs::path missing;
+  std::error_code ignored;
+  for (auto folder = fs::absolute(path).lexically_normal(); !fs::exists(folder, ignored); folder = folder.parent_path())
+    if (folder.has_filename()) missing = folder;
+  return missing;
+}
+
+/// A folder that was made here does not outlive a failure, half full.
 void make(const Arguments& arguments) {
   const std::map<std::string, void (*)(const Arguments&)> kinds{
       {"listops", make_listops}, {"pathfinder", make_pathfinder}, {"synthetic-var", make_synthetic_var}};
   const auto kind = kinds.find(arguments.kind);
   check(kind != kinds.end(), "no generator is called '", arguments.kind, "'",
         suggestion(arguments.kind, {"listops", "pathfinder", "synthetic-var"}));
-  make_folder(arguments.out);
-  kind->second(arguments);
+  const auto made = first_missing(arguments.out);
+  try {
+    kind->second(arguments);
+  } catch (...) {
+    std::error_code ignored;
+    if (!made.empty()) fs::remove_all(made, ignored);
+    throw;
+  }
 }
 
 void show_set(const Arguments& arguments) {
   auto options = arguments.show;
+  check(!find_data_set(options.name), options.name,
+        " is a set for forecasting; show prints samples of sequences, `longwave data check` says what is in a table");
   options.settings = settings_of_words(arguments.words);
   show_sequence_set(options, data_roots(arguments.data));
 }
@@ -152,18 +176,27 @@ bool show_progress(std::int64_t now, std::int64_t total) {
   return true;
 }
 
-void get(const Arguments& arguments) {
-  const auto* set = find_data_set(arguments.name);
+/// The set of that name; one without a file to download is refused with where its files are to be had.
+const DataSet& downloadable(const std::string& name, const fs::path& root) {
+  if (const auto* set = find_data_set(name)) return *set;
+  if (const auto found = sequence_data_sets().find(name); found != sequence_data_sets().end())
+    refuse_download(found->second, root);
   std::vector<std::string> names;
   for (const auto& known : catalog()) names.push_back(known.name);
-  check(set != nullptr, "no data set is called '", arguments.name, "'", suggestion(arguments.name, names));
+  for (const auto& [known, info] : sequence_data_sets()) names.push_back(known);
+  fail("no data set is called '", name, "'", suggestion(name, names));
+}
+
+void get(const Arguments& arguments) {
+  const auto root = arguments.out.empty() ? data_roots(arguments.data)[0] : fs::path(arguments.out);
+  const auto* set = &downloadable(arguments.name, root);
+  const auto folder = root / set->folders[0];
   const auto url = arguments.url.empty() ? set->url : arguments.url;
-  check(!url.empty(), "no public address of ", set->name, " is known; give one with --url URL");
+  check(!url.empty(), "no public address of ", set->name, " is known; source: ", set->source, "; put the file at ",
+        (folder / set->files[0]).string(), " (also .gz or .xz), or give an address with --url URL");
   auto file = set->files[0];
   for (const char* packed : {".gz", ".xz"})
     if (url.ends_with(packed)) file += packed;
-  const auto folder =
-      (arguments.out.empty() ? data_roots(arguments.data)[0] : fs::path(arguments.out)) / set->folders[0];
   const auto path = folder / file;
   std::error_code ignored;
   if (fs::exists(path, ignored)) {
@@ -184,7 +217,7 @@ void define(CLI::App& app) {
   app.require_subcommand(1);
 
   auto* listing = app.add_subcommand("list", "the known data sets and where they are");
-  listing->add_option("--data", a->data, folder);
+  listing->add_option("--data", a->data, folder)->check(existing_folder());
   listing->callback([a] { list(*a); });
 
   auto* checking =
@@ -199,7 +232,7 @@ void define(CLI::App& app) {
   showing->add_option("--samples", a->show.samples, "how many")->check(not_below(0))->capture_default_str();
   showing->add_option("--steps", a->show.steps, "of each sample at most")->check(not_below(1))->capture_default_str();
   showing->add_flag("--baselines", a->show.baselines, "scores that need no training; may take seconds");
-  showing->add_option("--data", a->data, folder);
+  showing->add_option("--data", a->data, folder)->check(existing_folder());
   showing->callback([a] { show_set(*a); });
 
   auto* making =
@@ -213,7 +246,7 @@ void define(CLI::App& app) {
                    "folder for the files: basic_{train,val,test}.tsv, or synthetic_var.safetensors "
                    "(tensors train and val, float32)")
       ->required();
-  making->add_option("--seed", a->seed, "seed of the generator; default 0");
+  making->add_option("--seed", a->seed, "seed of the generator")->capture_default_str();
   making->add_option("--series", a->train, "synthetic-var: training series")
       ->check(not_below(1))
       ->capture_default_str();
@@ -226,8 +259,8 @@ void define(CLI::App& app) {
   getting->add_option("name", a->name, "data set, see `longwave data list`")->required();
   getting->add_option("--url", a->url, "address of the file, instead of the public one");
   getting->add_option("--sha256", a->sha256, "expected checksum of the file");
-  getting->add_option("--out", a->out, "data folder to put it in; default as --data");
-  getting->add_option("--data", a->data, folder);
+  getting->add_option("--out", a->out, "data folder to put it in, made if it is not there; default as --data");
+  getting->add_option("--data", a->data, folder)->check(existing_folder());
   getting->callback([a] { get(*a); });
 }
 

@@ -100,13 +100,16 @@ void inspect(const Arguments& a) {
 void define(CLI::App& app) {
   const auto a = std::make_shared<Arguments>();
   app.add_option("run", a->run, "run directory of a samovar or fixedvar model")->required();
-  app.add_option("--window", a->window, "window of the split; negative: from the end");
-  app.add_option("--split", a->split, "train, val or test")->check(CLI::IsMember({"train", "val", "test"}));
+  app.add_option("--window", a->window, "window of the split; negative: from the end")->capture_default_str();
+  app.add_option("--split", a->split, "train, val or test")
+      ->check(CLI::IsMember({"train", "val", "test"}))
+      ->capture_default_str();
   app.add_option("--channel", a->channel, "forecast series, by name or number; default the last");
-  app.add_option("--paths", a->paths, "influence paths to list")->check(not_below(1));
+  app.add_option("--paths", a->paths, "influence paths to list")->check(not_below(1))->capture_default_str();
   app.add_option("--out", a->out, "folder to write to; default RUN/inspect");
   app.add_flag("--json", a->json, "print the JSON; files are written only with --out");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");
+  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data")
+      ->check(existing_folder());
   app.callback([a] { inspect(*a); });
 }
 

@@ -20,9 +20,10 @@ namespace fs = std::filesystem;
 constexpr std::size_t kListed = 3;   // places of one set in a listing
 constexpr std::size_t kClasses = 4;  // classes that are counted one by one
 
-std::string places_text(const std::vector<FoundFiles>& found) {
+std::string places_text(const std::vector<FileLayout>& layouts, const std::vector<FoundFiles>& found) {
   std::vector<std::string> places;
-  for (const auto& files : found) places.push_back(text_of(files));
+  for (const auto& files : found)
+    places.push_back(text_of(files) + (layouts[files.layout].refusal.empty() ? "" : " (in a form that is not read)"));
   if (places.size() > kListed) {
     const auto more = places.size() - kListed;
     places.resize(kListed);
@@ -65,13 +66,14 @@ void print_split(const SplitSummary& split, const SequenceFacts& facts) {
 }
 
 void print_duplicates(const SequenceSummary& summary) {
-  const auto line = [](std::int64_t count, const char* what) {
-    if (count > 0) fmt::print("  duplicates: {} {}\n", count, what);
-  };
-  line(summary.twice_in_train, "samples of train are there before");
-  line(summary.val_in_train, "samples of val are in train");
-  line(summary.test_in_train, "samples of test are in train");
-  if (summary.twice_in_train + summary.val_in_train + summary.test_in_train == 0) fmt::print("  duplicates: none\n");
+  const std::pair<const char*, std::int64_t> counts[] = {{"within train", summary.twice_in_train},
+                                                         {"of val in train", summary.val_in_train},
+                                                         {"of test in train", summary.test_in_train},
+                                                         {"of test in val", summary.test_in_val}};
+  std::vector<std::string> found;
+  for (const auto& [where, count] : counts)
+    if (count > 0) found.push_back(fmt::format("{} {}", count, where));
+  fmt::print("  duplicates: {}\n", found.empty() ? "none" : join(found));
 }
 
 void print_facts(const SequenceFacts& facts) {
@@ -158,7 +160,7 @@ void list_sequence_sets(const std::vector<fs::path>& roots) {
   for (const auto& [family, sets] : families) {
     fmt::print("\n{}\n", family);
     for (const auto* info : sets) {
-      const auto found = places_text(discover_files(info->layouts, roots));
+      const auto found = places_text(info->layouts, discover_files(info->layouts, roots));
       const auto where =
           !info->generated ? (found.empty() ? "no" : found) : "generated" + (found.empty() ? "" : "; " + found);
       fmt::print("{:<21} {}\n    {}\n", info->name, where, info->summary);
@@ -173,6 +175,8 @@ CheckCounts check_sequence_sets(const fs::path& root) {
       ++counts.found;
       try {
         check_found(info, found, root);
+      } catch (const DataNotReady& error) {
+        fmt::print("{}: found, not ready: {}\n", name, error.what());
       } catch (const UserError& error) {
         ++counts.bad;
         fmt::print("{}: BAD: {}\n", name, error.what());
@@ -186,6 +190,15 @@ std::string sequence_tree() {
   for (const auto& [name, info] : sequence_data_sets())
     if (!info.layouts.empty()) tree += name + " (" + info.source + ")\n" + expected_tree(info.layouts);
   return tree;
+}
+
+void refuse_download(const SequenceDataInfo& info, const fs::path& root) {
+  check(!info.layouts.empty(), info.name, " is generated and needs no files; see `longwave data show ", info.name, "`");
+  std::vector<std::string> places;
+  for (const auto& layout : readable(info.layouts))
+    places.push_back(join(layout.files, " + ") + (layout.folders.empty() ? "" : " in " + join(layout.folders, " or ")));
+  fail("no public address of a file of ", info.name, " is known; source: ", info.source, "; expected below ",
+       root.string(), ": ", join(places, "; or "));
 }
 
 void show_sequence_set(const ShowOptions& options, const std::vector<fs::path>& roots) {

@@ -6,6 +6,7 @@
 
 #include "longwave/base/fields.h"
 #include "longwave/data/forecast_data.h"
+#include "longwave/data/sequence_data.h"
 
 namespace longwave {
 
@@ -22,6 +23,10 @@ CheckCounts check_sequence_sets(const std::filesystem::path& root);
 
 /// Files of all sequence sets, where they are looked for and where they are to be had, for a folder that has none.
 std::string sequence_tree();
+
+/// UserError of one line: a sequence set is not downloaded; where its files are to be had and how they lie below
+/// `root`.
+[[noreturn]] void refuse_download(const SequenceDataInfo& info, const std::filesystem::path& root);
 
 struct ShowOptions {
   std::string name;

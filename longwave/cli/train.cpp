@@ -6,6 +6,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/validators.h"
 #include "longwave/train/experiment.h"
 
 namespace longwave {
@@ -37,8 +38,21 @@ Recipe read_recipe(const Arguments& arguments) {
   return resolve_recipe(sections);
 }
 
-void train(const Arguments& arguments) {
+/// Without a recipe, a run goes on with the one that its directory keeps; then the first word may be an override.
+void take_recipe_of_run(Arguments& arguments) {
+  if (!arguments.recipe.empty() && arguments.recipe.find('=') == std::string::npos) return;
+  check(!arguments.run.empty(), "--resume without a recipe: expected --run DIR, the run directory to go on with");
+  if (!arguments.recipe.empty()) arguments.overrides.insert(arguments.overrides.begin(), arguments.recipe);
+  const auto kept = std::filesystem::path(arguments.run) / "recipe.toml";
+  check(std::filesystem::exists(kept), kept.string(),
+        ": no such file; expected the directory of a run that has begun, ",
+        "or its recipe: longwave train RECIPE.toml --resume --run ", arguments.run);
+  arguments.recipe = kept.string();
+}
+
+void train(Arguments arguments) {
   if (arguments.fields) return fmt::print("{}", fields_text(true));
+  if (arguments.resume) take_recipe_of_run(arguments);
   check(!arguments.recipe.empty(),
         "train: no recipe given; expected longwave train RECIPE.toml [section.key=value ...]");
   const auto recipe = read_recipe(arguments);
@@ -65,10 +79,13 @@ void train(const Arguments& arguments) {
 
 void define(CLI::App& app) {
   const auto a = std::make_shared<Arguments>();
-  app.add_option("recipe", a->recipe, "TOML file with sections [task], [model], [train] and what the task asks for");
+  app.add_option("recipe", a->recipe,
+                 "TOML file with sections [task], [model], [train] and what the task asks for; "
+                 "with --resume by default that of the run directory");
   app.add_option("overrides", a->overrides, "section.key=value, for example train.seed=2");
   app.add_option("--run", a->run, "run directory; default runs/<task>-<model>-<seed>");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data");
+  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data")
+      ->check(existing_folder());
   app.add_flag("--resume", a->resume, "continue from the last checkpoint of the run directory");
   app.add_flag("--overwrite", a->overwrite, "replace a run that lies there");
   app.add_flag("--fields", a->fields, "print every field of a recipe with default and range");

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 namespace longwave {
 
@@ -16,6 +18,16 @@ inline CLI::Validator not_below(double least) {
     return good ? std::string() : fmt::format("is {}; expected at least {}", text, least);
   };
   return {check, fmt::format(">= {}", least)};
+}
+
+/// A folder that is there.
+inline CLI::Validator existing_folder() {
+  const auto check = [](std::string& text) {
+    std::error_code ignored;
+    const bool good = std::filesystem::is_directory(text, ignored);
+    return good ? std::string() : fmt::format("is '{}'; expected a folder that is there", text);
+  };
+  return {check, ""};
 }
 
 }  // namespace longwave

@@ -7,6 +7,7 @@
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/validators.h"
 #include "longwave/models/fixture.h"
 
 namespace longwave {
@@ -82,7 +83,10 @@ void define(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("path", options->paths, "fixture files (.safetensors), or folders that are searched for them")
       ->required();
-  app.add_option("--data", options->data, "folder of data sets, for the fixtures that need one");
+  app.add_option("--data", options->data,
+                 "folder of data sets, for the fixtures that need one; default LONGWAVE_DATA, "
+                 "else ./data")
+      ->check(existing_folder());
   app.add_flag("--verbose", options->verbose, "also print every comparison, and what could not be compared");
   app.callback([options] { verify(*options); });
 }

@@ -89,7 +89,7 @@ void apply_override(Sections& sections, const std::string& assignment) {
   check(equals != std::string::npos && dot != std::string::npos && dot > 0 && dot + 1 < equals, "command line: '",
         assignment, "' is not an override; expected section.key=value, for example train.seed=2");
   sections[assignment.substr(0, dot)][assignment.substr(dot + 1, equals - dot - 1)] = {
-      override_value(assignment.substr(equals + 1)), "command line"};
+      override_value(assignment.substr(equals + 1)), kCommandLine};
 }
 
 void check_sections(const Sections& sections, const std::vector<std::string>& known) {

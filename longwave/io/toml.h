@@ -13,6 +13,9 @@ namespace longwave {
 /// are section "". Every setting knows its place ("file:line:column" or "command line").
 using Sections = std::map<std::string, Settings>;
 
+/// Where a setting stands that apply_override made.
+inline constexpr const char* kCommandLine = "command line";
+
 /// Parses TOML text. A syntax error is a UserError of one line, "name:line:column: what".
 /// Arrays of tables become lists of JSON objects; dates and times become text.
 Sections parse_toml(const std::string& text, const std::string& name);

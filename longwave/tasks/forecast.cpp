@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "longwave/base/check.h"
+#include "longwave/base/interrupt.h"
 
 namespace longwave {
 namespace {
@@ -126,6 +127,7 @@ Scores ForecastTask::evaluate(Module& module, Split split, const EvaluateOptions
   const auto n = samples(split);
   for (std::int64_t first = 0; first < n; first += options.batch) {
     if (options.drop_last && first + options.batch > n) break;
+    InterruptGuard::stop_if_requested();
     std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(options.batch, n - first)));
     std::iota(indices.begin(), indices.end(), first);
     gather(split, indices, batch);

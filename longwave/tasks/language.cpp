@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "longwave/base/check.h"
+#include "longwave/base/interrupt.h"
 
 namespace longwave {
 namespace {
@@ -31,6 +32,7 @@ double carried_nats(LanguageModel& model, const std::vector<std::int32_t>& strea
   auto state = model.initial_state(1);
   double nats = 0;
   for (const auto& window : windows) {
+    InterruptGuard::stop_if_requested();
     const auto [x, y] = window_tensors(stream, &window, 1);
     nats += model.losses(x, y, {}, &state).sum(at::kDouble).item<double>();
   }
@@ -145,6 +147,7 @@ double stream_nats(LanguageModel& model, const std::vector<std::int32_t>& stream
   if (options.evaluation == "stream") return carried_nats(model, stream, windows);
   double nats = 0;
   for (std::size_t first = 0; first < windows.size();) {
+    InterruptGuard::stop_if_requested();
     std::size_t end = first + 1;
     while (end < windows.size() && end - first < static_cast<std::size_t>(batch) &&
            windows[end].length == windows[first].length)

@@ -1,9 +1,20 @@
 #include "longwave/tasks/metrics.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace longwave {
+namespace {
+
+/// "accuracy@64", "_low" -> "accuracy_low@64"
+std::string end_name(const std::string& name, const char* end) {
+  const auto at = std::min(name.find('@'), name.size());
+  return name.substr(0, at) + end + name.substr(at);
+}
+
+}  // namespace
 
 Metric find_metric(const std::string& name) {
   static const std::map<std::string, Metric> known = {
@@ -25,6 +36,27 @@ Metric find_metric(const std::string& name) {
   if (plain.starts_with("val_")) plain = plain.substr(4);
   const auto found = known.find(plain);
   return found == known.end() ? Metric{plain} : found->second;
+}
+
+std::string value_text(const std::string& name, double value) {
+  return find_metric(name).percent ? fmt::format("{:.2f} %", 100 * value) : fmt::format("{:.5f}", value);
+}
+
+std::string score_text(const std::string& name, const std::map<std::string, double>& scores) {
+  const auto text = name + " " + value_text(name, scores.at(name));
+  const auto low = scores.find(end_name(name, "_low")), high = scores.find(end_name(name, "_high"));
+  if (low == scores.end() || high == scores.end()) return text;
+  const double unit = find_metric(name).percent ? 100 : 1;
+  return text + fmt::format(" [{:.2f}, {:.2f}]", unit * low->second, unit * high->second);
+}
+
+std::vector<std::string> names_to_print(const std::map<std::string, double>& scores) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : scores) {
+    const auto plain = name.substr(0, name.find('@'));
+    if (!plain.ends_with("_low") && !plain.ends_with("_high")) names.push_back(name);
+  }
+  return names;
 }
 
 std::pair<double, double> wilson_interval(double right, double n) {

@@ -76,7 +76,8 @@ class Task {
   /// The training loss; gradients flow to the parameters of `model`.
   virtual Loss loss(Module& model, const Batch& batch) const = 0;
 
-  /// Scores of the model in evaluation mode over a whole split.
+  /// Scores of the model in evaluation mode over a whole split. Interrupted between two batches if an InterruptGuard
+  /// says so; the model stays in evaluation mode then.
   virtual Scores evaluate(Module& model, Split split, const EvaluateOptions& options) const = 0;
 
   virtual Selection selection() const = 0;

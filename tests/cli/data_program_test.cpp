@@ -86,6 +86,22 @@ TEST_F(DataProgram, MakeWritesBothFamilies) {
   EXPECT_TRUE(says("did you mean 'synthetic-var'?")) << out_;
 }
 
+TEST_F(DataProgram, AMakeThatFailsLeavesNoFolder) {
+  const std::string out = " --out " + at("new/made");
+  EXPECT_EQ(run("make pathfinder contour_length=0" + out), 2) << out_;
+  EXPECT_EQ(run("make listops max_depth=1" + out), 2) << out_;
+  EXPECT_EQ(run("make synthetic-var x=1" + out), 2) << out_;
+  EXPECT_FALSE(fs::exists(folder_ / "new"));
+  write_file(folder_ / "kept.txt", "mine");
+  EXPECT_EQ(run("make listops max_depth=1 --out " + folder_.string()), 2) << out_;
+  EXPECT_EQ(read_file(folder_ / "kept.txt"), "mine");
+}
+
+TEST_F(DataProgram, ShowOfASetForForecastingSaysWhatToRun) {
+  EXPECT_EQ(run("show traffic"), 2);
+  EXPECT_TRUE(says("traffic is a set for forecasting")) << out_;
+}
+
 TEST_F(DataProgram, GetPutsTheFileWhereItIsLookedFor) {
   write_file(folder_ / "served.csv", "date,OT\n2020,1\n");
   const auto source = " --url file://" + at("served.csv") + " --out " + at("got");
@@ -100,7 +116,14 @@ TEST_F(DataProgram, GetPutsTheFileWhereItIsLookedFor) {
 
 TEST_F(DataProgram, GetWithoutAnAddressOrForAnUnknownSetSaysSo) {
   EXPECT_EQ(run("get traffic --out " + at("got")), 2);
-  EXPECT_TRUE(says("no public address of traffic is known; give one with --url URL")) << out_;
+  EXPECT_TRUE(says("no public address of traffic is known; source: the collection of data sets that ")) << out_;
+  EXPECT_TRUE(says("put the file at " + at("got/traffic/traffic.csv") + " (also .gz or .xz), or give")) << out_;
+  EXPECT_EQ(run("get text --out " + at("got")), 2);
+  EXPECT_TRUE(says("source: Maas et al. 2011") && says("expected below " + at("got") + ": train/neg + ")) << out_;
+  EXPECT_TRUE(says("in aclImdb or imdb/aclImdb; or train.tsv + test.tsv in imdb")) << out_;
+  EXPECT_EQ(run("get chirps --out " + at("got")), 2);
+  EXPECT_TRUE(says("chirps is generated and needs no files")) << out_;
+  EXPECT_FALSE(fs::exists(folder_ / "got"));
   EXPECT_EQ(run("get ETTh3 --out " + at("got")), 2);
   EXPECT_TRUE(says("did you mean 'ETTh1'?")) << out_;
 }

@@ -134,5 +134,49 @@ TEST_F(TrainTest, StoppedOrKilledAndResumedEndsWithTheScoresOfAWholeRun) {
   }
 }
 
+TEST_F(TrainTest, ResumesWithTheRecipeOfTheRunDirectory) {
+  write_recipe("linear", "schedule = \"constant\"\npatience = 0\n");
+  stopped_by(SIGTERM, "run", "train.epochs=100000");
+  ASSERT_EQ(train("train.epochs=60 --run " + path("whole")).code, 0);
+  fs::remove(folder_ / "own.toml");
+  const auto resumed = testing::run_program("train train.epochs=60 --resume --run " + path("run"));
+  ASSERT_EQ(resumed.code, 0) << resumed.out;
+  EXPECT_EQ(result("run")["test"], result("whole")["test"]);
+  const auto nowhere = testing::run_program("train --resume --run " + path("nowhere"));
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_NE(nowhere.out.find("nowhere/recipe.toml: no such file"), std::string::npos) << nowhere.out;
+  EXPECT_NE(testing::run_program("train --resume").out.find("expected --run DIR"), std::string::npos);
+}
+
+TEST_F(TrainTest, WhatIsNoRunDirectoryIsSaidSo) {
+  const auto said = [](const std::string& run) {
+    const auto outcome = testing::run_program("evaluate " + run);
+    EXPECT_EQ(outcome.code, 2) << outcome.out;
+    return outcome.out;
+  };
+  EXPECT_NE(said(path("nowhere")).find("nowhere: there is no such folder; expected a run directory"),
+            std::string::npos);
+  EXPECT_NE(said(folder_.string()).find(": is no run directory; expected"), std::string::npos);
+  EXPECT_NE(said(path("own.toml")).find("own.toml: is no run directory; expected"), std::string::npos);
+  make_folder(folder_ / "begun");
+  write_file(folder_ / "begun/environment.json", "{}");
+  EXPECT_NE(said(path("begun")).find("begun: holds a run without a finished epoch"), std::string::npos);
+}
+
+TEST_F(TrainTest, AFolderOfDataThatIsNotThereIsRefusedEverywhere) {
+  ASSERT_EQ(train("--run " + path("run")).code, 0);
+  for (const std::string& command :
+       {"train " + path("own.toml") + " --run " + path("other"), "evaluate " + path("run"),
+        "compare " + path("own.toml"), "inspect " + path("run"), std::string("verify"), std::string("data list"),
+        std::string("data show chirps"), std::string("data get ETTh1")}) {
+    const auto outcome = testing::run_program(command + " --data " + path("nowhere"));
+    EXPECT_EQ(outcome.code, 2) << command;
+    EXPECT_NE(outcome.out.find("--data: is '" + path("nowhere") + "'; expected a folder that is there"),
+              std::string::npos)
+        << outcome.out;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "other"));
+}
+
 }  // namespace
 }  // namespace longwave

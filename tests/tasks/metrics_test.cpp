@@ -28,5 +28,16 @@ TEST(Metric, ScoresOfPartsAndOfValidationAreOfTheirKind) {
   EXPECT_EQ(find_metric("own_score").title, "own_score");
 }
 
+TEST(ScoreText, SharesInPerCentWithTheirInterval) {
+  const std::map<std::string, double> scores{
+      {"accuracy", 0.9325},     {"accuracy_low", 0.919},   {"accuracy_high", 0.944}, {"accuracy@64", 0.5},
+      {"accuracy_low@64", 0.4}, {"accuracy_high@64", 0.6}, {"exact_match", 1. / 3},  {"loss", 0.21}};
+  EXPECT_EQ(score_text("accuracy", scores), "accuracy 93.25 % [91.90, 94.40]");
+  EXPECT_EQ(score_text("accuracy@64", scores), "accuracy@64 50.00 % [40.00, 60.00]");
+  EXPECT_EQ(score_text("exact_match", scores), "exact_match 33.33 %");
+  EXPECT_EQ(score_text("loss", scores), "loss 0.21000");
+  EXPECT_EQ(names_to_print(scores), (std::vector<std::string>{"accuracy", "accuracy@64", "exact_match", "loss"}));
+}
+
 }  // namespace
 }  // namespace longwave

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "longwave/base/atomic_file.h"
@@ -200,6 +201,7 @@ TEST_F(ExperimentTest, StopsWhenTheLossIsNotFiniteAndKeepsTheCheckpoint) {
     return false;
   };
   const auto text = message([&] { run_experiment(recipe, run); });
+  EXPECT_TRUE(text.starts_with("epoch ")) << text;  // bad data, not a run that diverged
   EXPECT_EQ(text.substr(text.find(": ")),
             ": input x of the batch has nan; look at the data; the last checkpoint is kept");
   const auto saved = read_checkpoint(folder_ / "run" / "last.safetensors");
@@ -210,6 +212,7 @@ TEST_F(ExperimentTest, WeightsThatAreNotFiniteAreNamedAndNoCheckpointIsClaimed) 
   const auto text = message([&] {
     run_experiment(linear_recipe("train.learning_rate=1e38 train.schedule=constant train.weight_decay=1"), options());
   });
+  EXPECT_TRUE(text.starts_with(kDiverged)) << text;
   EXPECT_NE(text.find(" of the model has "), std::string::npos) << text;
   EXPECT_EQ(text.find("checkpoint"), std::string::npos) << text;
 }
@@ -299,21 +302,39 @@ class SignalledTask : public Task {
   std::shared_ptr<const Task> task_;
 };
 
-TEST_F(ExperimentTest, SignalDuringValidationStopsAfterTheEpochIsSaved) {
+TEST_F(ExperimentTest, SignalDuringValidationEndsItAndAResumedRunValidatesAgain) {
   const auto recipe = linear_recipe("train.epochs=5");
   auto unscored = options();
   unscored.score = false;
   const auto run = run_experiment(recipe, unscored);
-  const SignalledTask task(run.task);
-  std::vector<std::int64_t> saved;
-  Trainer trainer(*run.model, as_forecaster(*run.model).random, task, recipe.train, false,
-                  {.log = {},
-                   .save = [&](const Checkpoint& c, bool) { saved.push_back(c.state.at("epoch").get<std::int64_t>()); },
-                   .step = {},
-                   .should_stop = {}});
-  RunResult result;
-  EXPECT_THROW(trainer.run(result), Interrupted);
-  EXPECT_EQ(saved, std::vector<std::int64_t>{1});
+  const auto start = copy_of(run.model->state());
+  const SignalledTask signalled(run.task);
+  std::vector<Checkpoint> saved;
+  const auto trainer = [&](const Task& task) {
+    const auto save = [&](const Checkpoint& c, bool) {
+      saved.push_back(c);
+      saved.back().model = copy_of(c.model);
+      saved.back().optimizer = copy_of(c.optimizer);
+    };
+    run.model->load(start, "start");
+    return std::make_unique<Trainer>(*run.model, as_forecaster(*run.model).random, task, recipe.train, false,
+                                     Trainer::Hooks{.log = {}, .save = save, .step = {}, .should_stop = {}});
+  };
+  RunResult whole, stopped, resumed;
+  trainer(*run.task)->run(whole);
+  const auto expected = copy_of(run.model->state());
+  saved.clear();
+  EXPECT_THROW(trainer(signalled)->run(stopped), Interrupted);
+  ASSERT_EQ(saved.size(), 1u);
+  EXPECT_EQ(saved[0].state.at("epoch"), 0);
+  EXPECT_TRUE(saved[0].best.empty());
+  const auto checkpoint = saved[0];
+  const auto again = trainer(*run.task);
+  again->restore(checkpoint, "checkpoint");
+  again->run(resumed);
+  expect_same(expected, run.model->state());
+  ASSERT_EQ(resumed.history.size(), whole.history.size());
+  EXPECT_EQ(resumed.history[0].val, whole.history[0].val);
 }
 
 TEST_F(ExperimentTest, LoaderBegunAfterTheEndHasNoBatch) {
@@ -358,15 +379,20 @@ TEST_F(ExperimentTest, WithoutScoringTheModelHasTheSameWeights) {
   EXPECT_TRUE(result.test.empty());
 }
 
+std::string refusal(const std::string& text, const std::vector<std::string>& overrides) {
+  try {
+    auto sections = parse_toml(text, "r.toml");
+    for (const auto& assignment : overrides) apply_override(sections, assignment);
+    resolve_recipe(sections);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
 TEST(Recipe, DefectsNamePlaceKeyAndNearestName) {
-  const auto message = [](const std::string& text) -> std::string {
-    try {
-      resolve_recipe(parse_toml(text, "r.toml"));
-    } catch (const UserError& error) {
-      return error.what();
-    }
-    return "accepted";
-  };
+  const std::string model = "\n[model]\nname = \"linear\"";
+  const auto message = [&](const std::string& text) { return refusal(text + model, {}); };
   EXPECT_EQ(message("[train]\nepoch = 3"), "r.toml:2:1: unknown key train.epoch; did you mean 'epochs'?");
   EXPECT_EQ(message("[train]\nepochs = \"3\"").substr(0, 58),
             "r.toml:2:1: train.epochs is \"3\"; expected integer >= 1");
@@ -374,8 +400,26 @@ TEST(Recipe, DefectsNamePlaceKeyAndNearestName) {
   EXPECT_EQ(message("[train]\nlearning_rate = inf").substr(0, 26), "r.toml:2:1: train.learning");
   EXPECT_EQ(message("[train]\nwarmup_epochs = 2").substr(0, 46), "r.toml:2:1: train.warmup_epochs has no effect ");
   EXPECT_EQ(message("[train]\nwarmup_epochs = 2\nschedule = \"cosine\""), "accepted");
-  EXPECT_EQ(message("[model]\nname = \"samovr\""),
+  EXPECT_EQ(refusal("[model]\nname = \"samovr\"", {}),
             "r.toml:2:1: model.name: unknown model 'samovr'; did you mean 'samovar'?");
+  for (const std::string nameless : {"", "[train]\nepochs = 3", "[model]\nd_model = 8"})
+    EXPECT_EQ(refusal(nameless, {}).substr(0, 63), "model.name is missing; expected a forecaster, for example samov");
+  EXPECT_EQ(refusal("[task]\ntype = \"sequence\"\ndata = \"mqar\"\n", {}).substr(0, 45),
+            "model.name is missing; expected a mixer, for ");
+}
+
+TEST(Recipe, FieldsOfAnotherModelThanTheCommandLineNamesAreRefused) {
+  const std::string forecast = "[model]\nname = \"dlinear\"\n", fields = "moving_avg = 13\n";
+  EXPECT_EQ(
+      refusal(forecast + fields, {"model.name=linear"}).substr(0, 107),
+      "r.toml:3:1: model.moving_avg is no field of linear, which model.name asks for on the command line; use a co");
+  EXPECT_EQ(refusal(forecast, {"model.name=linear", "model.moving_avg=3"}).substr(0, 44),
+            "command line: unknown key model.moving_avg; ");
+  const std::string sequence =
+      "[task]\ntype = \"sequence\"\ndata = \"mqar\"\n[model]\nname = \"attention\"\n[model.mixer]\nheads = 2\n";
+  EXPECT_EQ(refusal(sequence, {}), "accepted");
+  EXPECT_NE(refusal(sequence, {"model.name=gla"}).find("copy of the recipe whose [model.mixer] has fields of gla"),
+            std::string::npos);
 }
 
 TEST(GradientAccumulation, IsTheGradientOfTheLargerBatch) {

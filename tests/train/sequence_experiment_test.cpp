@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <sstream>
@@ -123,6 +124,40 @@ TEST_P(EveryGoal, KilledAndResumedGivesTheBitsOfAnUninterruptedRun) {
     EXPECT_EQ(whole.steps, resumed.steps);
     EXPECT_EQ(whole.tokens, resumed.tokens);
     EXPECT_EQ(whole.steps, more.empty() ? resumed.steps : 13);
+  }
+}
+
+/// Sends this process one SIGTERM when the first sample of a split is read.
+class SignallingSequences final : public testing::TinySequences {
+ public:
+  SignallingSequences(SequenceGoal goal, Split split) : TinySequences(goal), split_(split) {}
+  void example(Split split, std::int64_t index, SequenceExample& out) const override {
+    if (split == split_ && !sent_.test_and_set()) ::raise(SIGTERM);
+    TinySequences::example(split, index, out);
+  }
+
+ private:
+  Split split_;
+  mutable std::atomic_flag sent_;
+};
+
+TEST_F(SequenceExperiment, ASignalEndsAnEvaluationBetweenBatchesAndTheRunResumes) {
+  const auto goal = SequenceGoal::classify;
+  const auto recipe = small_recipe("train.eval_batch=8");
+  const auto whole = run_experiment(recipe, options(goal));
+  for (const auto split : {Split::val, Split::test}) {
+    const std::string name = name_of(split);
+    auto stopped = options(goal, name);
+    stopped.sequence_data = std::make_shared<const SignallingSequences>(goal, split);
+    EXPECT_THROW(run_experiment(recipe, stopped), Interrupted) << name;
+    EXPECT_FALSE(fs::exists(folder_ / name / "result.json"));
+    auto again = options(goal, name);
+    again.resume = true;
+    const auto resumed = run_experiment(recipe, again);
+    expect_same(whole.model->state(), resumed.model->state());
+    EXPECT_EQ(whole.test, resumed.test);
+    ASSERT_EQ(whole.history.size(), resumed.history.size());
+    EXPECT_EQ(whole.history[0].val, resumed.history[0].val);
   }
 }
 
