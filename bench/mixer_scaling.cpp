@@ -2,7 +2,7 @@
 // width 256 with the mixer's defaults, one sequence, evaluation (forward) and training (forward + backward), from 256
 // to 1048576 steps.
 //
-// usage: mixer_scaling [--longest-run SECONDS] [--longest STEPS] [NAME ...]
+// usage: mixer_scaling [--longest-run SECONDS] [--longest STEPS] [--evaluation-only] [NAME ...]
 // Prints one JSON line for each mixer and length: seconds and peak memory (beyond weights and input) of both passes. A
 // pass that is expected to run longer than --longest-run (5 s), or to need more memory than there is, is left out and
 // its field says why; its expectation comes from the length before.
@@ -24,6 +24,7 @@ constexpr std::int64_t kWidth = 256, kShortest = 256, kFactor = 4;
 struct Options {
   double longest_run = 5;
   std::int64_t longest = 1 << 20;
+  bool training = true;
   std::set<std::string> names;
 };
 
@@ -70,12 +71,13 @@ void measure_mixer(const MixerInfo& info, const Options& options) {
     });
     model.train();
     x.requires_grad_();
-    record["both"] = both.measure([&] {
+    const auto step = [&] {
       model.zero_grad();
       x.mutable_grad() = at::Tensor();
       const auto y = model.forward(x);
       y.backward(at::ones({}).expand_as(y));
-    });
+    };
+    record["both"] = options.training ? both.measure(step) : Json{{"left_out", "evaluation only"}};
     print(record);
   }
 }
@@ -88,6 +90,8 @@ Options options_of(int count, char** words) {
       options.longest_run = std::strtod(words[++i], nullptr);
     else if (word == "--longest" && i + 1 < count)
       options.longest = std::strtoll(words[++i], nullptr, 10);
+    else if (word == "--evaluation-only")
+      options.training = false;
     else
       options.names.insert(find_mixer(word).name);
   }

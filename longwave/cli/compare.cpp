@@ -21,6 +21,7 @@
 #include "longwave/data/sequence_data.h"
 #include "longwave/io/toml.h"
 #include "longwave/report/ticks.h"
+#include "longwave/train/comparison_groups.h"
 #include "longwave/train/comparison_report.h"
 #include "longwave/train/results_lines.h"
 #include "longwave/train/search.h"
@@ -195,6 +196,10 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
   auto tables = tables_of(comparison, records);
   for (const auto& [heading, table] : tables)
     fmt::print("\n{}{}", heading.empty() ? "" : heading + "\n", for_terminal(table));
+  for (const auto& search : comparison.searches)
+    if (!search.chosen)
+      fmt::print("\n{}, {}: {}; see table.md\n", search.trials.front().cells.front().id.data, search.contender.title,
+                 words_of_trials(search));
   for (auto& trials : search_tables(comparison)) tables.push_back(std::move(trials));  // too long for a terminal
   std::string markdown;
   for (const auto& [heading, table] : tables)

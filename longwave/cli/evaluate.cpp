@@ -1,6 +1,7 @@
 // `longwave evaluate`: the scores of a trained run.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
@@ -66,9 +67,13 @@ struct Report {
   }
 };
 
-/// Counted before the scores are seen, so that none is seen uncounted.
+/// Counted before the scores are seen, so that none is seen uncounted. A folder of somebody else keeps no count.
 std::int64_t touch(const std::filesystem::path& run) {
-  return add_test_touches(std::filesystem::is_directory(run) ? run : run.parent_path(), 1);
+  const auto folder = std::filesystem::is_directory(run) ? run : run.parent_path();
+  if (::access(folder.c_str(), W_OK) == 0) return add_test_touches(folder, 1);
+  fmt::print(stderr, "note: {} cannot be written; this scoring of the test split is not counted there\n",
+             folder.string());
+  return 0;
 }
 
 void evaluate(const Arguments& arguments) {
@@ -84,11 +89,14 @@ void evaluate(const Arguments& arguments) {
   check(!arguments.drop_last || !dynamic_cast<const LanguageModel*>(run.model.get()),
         "--drop-last: a stream of tokens has no last batch; leave it out");
   const auto batch = arguments.batch > 0 ? arguments.batch : run.recipe.train.eval_batch;
+  const auto scored = arguments.drop_last ? samples / batch * batch : samples;
+  check(scored > 0, "--drop-last: the split has ", samples, " samples, fewer than one whole batch of ", batch,
+        "; expected a smaller --batch");
   const Report report{
       arguments,
       run.recipe.model,
       run.recipe.is_sequence() ? "samples" : "windows",
-      arguments.drop_last ? samples / batch * batch : samples,
+      scored,
       samples,
       split == Split::test ? touch(arguments.run) : 0,
       task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true})};

@@ -40,7 +40,9 @@ Recipe read_recipe(const Arguments& arguments) {
 
 /// Without a recipe, a run goes on with the one that its directory keeps; then the first word may be an override.
 void take_recipe_of_run(Arguments& arguments) {
-  if (!arguments.recipe.empty() && arguments.recipe.find('=') == std::string::npos) return;
+  const bool is_override =
+      arguments.recipe.find('=') != std::string::npos && !std::filesystem::exists(arguments.recipe);
+  if (!arguments.recipe.empty() && !is_override) return;
   check(!arguments.run.empty(), "--resume without a recipe: expected --run DIR, the run directory to go on with");
   if (!arguments.recipe.empty()) arguments.overrides.insert(arguments.overrides.begin(), arguments.recipe);
   const auto kept = std::filesystem::path(arguments.run) / "recipe.toml";

@@ -62,8 +62,10 @@ at::Tensor SequenceEncoder::add_positions(const at::Tensor& y, const Lengths& le
 /// At least `steps` rows.
 at::Tensor SequenceEncoder::position_table(std::int64_t steps, const at::Tensor& like) {
   if (learned_.defined()) {
-    check(steps <= config_.l_max, "encoder: the sequence has ", steps, " steps; the learned positions reach to ",
-          config_.l_max, ", the longest of the training data (positions = \"sinusoidal\" have no end)");
+    const std::int64_t token = class_token_.defined() ? 1 : 0;
+    check(steps <= config_.l_max, "encoder: the sequence has ", steps - token,
+          " steps; the learned positions reach to ", config_.l_max - token,
+          ", the longest of the training data (positions = \"sinusoidal\" have no end)");
     return learned_;
   }
   if (!sinusoids_.defined() || sinusoids_.size(0) < steps || sinusoids_.scalar_type() != like.scalar_type())

@@ -23,15 +23,14 @@ std::string reason(const CellRecord& failed) {
   return (has_diverged(failed) ? "" : "failed: ") + failed.error;
 }
 
-/// Why a search has chosen nothing.
+}  // namespace
+
 std::string words_of_trials(const Search& search) {
   const auto settled = std::count_if(search.trials.begin(), search.trials.end(), is_settled);
   const auto all = search.trials.size();
   return settled == static_cast<std::ptrdiff_t>(all) ? fmt::format("none of {} trials has a validation score", all)
                                                      : fmt::format("{} of {} trials were run yet", settled, all);
 }
-
-}  // namespace
 
 std::string RowSetting::name() const { return horizon > 0 ? fmt::format("{}, horizon {}", data, horizon) : data; }
 

@@ -35,6 +35,9 @@ std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& re
 /// True if a failed run ended because weights, loss, gradient or score stopped being finite numbers.
 bool has_diverged(const CellRecord& failed);
 
+/// Why a search has chosen nothing.
+std::string words_of_trials(const Search& search);
+
 /// What a reader must know of a group: time limits, failures, missing runs and trials.
 std::vector<std::string> remarks_of(const Group& group);
 

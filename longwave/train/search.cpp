@@ -87,9 +87,11 @@ void check_space(const SearchSpace& space, const Setting& trials) {
 SearchSpace search_space(const Sections& sections, const std::vector<std::string>& models, bool sequences) {
   SearchSpace space;
   Setting trials;
+  bool any = false;
   for (const bool command_line : {false, true})
     for (const auto& [section, settings] : sections) {
       if (section != "search" && !section.starts_with("search.")) continue;
+      any = true;
       for (const auto& [key, setting] : settings) {
         if ((setting.where == kCommandLine) != command_line) continue;
         // A key in quotes, a dotted one and a section of its own say the same.
@@ -103,7 +105,7 @@ SearchSpace search_space(const Sections& sections, const std::vector<std::string
         (model.empty() ? space.common : space.own[model])[path] = setting;
       }
     }
-  if (!sections.contains("search")) return space;
+  if (!any) return space;
   read_value(trials.value, space.trials);
   check_space(space, trials);
   return space;

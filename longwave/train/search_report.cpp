@@ -82,7 +82,7 @@ std::vector<double> best_scores(const Search& search, const Metric& metric) {
   std::vector<double> costs;
   for (const auto& trial : search.trials) costs.push_back(validation_cost(trial));
   auto scores = expected_best(costs);
-  for (auto& score : scores) score = metric.higher ? -score : score;
+  for (auto& score : scores) score = metric.higher ? 0 - score : score;
   return scores;
 }
 

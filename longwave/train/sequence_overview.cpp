@@ -59,7 +59,7 @@ Averages averages(const std::vector<TaskScores>& tasks, std::size_t contender) {
   return a;
 }
 
-void add_averages(Table& table, const std::vector<TaskScores>& tasks, const Metric& metric) {
+void add_averages(Table& table, const std::vector<TaskScores>& tasks, const Metric& metric, bool ranked) {
   table.columns.push_back({"all tasks", "average"});
   table.columns.push_back({"finished tasks", "average"});
   std::vector<std::string> printed;
@@ -72,8 +72,10 @@ void add_averages(Table& table, const std::vector<TaskScores>& tasks, const Metr
     table.rows[i].push_back({score_number(metric, a.finished), Mark::none,
                              a.tasks > 0 ? fmt::format(" ({} of {})", a.tasks, tasks.size()) : ""});
   }
-  const auto marks = rank_marks(printed, metric.higher);
-  for (std::size_t i = 0; i < marks.size(); ++i) table.rows[i][table.rows[i].size() - 2].mark = marks[i];
+  if (ranked) {
+    const auto marks = rank_marks(printed, metric.higher);
+    for (std::size_t i = 0; i < marks.size(); ++i) table.rows[i][table.rows[i].size() - 2].mark = marks[i];
+  }
   std::vector<std::string> floors;
   for (const auto& task : tasks)
     if (std::isfinite(task.floor))
@@ -105,9 +107,11 @@ Table overview(const Comparison& comparison, const std::vector<TaskScores>& task
     alike = alike && measured_alike(task.groups);
   }
   // Errors and perplexities of different sets have no common scale: their average would be the largest of them.
-  if (metric.percent) add_averages(table, tasks, metric);
+  if (metric.percent) add_averages(table, tasks, metric, alike);
   if (several) table.notes.emplace_back("±: half the 95 % interval of the mean over seeds (Student's t).");
-  if (!alike) table.notes.emplace_back("A column without marks was measured in different ways and is not ranked.");
+  if (!alike)
+    table.notes.emplace_back(
+        "A column without marks was measured in different ways; it is not ranked, nor are averages over it.");
   if (!without_results.empty()) table.notes.push_back("Without results yet: " + join(without_results) + ".");
   return table;
 }

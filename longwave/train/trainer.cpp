@@ -84,7 +84,7 @@ void Trainer::run(RunResult& result) {
     try {
       finish_epoch();
     } catch (const Interrupted&) {
-      save(false);  // the place behind the last step; a resumed run evaluates from there
+      save(false);  // the place behind the last step; a resumed run goes on from there
       throw Interrupted(fmt::format("interrupted in the evaluation after step {}", step_));
     }
     if (InterruptGuard::requested()) throw Interrupted(fmt::format("interrupted after epoch {}", epoch_));
@@ -246,8 +246,12 @@ void Trainer::finish_epoch() {
     record.test = task_.evaluate(model_, Split::test, options);
   const auto selection = task_.selection();
   const auto cost = validates ? selection.cost(record.val) : 0;
-  check(std::isfinite(cost), kDiverged, "epoch ", epoch_ + 1, ": the validation ", selection.score, " is ",
-        std::isnan(cost) ? "nan" : "infinite", "; try a smaller train.learning_rate", kept());
+  const auto check_score = [&](const std::string& name, double value) {
+    check(std::isfinite(value), kDiverged, "epoch ", epoch_ + 1, ": the validation ", name, " is ",
+          std::isnan(value) ? "nan" : "infinite", "; try a smaller train.learning_rate", kept());
+  };
+  check_score(selection.score, cost);
+  for (const auto& [name, value] : record.val) check_score(name, value);  // NaN weights have an accuracy, but no loss
   const bool better = keep_last_ || best_.empty() || cost <= best_cost_;
   if (better) {
     best_cost_ = cost;

@@ -129,6 +129,14 @@ TEST(Search, TheCommandLineChangesAList) {
   EXPECT_EQ(c.searches[0].trials[0].cells[0].recipe.train.learning_rate, 0.1);
 }
 
+TEST(Search, TheCommandLineAloneMakesASearchAndItsMistakesAreNamedToo) {
+  const auto comparison = plan(kRecipe, {"search.train.learning_rate=[1e-3, 1e-2]"});
+  ASSERT_EQ(comparison.searches.size(), 2u);
+  EXPECT_EQ(comparison.searches[0].trials.size(), 2u);
+  EXPECT_NE(refusal(kRecipe, {"search.linear.train.clip=[1, 2]"}).find("nothing to try for all models"),
+            std::string::npos);
+}
+
 TEST(Search, MistakesAreNamed) {
   const auto base = std::string(kRecipe);
   const auto says = [](const std::string& text, const std::string& words) {

@@ -15,6 +15,7 @@
 #include "longwave/tasks/step_scores.h"
 #include "longwave/train/checkpoint.h"
 #include "longwave/train/experiment.h"
+#include "longwave/train/trainer.h"
 #include "tests/support/sequences.h"
 
 namespace longwave {
@@ -279,6 +280,14 @@ TEST_F(SequenceExperiment, TheBestAccuracyIsKeptNotTheLowest) {
       run_experiment(small_recipe("train.epochs=8 train.learning_rate=0.03"), options(SequenceGoal::classify));
   for (const auto& epoch : run.history) EXPECT_GE(run.val.at("accuracy"), epoch.val.at("accuracy"));
   EXPECT_GT(run.val.at("accuracy"), run.history.front().val.at("accuracy"));
+}
+
+TEST_F(SequenceExperiment, ARunThatDivergesInItsLastStepIsToldAlthoughItsAccuracyIsANumber) {
+  const auto recipe =
+      small_recipe("train.epochs=1 train.schedule=constant train.warmup_steps=0 train.learning_rate=1e37");
+  const auto text = message([&] { run_experiment(recipe, options(SequenceGoal::classify, "", 8)); });
+  EXPECT_TRUE(text.starts_with(kDiverged)) << text;
+  EXPECT_NE(text.find("the validation loss"), std::string::npos) << text;
 }
 
 TEST_F(SequenceExperiment, FreshSamplesAreMadeForEveryStep) {
