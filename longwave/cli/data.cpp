@@ -21,6 +21,7 @@
 #include "longwave/data/sequence_data.h"
 #include "longwave/data/summary.h"
 #include "longwave/data/synthetic_var.h"
+#include "longwave/io/checksum.h"
 #include "longwave/io/download.h"
 #include "longwave/io/safetensors.h"
 
@@ -199,12 +200,17 @@ void get(const Arguments& arguments) {
     if (url.ends_with(packed)) file += packed;
   const auto path = folder / file;
   std::error_code ignored;
+  const auto expected = !arguments.sha256.empty() ? arguments.sha256 : arguments.url.empty() ? set->sha256 : "";
   if (fs::exists(path, ignored)) {
+    if (!arguments.sha256.empty()) {
+      const auto found = sha256_of_file(path);
+      check(found == expected, path.string(), ": is there already, with the sha256 ", found, "; expected ", expected,
+            "; move the file away to get it anew");
+    }
     fmt::print("{}: is there already\n", path.string());
     return;
   }
   make_folder(folder);
-  const auto expected = !arguments.sha256.empty() ? arguments.sha256 : arguments.url.empty() ? set->sha256 : "";
   const auto sha256 = download(url, path, {expected, show_progress});
   if (::isatty(STDERR_FILENO)) fmt::print(stderr, "\n");
   fmt::print("{}: {} bytes, sha256 {}{}\n", path.string(), fs::file_size(path), sha256,

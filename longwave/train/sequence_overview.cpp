@@ -62,18 +62,18 @@ Averages averages(const std::vector<TaskScores>& tasks, std::size_t contender) {
 void add_averages(Table& table, const std::vector<TaskScores>& tasks, const Metric& metric, bool ranked) {
   table.columns.push_back({"all tasks", "average"});
   table.columns.push_back({"finished tasks", "average"});
-  std::vector<std::string> printed;
+  std::vector<std::string> ranked_scores;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const auto a = averages(tasks, i);
-    printed.push_back(score_number(metric, a.all));
+    const auto text = score_number(metric, a.all);
     const bool marked = std::isfinite(a.all) && a.replaced > 0;
-    table.rows[i].push_back(
-        {printed.back(), Mark::none, marked ? fmt::format(" ({} without learning)", a.replaced) : ""});
+    ranked_scores.push_back(marked ? "-" : text);
+    table.rows[i].push_back({text, Mark::none, marked ? fmt::format(" ({} without learning)", a.replaced) : ""});
     table.rows[i].push_back({score_number(metric, a.finished), Mark::none,
                              a.tasks > 0 ? fmt::format(" ({} of {})", a.tasks, tasks.size()) : ""});
   }
   if (ranked) {
-    const auto marks = rank_marks(printed, metric.higher);
+    const auto marks = rank_marks(ranked_scores, metric.higher);
     for (std::size_t i = 0; i < marks.size(); ++i) table.rows[i][table.rows[i].size() - 2].mark = marks[i];
   }
   std::vector<std::string> floors;
@@ -83,8 +83,8 @@ void add_averages(Table& table, const std::vector<TaskScores>& tasks, const Metr
   table.notes.push_back(
       "Average over all tasks: a run that diverged, failed or is missing counts as the first score without learning" +
       (floors.empty() ? "" : ", " + join(floors)) +
-      "; its mark says how many runs do. Over finished tasks: those whose runs all finished, and how many they are; "
-      "these averages are over different tasks and not ranked.");
+      "; its mark says how many runs do, and it is not ranked. Over finished tasks: those whose runs all finished, and "
+      "how many they are; these averages are over different tasks and not ranked.");
 }
 
 Table overview(const Comparison& comparison, const std::vector<TaskScores>& tasks,

@@ -112,6 +112,8 @@ TEST_F(DataProgram, GetPutsTheFileWhereItIsLookedFor) {
   EXPECT_EQ(read_file(folder_ / "got/weather/weather.csv"), "date,OT\n2020,1\n");
   EXPECT_EQ(run("get weather" + source), 0);
   EXPECT_TRUE(says("is there already")) << out_;
+  EXPECT_EQ(run("get weather" + source + " --sha256 " + std::string(64, '0')), 2);
+  EXPECT_TRUE(says("move the file away")) << out_;
 }
 
 TEST_F(DataProgram, GetWithoutAnAddressOrForAnUnknownSetSaysSo) {
