@@ -152,6 +152,7 @@ void make(const Arguments& arguments) {
   const auto kind = kinds.find(arguments.kind);
   check(kind != kinds.end(), "no generator is called '", arguments.kind, "'",
         suggestion(arguments.kind, {"listops", "pathfinder", "synthetic-var"}));
+  check(!arguments.out.empty(), "--out is empty; expected a folder for the files");
   const auto made = first_missing(arguments.out);
   try {
     kind->second(arguments);

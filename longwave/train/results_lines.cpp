@@ -47,10 +47,11 @@ void add_result(Json& line, const ComparisonCell& cell, const CellResult& result
   line["revision"] = entry(result.environment, "revision");
 }
 
-/// "" while it runs.
-std::string line_of(const ComparisonCell& cell, const CellRecord& record) {
+/// "" while it runs. `ranked`: its score is one of the tables, not that of a trial which was not chosen.
+std::string line_of(const ComparisonCell& cell, const CellRecord& record, bool ranked) {
   if (record.state == CellState::running) return {};
   auto line = names_of(cell);
+  line["ranked"] = ranked;
   if (record.state == CellState::failed)
     line["error"] = record.error;
   else
@@ -63,11 +64,11 @@ std::string line_of(const ComparisonCell& cell, const CellRecord& record) {
 std::string results_lines(const Comparison& comparison, const CellRecords& records) {
   std::string lines;
   for (const auto& cell : comparison.cells)
-    if (const auto found = records.find(cell.key); found != records.end()) lines += line_of(cell, found->second);
+    if (const auto found = records.find(cell.key); found != records.end()) lines += line_of(cell, found->second, true);
   for (const auto& search : comparison.searches)
     for (const auto& trial : search.trials)
       if (const auto& cell = trial.cells.front(); trial.record && !records.contains(cell.key))  // not the chosen one
-        lines += line_of(cell, *trial.record);
+        lines += line_of(cell, *trial.record, false);
   return lines;
 }
 

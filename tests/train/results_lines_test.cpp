@@ -57,6 +57,7 @@ TEST(ResultsLines, OneOfEveryFinishedOrFailedCellInTheOrderOfTheComparison) {
                             {"cell", cells[0].key},
                             {"seed", 3},
                             {"point", nullptr},
+                            {"ranked", true},
                             {"parameters", 111},
                             {"body", 100},
                             {"embedding", 10},
@@ -92,6 +93,8 @@ TEST(ResultsLines, TrialsThatWereNotChosenFollow) {
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0].at("point"), chosen.point);
   EXPECT_EQ(lines[1].at("point"), other.point);
+  EXPECT_TRUE(lines[0].at("ranked"));
+  EXPECT_FALSE(lines[1].at("ranked"));
   EXPECT_EQ(lines[1].at("error"), "diverged");
 }
 
