@@ -18,6 +18,7 @@ def main():
     name = sys.argv[1]
     lookback, horizon, channels, batch, steps = map(int, sys.argv[2:])
     torch.manual_seed(1)
+    torch.set_flush_denormal(True)
     torch.set_num_threads(int(__import__("os").environ["OMP_NUM_THREADS"]))
     model = build(name, lookback, horizon, channels)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, foreach=True)

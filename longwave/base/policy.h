@@ -14,16 +14,16 @@ namespace longwave {
 /// libraries are loaded, so they must be set before.
 std::map<std::string, std::string> preferred_environment(const Cpu& cpu);
 
-/// Sets the preferred variables that the user has not set or has set to nothing, and lets malloc keep large blocks (a
-/// fresh 64 MB result costs three times its arithmetic in page faults otherwise). Call first in main(), before loading
-/// libtorch.
+/// Sets the preferred variables that the user has not set or has set to nothing, lets malloc keep large blocks (a
+/// fresh 64 MB result costs three times its arithmetic in page faults otherwise), and lets this thread, and all that it
+/// starts later, take denormal numbers (float: below 1.2e-38) for zero. Call first in main(), before loading libtorch.
 void apply_process_policy(const Cpu& cpu);
 
 /// The threads to compute with: OMP_NUM_THREADS if that is a positive number, else the usable cores.
 int compute_threads(const Cpu& cpu);
 
-/// CPU, threads, malloc and the variables of the policy with who set them ("policy" or "user"), for `doctor` and for
-/// run directories. nn/environment.h adds the part that only libtorch knows.
+/// CPU, threads, malloc, denormals and the variables of the policy with who set them ("policy" or "user"), for `doctor`
+/// and for run directories. nn/environment.h adds the part that only libtorch knows.
 Json machine_report(const Cpu& cpu);
 
 }  // namespace longwave

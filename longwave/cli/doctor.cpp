@@ -53,6 +53,7 @@ void print_text(const Json& report) {
   row("cores, threads",
       fmt::format("{} usable, {} used", report["cores"].get<int>(), report["aten_threads"].get<int>()));
   row("memory", fmt::format("{:.1f} GB; malloc: {}", gigabytes, text("malloc")));
+  row("denormals", text("denormals"));
   row("libtorch", text("libtorch") + (report["cuda"].get<bool>() ? ", with CUDA" : ", without CUDA"));
   row("aten kernels", text("aten_capability"));
   row("blas", text("blas_file") + (text("blas_core").empty() ? "" : ", core " + text("blas_core")));

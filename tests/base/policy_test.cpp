@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <limits>
+#include <thread>
 
 namespace longwave {
 namespace {
@@ -92,6 +94,21 @@ TEST(Cpu, ThisMachineHasSomething) {
   EXPECT_GE(cpu.cores, 1);
   EXPECT_GT(cpu.memory_bytes, 1 << 20);
 }
+
+#if defined(__SSE2__) || defined(__aarch64__)
+TEST(Policy, DenormalsAreZeroInThisThreadAndThoseItStarts) {
+  apply_process_policy(cpu_with(kAvx512));
+  const auto half_of_smallest = [] {
+    volatile float smallest = std::numeric_limits<float>::min();
+    return smallest * 0.5f;
+  };
+  EXPECT_EQ(half_of_smallest(), 0.0f);
+  float elsewhere = 1;
+  std::thread([&] { elsewhere = half_of_smallest(); }).join();
+  EXPECT_EQ(elsewhere, 0.0f);
+  EXPECT_EQ(machine_report(cpu_with(kAvx512))["denormals"], "flushed to zero");
+}
+#endif
 
 }  // namespace
 }  // namespace longwave
