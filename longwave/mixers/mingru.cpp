@@ -10,6 +10,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/ops/linear_scan.h"
+#include "longwave/ops/steps.h"
 
 namespace longwave {
 namespace {
@@ -53,7 +54,7 @@ class MinimalRecurrence : public SequenceMixer {
     const auto x = zero_padding(x_any, valid);
     auto [keep, input] = gates(projection_->forward(x));
     if (valid.defined()) {  // padded steps keep the state as it is
-      keep = at::where(valid, keep, at::ones({}, x.options()));
+      keep = ops::fill_steps(keep, valid, 1);
       input = zero_padding(input, valid);
     }
     const auto h = ops::linear_scan(keep, input, state ? state->at("h") : Tensor());

@@ -8,6 +8,7 @@
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
 #include "longwave/ops/lengths.h"
+#include "longwave/ops/steps.h"
 
 namespace longwave {
 namespace {
@@ -89,7 +90,7 @@ at::Tensor valid_steps(const Lengths& lengths, const at::Tensor& x) {
 }
 
 at::Tensor zero_padding(const at::Tensor& y, const at::Tensor& valid) {
-  return valid.defined() ? at::where(valid, y, at::zeros({}, y.options())) : y;
+  return valid.defined() ? ops::fill_steps(y, valid, 0) : y;
 }
 
 bool fixture_has_weight(const Json& config, const std::string& name) {

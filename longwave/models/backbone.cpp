@@ -8,6 +8,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/ops/lengths.h"
+#include "longwave/ops/steps.h"
 
 namespace longwave {
 namespace {
@@ -147,10 +148,7 @@ void Backbone::scale_step(double factor) {
 }
 
 at::Tensor reverse_steps(const at::Tensor& x, const Lengths& lengths) {
-  if (!lengths.defined()) return x.flip(1);
-  const auto steps = at::arange(x.size(1), lengths.options()).unsqueeze(0), ends = lengths.unsqueeze(1);
-  const auto from = at::where(steps < ends, ends - 1 - steps, steps);
-  return x.gather(1, from.unsqueeze(-1).expand_as(x));
+  return lengths.defined() ? ops::reverse_steps(x, lengths) : x.flip(1);
 }
 
 ParameterParts parameter_parts(const SequenceModel& model) {

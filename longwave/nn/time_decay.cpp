@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "longwave/ops/linear_scan.h"
+#include "longwave/ops/steps.h"
 
 namespace longwave {
 
@@ -28,7 +29,7 @@ TimeDecay::TimeDecay(std::int64_t d, const TimeDecayOptions& options)
 
 Tensor TimeDecay::forward(const Tensor& x, const Tensor& valid, TensorMap* state, const std::string& name) {
   const auto padded = [&](const Tensor& y) {
-    return valid.defined() ? at::where(valid, y, at::zeros({}, y.options())) : y;
+    return valid.defined() ? ops::fill_steps(y, valid, 0) : y;
   };
   const auto normed = norm_ ? at::layer_norm(x, {d_}, norm_->weight, norm_->bias) : x;
   const auto positive = at::softplus(shortcut_->forward(normed)) + 1e-8;
