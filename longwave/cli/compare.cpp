@@ -21,8 +21,10 @@
 #include "longwave/data/sequence_data.h"
 #include "longwave/io/toml.h"
 #include "longwave/report/ticks.h"
+#include "longwave/tasks/metrics.h"
 #include "longwave/train/comparison_groups.h"
 #include "longwave/train/comparison_report.h"
+#include "longwave/train/experiment.h"
 #include "longwave/train/results_lines.h"
 #include "longwave/train/search.h"
 #include "longwave/train/search_report.h"
@@ -56,10 +58,13 @@ std::vector<std::string> keys_of(const std::vector<ComparisonCell>& cells) {
   return keys;
 }
 
-/// Works through cells, leaving out what the store has. `what` they are: "cells", "trials".
+constexpr const char* kTrials = "trials";
+
+/// Works through cells, leaving out what the store has. `what` they are: "cells", kTrials.
 class Runner {
  public:
-  Runner(const std::vector<ComparisonCell>& cells, const char* what, const fs::path& store, const Options& options)
+  Runner(const std::vector<ComparisonCell>& cells, const std::string& what, const fs::path& store,
+         const Options& options)
       : cells_(cells), what_(what), path_(store), store_(store), options_(options) {}
 
   /// True if every cell is finished in the end: none failed, now or before, and none was stopped.
@@ -140,7 +145,7 @@ class Runner {
     return true;
   }
 
-  static std::string words(const CellOutcome& outcome) {
+  std::string words(const CellOutcome& outcome) const {
     if (outcome.ok) return words(outcome.result);
     return (outcome.stopped ? "stopped: " : "failed: ") + outcome.error;
   }
@@ -156,10 +161,14 @@ class Runner {
     }
   }
 
-  static std::string words(const CellResult& r) {
-    const auto score = [&](const char* name) { return r.scores.count(name) ? r.scores.at(name) : std::nan(""); };
-    const auto scores = r.metric == "mse" ? fmt::format("MSE {:.5f}  MAE {:.5f}", score("mse"), score("mae"))
-                                          : fmt::format("{} {:.5f}", r.metric, score(r.metric.c_str()));
+  /// Of trials the score that chooses; the test split has no say.
+  std::string words(const CellResult& r) const {
+    const auto score = [&](const std::string& name) {
+      return find_metric(name).title + " " + value_text(name, r.scores.count(name) ? r.scores.at(name) : std::nan(""));
+    };
+    const auto scores = what_ == kTrials    ? "validation " + score("val_" + r.metric)
+                        : r.metric == "mse" ? score("mse") + "  " + score("mae")
+                                            : score(r.metric);
     return fmt::format("{}  {}{}", scores, format_number(r.total_seconds, NumberStyle::seconds),
                        r.capped ? "  time limit" : "");
   }
@@ -200,6 +209,12 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
     if (!search.chosen)
       fmt::print("\n{}, {}: {}; see table.md\n", search.trials.front().cells.front().id.data, search.contender.title,
                  words_of_trials(search));
+  const auto failures = failures_of(comparison, records);
+  if (!failures.empty())
+    fmt::print(
+        "\nWithout a score ({} of {} runs):\n  {}\nThe same command with --retry runs again what failed; what "
+        "diverged needs other settings.\n",
+        failures.size(), comparison.cells.size(), join(failures, "\n  "));
   for (auto& trials : search_tables(comparison)) tables.push_back(std::move(trials));  // too long for a terminal
   std::string markdown;
   for (const auto& [heading, table] : tables)
@@ -216,18 +231,39 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
   fmt::print("\nreport: {}\n", (folder / "report.html").string());
 }
 
-/// A set that is missing, or cannot be generated so, would make every cell on it fail: it is said before anything runs.
-void check_data(const std::vector<ComparisonCell>& cells, const std::string& folder) {
-  for (const auto& cell : cells)
+std::shared_ptr<const SequenceData> open_set(const ComparisonCell& cell, const std::string& folder) {
+  const auto& set = cell.recipe.task.data;
+  try {
+    return find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
+  } catch (const UserError& error) {
+    fail(error.what(), cell.id.data == set ? "" : " ([data." + cell.id.data + "])");
+  }
+}
+
+/// A set that is missing, or cannot be generated so, or a stack that cannot be built for it would make every cell of
+/// them fail: it is said before anything runs.
+void check_cells(const std::vector<ComparisonCell>& cells, const std::string& folder) {
+  RunOptions options;
+  std::string opened;           // one at a time; the cells of a set follow one another
+  std::set<std::string> built;  // settings without those of training
+  for (const auto& cell : cells) {
     if (cell.recipe.task.type == "forecast") find_data(cell.recipe.task.data, data_roots(folder));
-  std::set<std::string> opened;
-  for (const auto& cell : cells)
-    if (const auto& set = cell.recipe.task.data; cell.recipe.is_sequence())
-      if (opened.insert(set + cell.recipe.data.dump()).second) try {
-          find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
-        } catch (const UserError& error) {
-          fail(error.what(), cell.id.data == set ? "" : " ([data." + cell.id.data + "])");
-        }
+    if (!cell.recipe.is_sequence()) continue;
+    if (opened != cell.id.data) {
+      options.sequence_data.reset();
+      options.sequence_data = open_set(cell, folder);
+      opened = cell.id.data;
+    }
+    auto settings = recipe_json(cell.recipe);
+    settings["train"] = cell.recipe.train.protocol;
+    settings.erase("pretrain");
+    if (!built.insert(cell.id.data + settings.dump()).second) continue;
+    try {
+      check_experiment(cell.recipe, options);
+    } catch (const UserError& error) {
+      fail(error.what(), " (cell ", cell.id.model, ", ", cell.id.data, ")");
+    }
+  }
 }
 
 void check_is_comparison(const Sections& sections, const std::string& path) {
@@ -250,11 +286,11 @@ void compare(const Options& options) {
     check(fs::exists(store), store.string(),
           ": no such store; run the comparison first, or name its store with --store");
   else
-    check_data(trials.empty() ? comparison.cells : trials, options.data);
+    check_cells(trials.empty() ? comparison.cells : trials, options.data);
   if (!options.report_only && store.has_parent_path()) make_folder(store.parent_path());
   bool complete = true;
   if (!trials.empty()) {
-    if (!options.report_only) Runner(trials, "trials", store, options).run();
+    if (!options.report_only) Runner(trials, kTrials, store, options).run();
     choose(comparison, Store(store).read(keys_of(trials)));
     // A trial that fails is a result; nothing to choose from is none.
     complete = std::all_of(comparison.searches.begin(), comparison.searches.end(),

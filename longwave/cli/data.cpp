@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
@@ -34,7 +35,8 @@ struct Arguments {
   std::string data, path, name, url, sha256, out, kind;
   std::uint64_t seed = 0;
   std::int64_t train = 20000, val = 2000;
-  std::vector<std::string> words;  // field=value
+  std::vector<std::string> words;        // field=value
+  std::vector<std::string> var_options;  // options given that mean something to synthetic-var alone
   ShowOptions show;
 };
 
@@ -60,20 +62,49 @@ void show(const DataSummary& summary) {
   fmt::print("  sha256 {}\n", summary.sha256);
 }
 
+void check_table(const FoundData& found, CheckCounts& counts) {
+  ++counts.found;
+  try {
+    show(summarize(found));
+  } catch (const UserError& error) {
+    ++counts.bad;
+    fmt::print("{}: BAD: {}\n", found.set ? found.set->name : found.path.filename().string(), error.what());
+  }
+}
+
 CheckCounts check_forecast_sets(const fs::path& root) {
   CheckCounts counts;
-  for (const auto& set : catalog()) {
-    const auto path = locate(set, {root});
-    if (path.empty()) continue;
-    ++counts.found;
-    try {
-      show(summarize({path, &set}));
-    } catch (const UserError& error) {
-      ++counts.bad;
-      fmt::print("{}: BAD: {}\n", set.name, error.what());
-    }
-  }
+  for (const auto& set : catalog())
+    if (const auto path = locate(set, {root}); !path.empty()) check_table({path, &set}, counts);
   return counts;
+}
+
+/// The CSV files that lie in the folder itself, by name.
+CheckCounts check_own_tables(const fs::path& folder) {
+  std::vector<fs::path> tables;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    for (const char* ending : {".csv", ".csv.gz", ".csv.xz"})
+      if (name.ends_with(ending) && entry.is_regular_file()) tables.push_back(entry.path());
+  }
+  std::sort(tables.begin(), tables.end());
+  CheckCounts counts;
+  for (const auto& path : tables) check_table({path, nullptr}, counts);
+  return counts;
+}
+
+/// Ends a check of a folder without any known set.
+void check_unknown(const fs::path& root) {
+  const auto own = check_own_tables(root);
+  if (own.found == 0) {
+    fmt::print(
+        "looked in {} and in these folders below it for these files, each also packed as .gz or .xz:\n"
+        "forecasting (also below all_datasets, all_six_datasets, dataset, datasets, forecasting)\n{}{}",
+        root.string(), expected_tree(), sequence_tree());
+    fail(root.string(), ": none of the known data sets is there, nor any CSV file");
+  }
+  fmt::print("{} CSV files of your own found, {} bad; none of the known data sets is there\n", own.found, own.bad);
+  check(own.bad == 0, root.string(), ": ", own.bad, " of ", own.found, " CSV files cannot be used");
 }
 
 void check_data(const Arguments& arguments) {
@@ -83,13 +114,7 @@ void check_data(const Arguments& arguments) {
   check(fs::is_directory(root, ignored), root.string(), ": no such folder; say which with `longwave data check DIR`");
   const auto series = check_forecast_sets(root), sequences = check_sequence_sets(root);
   const int found = series.found + sequences.found, bad = series.bad + sequences.bad;
-  if (found == 0) {
-    fmt::print(
-        "looked in {} and in these folders below it for these files, each also packed as .gz or .xz:\n"
-        "forecasting (also below all_datasets, all_six_datasets, dataset, datasets, forecasting)\n{}{}",
-        root.string(), expected_tree(), sequence_tree());
-    fail(root.string(), ": none of the known data sets is there");
-  }
+  if (found == 0) return check_unknown(root);
   fmt::print("{} data sets for forecasting and {} of sequences found, {} bad\n", series.found, sequences.found, bad);
   check(bad == 0, root.string(), ": ", bad, " of ", found, " data sets cannot be used");
 }
@@ -152,6 +177,9 @@ void make(const Arguments& arguments) {
   const auto kind = kinds.find(arguments.kind);
   check(kind != kinds.end(), "no generator is called '", arguments.kind, "'",
         suggestion(arguments.kind, {"listops", "pathfinder", "synthetic-var"}));
+  if (!arguments.var_options.empty() && arguments.kind != "synthetic-var")
+    fail(arguments.kind, " takes no ", arguments.var_options.front(),
+         "; expected --seed and field=value, see `longwave data show ", arguments.kind, "`");
   check(!arguments.out.empty(), "--out is empty; expected a folder for the files");
   const auto made = first_missing(arguments.out);
   try {
@@ -227,8 +255,8 @@ void define(CLI::App& app) {
   listing->add_option("--data", a->data, folder)->check(existing_folder());
   listing->callback([a] { list(*a); });
 
-  auto* checking =
-      app.add_subcommand("check", "read every known data set of a folder, or one file, and say what is in it");
+  auto* checking = app.add_subcommand(
+      "check", "read every known data set of a folder (else its CSV files), or one file, and say what is in it");
   checking->add_option("path", a->path, "folder or file; default LONGWAVE_DATA, else ./data");
   checking->callback([a] { check_data(*a); });
 
@@ -260,7 +288,11 @@ void define(CLI::App& app) {
   making->add_option("--val-series", a->val, "synthetic-var: validation series")
       ->check(not_below(1))
       ->capture_default_str();
-  making->callback([a] { make(*a); });
+  making->callback([a, making] {
+    for (const std::string option : {"--series", "--val-series"})
+      if (making->count(option) > 0) a->var_options.push_back(option);
+    make(*a);
+  });
 
   auto* getting = app.add_subcommand("get", "download a data set (the only command that uses the network)");
   getting->add_option("name", a->name, "data set, see `longwave data list`")->required();

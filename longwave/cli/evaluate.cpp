@@ -36,8 +36,8 @@ struct Report {
   const Arguments& arguments;
   std::string model, unit;
   std::int64_t scored, samples;
-  std::int64_t test_touches;  // of this run so far, if this is one; else 0
   Scores scores;
+  std::int64_t test_touches;  // of this run so far, if this is one; else 0
 
   void print_text() const {
     fmt::print("{} {}", model, arguments.split);
@@ -67,7 +67,7 @@ struct Report {
   }
 };
 
-/// Counted before the scores are seen, so that none is seen uncounted. A folder of somebody else keeps no count.
+/// Called before the scores are printed, so that none is seen uncounted. A folder of somebody else keeps no count.
 std::int64_t touch(const std::filesystem::path& run) {
   const auto folder = std::filesystem::is_directory(run) ? run : run.parent_path();
   if (::access(folder.c_str(), W_OK) == 0) return add_test_touches(folder, 1);
@@ -98,8 +98,8 @@ void evaluate(const Arguments& arguments) {
       run.recipe.is_sequence() ? "samples" : "windows",
       scored,
       samples,
-      split == Split::test ? touch(arguments.run) : 0,
-      task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true})};
+      task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true}),
+      split == Split::test ? touch(arguments.run) : 0};
   arguments.json ? report.print_json() : report.print_text();
 }
 

@@ -38,13 +38,20 @@ Recipe read_recipe(const Arguments& arguments) {
   return resolve_recipe(sections);
 }
 
-/// Without a recipe, a run goes on with the one that its directory keeps; then the first word may be an override.
+/// Without a recipe, a run goes on with the one that its directory keeps. The first word may be that directory, or an
+/// override.
 void take_recipe_of_run(Arguments& arguments) {
-  const bool is_override =
-      arguments.recipe.find('=') != std::string::npos && !std::filesystem::exists(arguments.recipe);
-  if (!arguments.recipe.empty() && !is_override) return;
+  const auto word = arguments.recipe;
+  const bool is_override = word.find('=') != std::string::npos && !std::filesystem::exists(word);
+  if (is_override) arguments.overrides.insert(arguments.overrides.begin(), word);
+  if (std::filesystem::is_directory(word)) {
+    check(arguments.run.empty(), word, ": is a run directory, and so is --run ", arguments.run,
+          "; expected one of them, or a recipe");
+    arguments.run = word;
+  } else if (!word.empty() && !is_override) {
+    return;
+  }
   check(!arguments.run.empty(), "--resume without a recipe: expected --run DIR, the run directory to go on with");
-  if (!arguments.recipe.empty()) arguments.overrides.insert(arguments.overrides.begin(), arguments.recipe);
   const auto kept = std::filesystem::path(arguments.run) / "recipe.toml";
   check(std::filesystem::exists(kept), kept.string(),
         ": no such file; expected the directory of a run that has begun, ",
@@ -54,9 +61,13 @@ void take_recipe_of_run(Arguments& arguments) {
 
 void train(Arguments arguments) {
   if (arguments.fields) return fmt::print("{}", fields_text(true));
+  check(!arguments.resume || !arguments.overwrite, "--resume goes on with a run, which --overwrite would throw away; ",
+        "expected one of them");
   if (arguments.resume) take_recipe_of_run(arguments);
   check(!arguments.recipe.empty(),
         "train: no recipe given; expected longwave train RECIPE.toml [section.key=value ...]");
+  check(!std::filesystem::is_directory(arguments.recipe), arguments.recipe, ": is a folder; expected a recipe, or ",
+        "longwave train --resume ", arguments.recipe, " to go on with the run in it");
   const auto recipe = read_recipe(arguments);
   const auto run = arguments.run.empty() ? default_run_directory(recipe) : std::filesystem::path(arguments.run);
   check(!arguments.resume || std::filesystem::exists(run), run.string(),
@@ -83,9 +94,11 @@ void define(CLI::App& app) {
   const auto a = std::make_shared<Arguments>();
   app.add_option("recipe", a->recipe,
                  "TOML file with sections [task], [model], [train] and what the task asks for; "
-                 "with --resume by default that of the run directory");
+                 "with --resume by default that of the run directory, which may stand here instead");
   app.add_option("overrides", a->overrides, "section.key=value, for example train.seed=2");
-  app.add_option("--run", a->run, "run directory; default runs/<task>-<model>-<seed>");
+  app.add_option("--run", a->run,
+                 "run directory; default runs/<data>-<lookback>-<horizon>-<model>-<seed>, of sequences "
+                 "runs/<data>-<model>-<seed>, with <protocol> before the seed if it is not scratch");
   app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data")
       ->check(existing_folder());
   app.add_flag("--resume", a->resume, "continue from the last checkpoint of the run directory");

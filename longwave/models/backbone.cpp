@@ -97,11 +97,15 @@ Backbone::Backbone(const BackboneConfig& config, std::uint64_t seed)
         list->register_module(std::to_string(i), std::make_shared<Block>(config, seed_of_layer, &random)));
   }
   if (config.prenorm) norm_ = register_module("norm", make_sequence_norm(config.norm, config.d_model));
+  if (const auto weights = parameters(); !weights.empty()) a_weight_ = weights.front();
 }
 
 at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
   check(x.dim() == 3 && x.size(2) == config_.d_model, "backbone: x is ", x.sizes(), "; expected [b, t, ",
         config_.d_model, "]");
+  if (a_weight_.defined())
+    check(x.scalar_type() == a_weight_.scalar_type(), "backbone: x is ", x.scalar_type(), "; expected ",
+          a_weight_.scalar_type(), " like the weights");
   if (lengths.defined()) ops::check_lengths("backbone", lengths, x.size(0), x.size(1));
   if (state) check_layers(*state, blocks_.size());
   const bool evaluates = !is_training() && !at::GradMode::is_enabled();

@@ -75,6 +75,7 @@ class Backbone final : public Module {
   BackboneConfig config_;
   std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<SequenceNorm> norm_;
+  at::Tensor a_weight_;  // whose type the inputs must have; undefined if there is none
 };
 
 /// x [b, t, d] with every row's real steps in reverse order; padding stays behind them.

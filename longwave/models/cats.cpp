@@ -68,8 +68,10 @@ class Cats final : public Forecaster {
 
     const auto series = auxiliary_series(x);
     if (trace) note_mask(series * encode);
-    const auto [z, changes] =
-        ops::masked_series(series, encode, mask_weight_.squeeze(2), mask_bias_.flatten(), ramp_);  // the oldest cut
+    // The oldest steps are cut. Without the gate its numbers are no weights, whose type Module::to changes.
+    const auto type = series.scalar_type();
+    const auto [z, changes] = ops::masked_series(series, encode, mask_weight_.squeeze(2).to(type),
+                                                 mask_bias_.flatten().to(type), ramp_.to(type));
     ForecastOutput out;
     if (in.with_losses || is_training()) out.extra_losses["continuity"] = config_.continuity_beta * changes;
     const auto prediction = predict(z);  // [b, F, p]

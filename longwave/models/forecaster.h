@@ -69,6 +69,7 @@ struct ForecasterInfo {
   std::string summary;                  // one line
   std::string source;                   // paper
   std::vector<std::string> system_ids;  // fixtures that it answers to
+  bool learns = true;                   // false: it has no parameters
   std::vector<FieldInfo> fields;
   /// The full typed configuration that `settings` stand for, as JSON. UserError names the offending key.
   std::function<Json(const Settings& settings, const std::string& section, bool ignore_unknown)> resolve;
@@ -96,9 +97,11 @@ struct RegisterForecaster {
   struct About {
     std::string name, title, summary, source;
     std::vector<std::string> system_ids;
+    bool learns = true;
   };
   explicit RegisterForecaster(const About& about) {
-    ForecasterInfo info{about.name, about.title, about.summary, about.source, about.system_ids, {}, {}, {}};
+    ForecasterInfo info{about.name, about.title, about.summary, about.source, about.system_ids, about.learns, {},
+                        {},         {}};
     info.fields = Config::fields().describe();
     info.resolve = [](const Settings& settings, const std::string& section, bool ignore_unknown) {
       return Config::fields().dump(Config::fields().parse(settings, section, ignore_unknown));

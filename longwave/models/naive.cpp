@@ -44,13 +44,15 @@ const RegisterForecaster<LastValue> last_value({.name = "naive-last",
                                                 .title = "Last value",
                                                 .summary = "repeats the last observed value",
                                                 .source = "the random walk forecast",
-                                                .system_ids = {}});
+                                                .system_ids = {},
+                                                .learns = false});
 
 const RegisterForecaster<WindowMean> window_mean({.name = "mean",
                                                   .title = "Mean",
                                                   .summary = "repeats the mean of the observed window",
                                                   .source = "the mean forecast",
-                                                  .system_ids = {}});
+                                                  .system_ids = {},
+                                                  .learns = false});
 
 }  // namespace
 }  // namespace longwave

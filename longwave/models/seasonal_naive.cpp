@@ -46,7 +46,8 @@ const RegisterForecaster<SeasonalNaive> registered({.name = "seasonal-naive",
                                                     .title = "Seasonal naive",
                                                     .summary = "repeats the last observed period",
                                                     .source = "the seasonal random walk forecast",
-                                                    .system_ids = {}});
+                                                    .system_ids = {},
+                                                    .learns = false});
 
 }  // namespace
 }  // namespace longwave

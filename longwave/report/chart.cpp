@@ -169,8 +169,11 @@ class Drawing {
   }
 
   void axes() {
+    double last_label = 1e9;
     for (std::size_t i = 0; i < y_.ticks.size(); ++i) {
       const double y = y_.at(y_.ticks[i]);
+      if (y > last_label - kFont - 2) continue;  // no room for this label
+      last_label = y;
       svg_.line(x_.from, y, x_.to, y, "grid");
       svg_.text(x_.from - 7, y + kFont * 0.36, y_.labels[i], "end", "soft");
     }

@@ -32,7 +32,7 @@ td b{color:var(--best)}
 td u{text-underline-offset:3px}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,27rem),1fr));gap:1rem;margin:1rem 0}
 figure{margin:0;border:1px solid var(--line);border-radius:6px;padding:.4rem;overflow-x:auto;min-width:0}
-figure svg{display:block;margin:0 auto;width:100%;max-width:40rem}
+figure svg{display:block;margin:0 auto;width:100%;min-width:26rem;max-width:40rem}
 figcaption{padding:.2rem .4rem}
 pre{overflow-x:auto;background:var(--shade);padding:.8rem;border-radius:6px;font-size:.85rem;max-width:100%}
 details{margin:.8rem 0}

@@ -18,7 +18,8 @@ class Page {
   /// Scrolls sideways inside its own box if it is too wide.
   void table(const std::string& html);
   void preformatted(const std::string& text);
-  /// Charts between these two stand beside each other where there is room. They are drawn with SvgUse::page.
+  /// Charts between these two stand beside each other where there is room; on a narrow screen they keep a size that can
+  /// be read, and scroll sideways inside their own box. They are drawn with SvgUse::page.
   void open_figures();
   void figure(const std::string& svg, const std::string& caption = {});
   void close_figures();

@@ -95,6 +95,7 @@ Table layout(const ScoreTable& scores) {
     table.rows.push_back(std::move(line));
   }
   table.notes = notes.lines();
+  table.notes.insert(table.notes.end(), scores.notes.begin(), scores.notes.end());
   return table;
 }
 

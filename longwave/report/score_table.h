@@ -27,6 +27,7 @@ struct ScoreTable {
   std::vector<std::pair<std::string, std::string>> models;   // key, title
   std::vector<std::pair<std::string, std::string>> metrics;  // "mse", "MSE"
   std::vector<ScoreRow> rows;
+  std::vector<std::string> notes = {};  // below the footnotes
 };
 
 /// mean ± half width of the 95 % interval over seeds, best and runner-up marked, footnotes numbered.

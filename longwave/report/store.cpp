@@ -17,7 +17,14 @@ constexpr int kApplication = 0x4C575354;  // marks the file as ours in its heade
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-constexpr const char* kColumns = "SELECT task, data, model, horizon, lookback, seed, recipe, state, error, result ";
+/// Does the process that claimed a cell still work on it? Of one elsewhere its lease tells.
+bool is_held(const std::string& owner, double lease) {
+  const auto life = process_life(owner);
+  return life == Life::alive || (life == Life::unknown && lease > now());
+}
+
+constexpr const char* kColumns =
+    "SELECT task, data, model, horizon, lookback, seed, recipe, state, error, result, owner, lease ";
 constexpr const char* kTables = R"(
 CREATE TABLE cells(
   key TEXT PRIMARY KEY,
@@ -66,7 +73,10 @@ struct Store::Statement {
     CellRecord r;
     r.id = {text(0), text(1), text(2), integer(3), integer(4), integer(5), Json::parse(text(6))};
     const auto state = text(7);
-    r.state = state == "done" ? CellState::done : state == "failed" ? CellState::failed : CellState::running;
+    r.state = state == "done"               ? CellState::done
+              : state == "failed"           ? CellState::failed
+              : is_held(text(10), real(11)) ? CellState::running
+                                            : CellState::interrupted;
     r.error = text(8);
     if (r.state == CellState::done) r.result = cell_result_from_json(Json::parse(text(9)));
     return r;
@@ -194,10 +204,7 @@ Claim Store::claim(const CellId& cell, bool again) {
   const auto state = look.text(0), owner = look.text(1);
   if (state == "done") return Claim::done;
   if (state == "failed" && !again) return Claim::failed;
-  if (state == "running" && owner != me) {
-    const auto life = process_life(owner);
-    if (life == Life::alive || (life == Life::unknown && look.real(2) > now())) return Claim::busy;
-  }
+  if (state == "running" && owner != me && is_held(owner, look.real(2))) return Claim::busy;
   Statement take(*this,
                  "UPDATE cells SET state = 'running', owner = ?, lease = ?, error = '', changed = ? WHERE key = ?");
   take.bind(me).bind(now() + kLease).bind(now()).bind(key).step();

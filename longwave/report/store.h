@@ -63,7 +63,11 @@ struct CellResult {
 Json to_json(const CellResult& result);
 CellResult cell_result_from_json(const Json& json);
 
-enum class CellState { running, done, failed };
+/// Interrupted: claimed once, but no process that may live holds it.
+enum class CellState { running, interrupted, done, failed };
+
+/// True once nothing is left to run: finished or failed.
+inline bool is_over(CellState state) { return state == CellState::done || state == CellState::failed; }
 
 struct CellRecord {
   CellId id;

@@ -169,7 +169,7 @@ void check_lists(const Sections& sections, const ComparisonConfig& config, const
   for (const auto& name : config.models) {
     const auto model = model_of(sections, name, sequences);
     try {
-      sequences ? (void)find_mixer(model) : (void)find_forecaster(model);
+      check_model_name(model, sequences);
     } catch (const UserError& error) {
       fail(settings.at("models").where, ": compare.models: ", error.what(),
            "; a variant of a model needs [model.NAME] with its name");
@@ -251,7 +251,7 @@ class Planner {
       else
         for (const auto& contender : contenders) {
           auto& search = plan_.searches.emplace_back(Search{contender, {}});
-          for (const auto& point : space_.points(contender.model)) {
+          for (const auto& point : points(contender.model)) {
             auto& trial = search.trials.emplace_back();
             for (const auto seed : config.seeds) trial.cells.push_back(cell(data, horizon, seed, contender, point));
           }
@@ -259,6 +259,15 @@ class Planner {
   }
 
  private:
+  /// What is tried for a model; one that has no parameters is the same at every point, and run once.
+  std::vector<SearchPoint> points(const std::string& model) const {
+    if (plan_.sequences || find_forecaster(model_of(sections_, model, false)).learns) return space_.points(model);
+    const auto own = space_.own.find(model);
+    check(own == space_.own.end(), own == space_.own.end() ? "" : own->second.begin()->second.where, ": [search.",
+          model, "]: ", model, " has no parameters and is run once, without a search; leave this section out");
+    return {SearchPoint()};
+  }
+
   ComparisonCell cell(const std::string& data, std::int64_t horizon, std::int64_t seed, const Contender& contender,
                       const SearchPoint& point) {
     const CellOf of{{contender.model, data, std::to_string(horizon)},

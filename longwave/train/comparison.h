@@ -49,7 +49,8 @@ struct Trial {
   std::optional<CellRecord> record = {};  // of the trial, once choose() has looked
 };
 
-/// The trials of one contender on one data set and horizon.
+/// The trials of one contender on one data set and horizon; of a model without parameters one, at no point (see
+/// is_tuned).
 struct Search {
   Contender contender;
   std::vector<Trial> trials;

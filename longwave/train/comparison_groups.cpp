@@ -28,8 +28,33 @@ std::string reason(const CellRecord& failed) {
 std::string words_of_trials(const Search& search) {
   const auto settled = std::count_if(search.trials.begin(), search.trials.end(), is_settled);
   const auto all = search.trials.size();
+  if (all == 1) return settled == 1 ? reason(*search.trials.front().record) : "not run yet";
   return settled == static_cast<std::ptrdiff_t>(all) ? fmt::format("none of {} trials has a validation score", all)
                                                      : fmt::format("{} of {} trials were run yet", settled, all);
+}
+
+std::string tuning_note(const Comparison& comparison) {
+  std::set<std::string> searched;
+  std::size_t trials = 0;  // of every model that is searched
+  for (const auto& search : comparison.searches)
+    if (is_tuned(search)) searched.insert(search.contender.title), trials = search.trials.size();
+  std::vector<std::string> tuned, others;
+  for (const auto& contender : comparison.contenders)
+    (searched.contains(contender.title) ? tuned : others).push_back(contender.title);
+  if (tuned.empty()) return {};
+  return fmt::format("Tuned by the validation score, {} trial{} each: {}.", trials, trials == 1 ? "" : "s",
+                     join(tuned)) +
+         (others.empty() ? "" : " Not tuned: " + join(others) + ".");
+}
+
+std::vector<std::string> failures_of(const Comparison& comparison, const CellRecords& records) {
+  std::vector<std::string> lines;
+  for (const auto& setting : settings_of(comparison))
+    for (const auto& group : groups_of(comparison, records, setting))
+      for (const auto* record : group.failed)
+        lines.push_back(
+            fmt::format("{}, {}, seed {}: {}", setting.name(), group.title, record->id.seed, reason(*record)));
+  return lines;
 }
 
 std::string RowSetting::name() const { return horizon > 0 ? fmt::format("{}, horizon {}", data, horizon) : data; }
@@ -57,7 +82,7 @@ double Group::score(const std::string& name) const {
 std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& records, const RowSetting& setting) {
   std::vector<Group> groups;
   for (const auto& contender : comparison.contenders) {
-    Group group{contender.model, contender.title, groups.size(), {}, {}, {}};
+    Group group{contender.model, contender.title, groups.size(), {}, {}, {}, 0, nullptr};
     for (const auto& cell : comparison.cells) {
       const bool is_of = cell.id.model == contender.model && cell.recipe.train.protocol == contender.protocol;
       if (!is_of || cell.id.data != setting.data || cell.id.horizon != setting.horizon) continue;
@@ -67,7 +92,8 @@ std::vector<Group> groups_of(const Comparison& comparison, const CellRecords& re
       const auto& record = found->second;
       const bool scored = record.state == CellState::done && has_finite_score(record.result);
       if (scored) group.done.push_back(&record);
-      if (!scored && record.state != CellState::running) group.failed.push_back(&record);
+      if (!scored && is_over(record.state)) group.failed.push_back(&record);
+      group.interrupted += record.state == CellState::interrupted;
     }
     for (const auto& search : comparison.searches) {
       const auto& id = search.trials.front().cells.front().id;
@@ -101,8 +127,10 @@ std::vector<std::string> remarks_of(const Group& group) {
     const auto which = (list.size() > 1 ? "seeds " : "seed ") + join(list) + " ";
     remarks.push_back((list.size() == group.cells.size() ? "" : which) + error);
   }
-  const auto missing = group.cells.size() - group.done.size() - group.failed.size();
+  const auto missing = group.cells.size() - group.done.size() - group.failed.size() - group.interrupted;
   if (group.search && !group.search->chosen) remarks.push_back(words_of_trials(*group.search));
+  if (group.interrupted > 0)
+    remarks.push_back(fmt::format("{} of {} runs interrupted", group.interrupted, group.cells.size()));
   if (missing > 0) remarks.push_back(missing == group.cells.size() ? "not run yet" : "not all seeds were run yet");
   return remarks;
 }

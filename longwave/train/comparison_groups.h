@@ -24,8 +24,11 @@ struct Group {
   std::size_t color = 0;
   std::vector<const ComparisonCell*> cells;
   std::vector<const CellRecord*> done, failed;
+  std::size_t interrupted = 0;
   const Search* search = nullptr;  // that chose the cells, or will
 
+  /// False where [compare.DATA] leaves the contender out.
+  bool is_asked() const { return !cells.empty() || search; }
   std::vector<double> values(const std::function<double(const CellResult&)>& of) const;
   double mean(const std::function<double(const CellResult&)>& of) const;
   double score(const std::string& name) const;
@@ -38,7 +41,13 @@ bool has_diverged(const CellRecord& failed);
 /// Why a search has chosen nothing.
 std::string words_of_trials(const Search& search);
 
-/// What a reader must know of a group: time limits, failures, missing runs and trials.
+/// Which contenders were searched, over how many trials; "" without [search].
+std::string tuning_note(const Comparison& comparison);
+
+/// Every run that failed or diverged, one line each with its reason.
+std::vector<std::string> failures_of(const Comparison& comparison, const CellRecords& records);
+
+/// What a reader must know of a group: time limits, failures, interrupted and missing runs, trials.
 std::vector<std::string> remarks_of(const Group& group);
 
 /// A heading with words and pictures; nothing if all pictures are empty.

@@ -5,6 +5,7 @@
 #include "longwave/data/sequence_data.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/forecaster.h"
+#include "longwave/train/recipe.h"
 
 namespace longwave {
 
@@ -29,7 +30,6 @@ std::string set_of(const Sections& sections, const std::string& data) {
 }
 
 std::string model_of(const Sections& sections, const std::string& model, bool sequences) {
-  const auto find = [&](const std::string& name) { sequences ? (void)find_mixer(name) : (void)find_forecaster(name); };
   const auto section = sections.find("model." + model);
   if (section == sections.end() || !section->second.contains("name")) return model;
   const auto& setting = section->second.at("name");
@@ -37,7 +37,7 @@ std::string model_of(const Sections& sections, const std::string& model, bool se
   check(setting.value.is_string(), what, " is ", setting.value.dump(), "; expected the name of a model in quotes");
   const auto name = setting.value.get<std::string>();
   try {
-    find(name);
+    check_model_name(name, sequences);
   } catch (const UserError& error) {
     fail(what, ": ", error.what());
   }

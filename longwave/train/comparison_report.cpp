@@ -128,6 +128,7 @@ ScoreTable score_table(const Comparison& comparison, const CellRecords& records)
   }
   if (comparison.config.noise_floor > 0)
     table.rows.push_back({{"noise floor, MSE", fmt::format("{:g}", comparison.config.noise_floor)}, {}});
+  if (auto note = tuning_note(comparison); !note.empty()) table.notes.push_back(std::move(note));
   return table;
 }
 

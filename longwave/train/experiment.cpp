@@ -83,12 +83,7 @@ class Experiment {
       train();
     else
       begin_directory(0), result_.stopped = "no parameters";
-    score();
-    result_.peak_memory_bytes = peak_memory_bytes();
-    add_cost();
-    add_baselines();
-    judge();
-    finish();
+    conclude();
     return std::move(result_);
   }
 
@@ -126,6 +121,24 @@ class Experiment {
     at::set_num_threads(threads);  // as if the first phase, which may have others, had ended before a resumed run
     result_.model->load(transferred(weights, result_.model->state()), "pretrained weights");
     note("training of the task");
+  }
+
+  /// What comes behind the training, whose checkpoint is saved: the result is written whole, or not at all where the
+  /// user asks to stop before.
+  void conclude() {
+    const InterruptGuard guard;
+    try {
+      score();
+      InterruptGuard::stop_if_requested();
+      result_.peak_memory_bytes = peak_memory_bytes();
+      add_cost();
+      add_baselines();
+      judge();
+      InterruptGuard::stop_if_requested();
+    } catch (const Interrupted&) {
+      throw Interrupted(fmt::format("interrupted in the last scoring, after step {}", result_.steps));
+    }
+    finish();
   }
 
   void begin_directory(std::int64_t step) {
@@ -181,18 +194,19 @@ class Experiment {
     if (recipe_.pass && options_.score && !record.val.empty())
       for (const auto& metric : recipe_.pass->metric) check_metric(metric.substr(0, metric.find('@')), record.val);
     if (progress_) {
-      const auto test = record.test.empty() ? std::string() : "  test " + scores_text(record.test);
+      const auto test = shows(record.test) ? "  test " + scores_text(record.test) : std::string();
       progress_->line(fmt::format("epoch {}  train loss {:.5f}  val {}{}  {:.1f} s", record.epoch,
                                   record.train.at("loss"), scores_text(record.val), test, record.seconds));
     }
   }
+
+  bool shows(const Scores& test) const { return options_.show_test && !test.empty(); }
 
   void note(const std::string& text) {
     if (progress_) progress_->line(text);
   }
 
   void score() {
-    const InterruptGuard guard;  // what is trained is saved
     auto& model = *result_.model;
     model.eval();
     EvaluateOptions options{.batch = recipe_.train.eval_batch};
@@ -205,12 +219,11 @@ class Experiment {
     if (result_.task->samples(Split::test) > 0) result_.test = result_.task->evaluate(model, Split::test, options);
   }
 
-  /// By the last scoring, by those after epochs, and by evaluations of the run while it was not finished.
-  void count_test_touches() {
-    result_.test_touches = !result_.test.empty();
-    for (const auto& record : result_.history) result_.test_touches += !record.test.empty();
-    if (directory_) result_.test_touches = add_test_touches(options_.run, result_.test_touches);
-    if (result_.test_touches > 1) note(test_touches_text(result_.test_touches));
+  /// By the last scoring and by those after epochs.
+  std::int64_t own_test_touches() const {
+    std::int64_t touches = !result_.test.empty();
+    for (const auto& record : result_.history) touches += !record.test.empty();
+    return touches;
   }
 
   /// Parameters of body, embedding and head, listed apart, and what else may have helped.
@@ -223,11 +236,11 @@ class Experiment {
     result_.about["help"] = help_checklist(recipe_, goal, *model, result_.about);
   }
 
-  /// What the training cost, and what it cost with self-pretraining.
+  /// What the training cost, and what it cost with self-pretraining; of a model that is scored also what its use costs.
   void add_cost() {
     if (!recipe_.is_sequence()) return;
     auto& about = result_.about;
-    about["cost"] = sequence_cost(*result_.model, *result_.task, recipe_.train.batch);
+    about["cost"] = sequence_cost(*result_.model, *result_.task, recipe_.train.batch, options_.score);
     about["total"] = {{"steps", result_.steps},
                       {"seconds", result_.train_seconds},
                       {"tokens", result_.tokens},
@@ -260,7 +273,7 @@ class Experiment {
   }
 
   void finish() {
-    count_test_touches();
+    result_.test_touches = own_test_touches();
     auto json = result_json(result_);
     Json entry = {{"kind", "result"}, {"step", result_.steps}, {"val", result_.val}, {"test", result_.test}};
     log(entry);
@@ -271,10 +284,11 @@ class Experiment {
                    {"model", recipe_.model},
                    {"seed", recipe_.train.seed}};
       file.update(json);
-      directory_->write_result(file);
+      result_.test_touches = directory_->write_result(file, result_.test_touches);
     }
+    if (result_.test_touches > 1) note(test_touches_text(result_.test_touches));
     note(fmt::format("{} after {} epochs, best epoch {}: val {}{}", result_.stopped, result_.epochs, result_.best_epoch,
-                     scores_text(result_.val), result_.test.empty() ? "" : ", test " + scores_text(result_.test)));
+                     scores_text(result_.val), shows(result_.test) ? ", test " + scores_text(result_.test) : ""));
   }
 
   Recipe recipe_;
@@ -326,6 +340,8 @@ Json result_json(const RunResult& result) {
   json["history"] = history;
   return json;
 }
+
+void check_experiment(const Recipe& recipe, const RunOptions& options) { Experiment(recipe, options); }
 
 RunResult run_experiment(const Recipe& recipe, const RunOptions& options) { return Experiment(recipe, options).run(); }
 

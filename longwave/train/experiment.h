@@ -59,6 +59,7 @@ struct RunOptions {
   bool score = true;           // false: no last scoring of the splits; val is of the kept epoch, test stays empty
   bool keep_last = false;      // the weights of the last epoch instead of the best; validation then ends nothing
   bool progress = false;       // progress on stderr: a live line on a terminal, one line an epoch otherwise
+  bool show_test = true;       // false: progress does not tell the scores of the test split
 
   /// Data already in memory (a user's own file, several runs on one set); task.data is not opened then.
   std::shared_ptr<const ForecastData> forecast_data;
@@ -76,6 +77,9 @@ struct RunOptions {
 /// Throws UserError (bad recipe, data or checkpoint; a loss that is not finite; run directory finished or in use) and
 /// Interrupted (Ctrl-C, SIGTERM: after the step in progress, or the batch of an evaluation, and a checkpoint).
 RunResult run_experiment(const Recipe& recipe, const RunOptions& options = {});
+
+/// Opens the data and builds the model as run_experiment does, and runs nothing. Throws its UserError where that fails.
+void check_experiment(const Recipe& recipe, const RunOptions& options);
 
 /// A finished or unfinished run directory: its recipe and its model with the best weights so far.
 struct LoadedRun {
@@ -97,7 +101,9 @@ LanguageRun language_run(const LoadedRun& run);
 /// The task of a loaded run, for scoring its model. UserError if the data are of other sizes by now.
 std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options);
 
-/// runs/<task>-<model>-<seed>, the run directory when none is given.
+/// The run directory when none is given: runs/<data>-<lookback>-<horizon>-<model>-<seed>; for sequences
+/// runs/<data>-<model>-<seed>, with <protocol> before the seed if it is not "scratch";
+/// runs/synthetic-var-<model>-<seed>.
 std::filesystem::path default_run_directory(const Recipe& recipe);
 
 }  // namespace longwave

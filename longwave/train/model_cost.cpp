@@ -70,8 +70,13 @@ void read(SequenceModel& model, std::int64_t steps, State& state) {
     language->losses(tokens, tokens, {}, &state);  // the logits of all steps may not fit into memory
 }
 
-/// Of the last of `steps` steps, where a state that grows is largest.
-void add_streaming_cost(SequenceModel& model, std::int64_t steps, Json& cost) {
+/// Of the last step of the longest sequence of the set, else of those looked at: there a state that grows is largest.
+void measure_streaming(Module& module, std::int64_t longest_seen, Json& cost) {
+  auto* found = dynamic_cast<SequenceModel*>(&module);
+  if (!found || !found->backbone().properties().streams) return;
+  auto& model = *found;
+  const auto longest = model.backbone().config().l_max;
+  const auto steps = longest > 0 ? longest : longest_seen;
   auto before = initial_state(model);
   if (steps > 1) read(model, steps - 1, before);
   State after;
@@ -87,24 +92,22 @@ void add_streaming_cost(SequenceModel& model, std::int64_t steps, Json& cost) {
 
 }  // namespace
 
-Json sequence_cost(Module& module, const Task& task, std::int64_t batch_size) {
+Json sequence_cost(Module& module, const Task& task, std::int64_t batch_size, bool measure) {
   const at::NoGradGuard no_grad;
   const bool was_training = module.is_training();
   module.eval();
   const auto samples = some_samples(task);
-  const auto median = samples[samples.size() / 2].second, rows = std::min(batch_size, task.samples(Split::train));
+  const auto median = samples[samples.size() / 2].second;
   Batch batch;
   task.gather(Split::train, {median}, batch);
   const auto count = count_flops([&] { task.loss(module, batch); });
-  Json cost = {{"flops", count.flops},
-               {"steps", batch.steps},
-               {"not_counted", count.unknown},
-               {"tokens_per_second", tokens_per_second(module, task, median, 1)},
-               {"batch", rows},
-               {"batch_tokens_per_second", tokens_per_second(module, task, median, rows)}};
-  if (auto* model = dynamic_cast<SequenceModel*>(&module); model && model->backbone().properties().streams) {
-    const auto longest = model->backbone().config().l_max;  // of the set
-    add_streaming_cost(*model, longest > 0 ? longest : samples.back().first, cost);
+  Json cost = {{"flops", count.flops}, {"steps", batch.steps}, {"not_counted", count.unknown}};
+  if (measure) {
+    const auto rows = std::min(batch_size, task.samples(Split::train));
+    cost["tokens_per_second"] = tokens_per_second(module, task, median, 1);
+    cost["batch"] = rows;
+    cost["batch_tokens_per_second"] = tokens_per_second(module, task, median, rows);
+    measure_streaming(module, samples.back().first, cost);
   }
   module.train(was_training);
   return cost;

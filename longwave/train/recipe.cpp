@@ -28,15 +28,25 @@ void check_name(const Setting& setting, const std::string& key, std::string& nam
   }
 }
 
+template <class Registry>
+std::string names_in(const Registry& registry) {
+  std::vector<std::string> names;
+  for (const auto& [name, info] : registry) names.push_back(name);
+  return join(names);
+}
+
 /// Takes "name" out of [model]; where it stands.
 std::string take_model_name(Settings& model, Recipe& recipe) {
   const auto name = model.find("name");
+  if (name == model.end())
+    for (const auto& [key, setting] : model)
+      check(nearest_name(key, {"name"}).empty(), setting.where, ": unknown key model.", key, "; did you mean 'name'?");
   check(name != model.end(), "model.name is missing; expected a ",
         recipe.is_sequence() ? "mixer, for example mamba, s4d or attention"
                              : "forecaster, for example samovar or dlinear",
         " (see `longwave models`): name = \"...\" in section [model], or model.name=... on the command line");
   check_name(name->second, "model.name", recipe.model,
-             [&](const std::string& n) { recipe.is_sequence() ? (void)find_mixer(n) : (void)find_forecaster(n); });
+             [&](const std::string& n) { check_model_name(n, recipe.is_sequence()); });
   const auto where = name->second.where;
   model.erase(name);
   return where;
@@ -54,6 +64,25 @@ void check_fields_of_other(const std::string& name_from, const std::string& mode
   }
 }
 
+std::vector<std::string> names_of(const std::vector<FieldInfo>& fields) {
+  std::vector<std::string> names;
+  for (const auto& field : fields) names.push_back(field.name);
+  return names;
+}
+
+/// UserError for a key of [model] that is not `known` there, nor the name: with the nearest that is, or the nearest of
+/// the mixer's own fields.
+void check_model_keys(const Settings& model, std::vector<std::string> known, const std::vector<std::string>& of_mixer) {
+  known.push_back("name");
+  for (const auto& [key, setting] : model) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const auto near = nearest_name(key, of_mixer);
+    const bool moved = !near.empty() && (near == key || nearest_name(key, known).empty());
+    fail(setting.where, ": unknown key model.", key,
+         moved ? "; did you mean 'model.mixer." + near + "'?" : suggestion(key, known));
+  }
+}
+
 void resolve_forecast(const Sections& sections, Recipe& recipe) {
   recipe.task = TaskConfig::fields().parse(section_of(sections, "task"), "task");
   check(recipe.task.type == "forecast" || recipe.task.horizon == 1, "task.horizon is ", recipe.task.horizon,
@@ -62,6 +91,7 @@ void resolve_forecast(const Sections& sections, Recipe& recipe) {
   const auto name_from = take_model_name(model, recipe);
   const auto& forecaster = find_forecaster(recipe.model);
   check_fields_of_other(name_from, recipe.model, model, "model", forecaster.fields);
+  check_model_keys(model, names_of(forecaster.fields), {});
   recipe.model_config = forecaster.resolve(model, "model", false);
 }
 
@@ -77,7 +107,9 @@ void resolve_sequence(const Sections& sections, Recipe& recipe) {
   auto model = section_of(sections, "model");
   const auto name_from = take_model_name(model, recipe);
   const auto mixer = section_of(sections, "model.mixer");
-  check_fields_of_other(name_from, recipe.model, mixer, "model.mixer", find_mixer(recipe.model).fields);
+  const auto& mixer_fields = find_mixer(recipe.model).fields;
+  check_fields_of_other(name_from, recipe.model, mixer, "model.mixer", mixer_fields);
+  check_model_keys(model, SequenceModelConfig::fields().names(), names_of(mixer_fields));
   recipe.model_config = resolve_sequence_model(recipe.model, model, mixer, section_of(sections, "model.channel_mixer"));
 }
 
@@ -198,6 +230,16 @@ Sections sections_from_json(const Json& json, const std::string& where) {
 }
 
 }  // namespace
+
+void check_model_name(const std::string& name, bool sequence) {
+  const bool forecasts = forecasters().contains(name), mixes = mixers().contains(name);
+  if (sequence && forecasts && !mixes)
+    fail("'", name, "' is a forecaster, and this a task on sequences; expected a mixer: ", names_in(mixers()));
+  if (!sequence && mixes && !forecasts)
+    fail("'", name,
+         "' is a mixer, of tasks with task.type = \"sequence\"; expected a forecaster: ", names_in(forecasters()));
+  sequence ? (void)find_mixer(name) : (void)find_forecaster(name);
+}
 
 Recipe resolve_recipe(const Sections& sections) {
   Recipe recipe;

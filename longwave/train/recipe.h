@@ -61,6 +61,9 @@ struct Recipe {
 /// model.name has none.
 Recipe resolve_recipe(const Sections& sections);
 
+/// UserError unless `name` is a registered forecaster, or for sequences a mixer; it says so if it is one of the other.
+void check_model_name(const std::string& name, bool sequence);
+
 /// The first phase of a recipe with self-pretraining, as a recipe of its own.
 Recipe pretrain_recipe(const Recipe& recipe);
 

@@ -1,5 +1,7 @@
 #include "longwave/train/results_lines.h"
 
+#include "longwave/train/search.h"
+
 namespace longwave {
 namespace {
 
@@ -47,10 +49,19 @@ void add_result(Json& line, const ComparisonCell& cell, const CellResult& result
   line["revision"] = entry(result.environment, "revision");
 }
 
-/// "" while it runs. `ranked`: its score is one of the tables, not that of a trial which was not chosen.
-std::string line_of(const ComparisonCell& cell, const CellRecord& record, bool ranked) {
-  if (record.state == CellState::running) return {};
+/// How many points were tried for a cell's model; null if it was not searched.
+Json trials_of(const Comparison& comparison, const ComparisonCell& cell) {
+  for (const auto& search : comparison.searches)
+    if (search.contender.model == cell.id.model && is_tuned(search)) return search.trials.size();
+  return Json();
+}
+
+/// "" while it runs or where it was interrupted. `ranked`: its score is one of the tables, not that of a trial which
+/// was not chosen.
+std::string line_of(const Comparison& comparison, const ComparisonCell& cell, const CellRecord& record, bool ranked) {
+  if (!is_over(record.state)) return {};
   auto line = names_of(cell);
+  line["trials"] = trials_of(comparison, cell);
   line["ranked"] = ranked;
   if (record.state == CellState::failed)
     line["error"] = record.error;
@@ -64,11 +75,12 @@ std::string line_of(const ComparisonCell& cell, const CellRecord& record, bool r
 std::string results_lines(const Comparison& comparison, const CellRecords& records) {
   std::string lines;
   for (const auto& cell : comparison.cells)
-    if (const auto found = records.find(cell.key); found != records.end()) lines += line_of(cell, found->second, true);
+    if (const auto found = records.find(cell.key); found != records.end())
+      lines += line_of(comparison, cell, found->second, true);
   for (const auto& search : comparison.searches)
     for (const auto& trial : search.trials)
       if (const auto& cell = trial.cells.front(); trial.record && !records.contains(cell.key))  // not the chosen one
-        lines += line_of(cell, *trial.record, false);
+        lines += line_of(comparison, cell, *trial.record, false);
   return lines;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -46,10 +47,11 @@ class TouchesFile {
   ~TouchesFile() { ::close(handle_); }
   TouchesFile(const TouchesFile&) = delete;
 
-  std::optional<std::int64_t> read() const {
+  /// 0 if nothing was counted yet.
+  std::int64_t read() const {
     std::int64_t touches = 0;
-    if (std::ifstream(path_) >> touches) return touches;
-    return std::nullopt;
+    std::ifstream(path_) >> touches;
+    return touches;
   }
   /// In place, which the lock needs; a number of touches never gets shorter.
   void write(std::int64_t touches) const {
@@ -62,6 +64,15 @@ class TouchesFile {
   std::filesystem::path path_;
   int handle_;
 };
+
+/// Writes one number to both places: the result in `path`, if it is not null, and the count.
+void write_count(const TouchesFile& file, std::int64_t touches, Json& result, const std::filesystem::path& path) {
+  if (!result.is_null()) {
+    result["test_touches"] = touches;
+    write_file(path, result.dump(2) + "\n");
+  }
+  file.write(touches);
+}
 
 }  // namespace
 
@@ -146,7 +157,12 @@ void RunDirectory::log(const Json& entry) {
   if (entry.at("kind") != "result") add_curves(*events_, entry);
 }
 
-void RunDirectory::write_result(const Json& json) { write_file(result(), json.dump(2) + "\n"); }
+std::int64_t RunDirectory::write_result(Json json, std::int64_t touches) {
+  const TouchesFile file(test_touches());
+  touches += file.read();
+  write_count(file, touches, json, result());
+  return touches;
+}
 
 std::int64_t add_test_touches(const std::filesystem::path& run, std::int64_t times) {
   if (!std::filesystem::exists(run / "environment.json")) return 0;
@@ -157,12 +173,9 @@ std::int64_t add_test_touches(const std::filesystem::path& run, std::int64_t tim
     result = Json::parse(read_file(path), nullptr, false);
     check(result.is_object(), path.string(), ": is damaged; expected the JSON object that `longwave train` wrote");
   }
-  const auto touches = times + file.read().value_or(touches_of(result));
-  file.write(touches);
-  if (!result.is_null()) {
-    result["test_touches"] = touches;
-    write_file(path, result.dump(2) + "\n");
-  }
+  // Of a process that was killed in between only one of the two has the last count.
+  const auto touches = times + std::max(file.read(), touches_of(result));
+  write_count(file, touches, result, path);
   return touches;
 }
 

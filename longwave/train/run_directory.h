@@ -40,7 +40,9 @@ class RunDirectory {
   void open_metrics(std::int64_t step);
   void log(const Json& entry);
 
-  void write_result(const Json& result);
+  /// Counts `touches` scorings of the test split with those of evaluations of the unfinished run; the sum is written
+  /// into the result too, and returned.
+  std::int64_t write_result(Json result, std::int64_t touches);
 
  private:
   void refuse_foreign() const;

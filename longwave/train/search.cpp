@@ -142,6 +142,8 @@ std::string words_of(const SearchPoint& point) {
   return words;
 }
 
+bool is_tuned(const Search& search) { return !search.trials.front().cells.front().point.empty(); }
+
 std::vector<ComparisonCell> trial_cells(const Comparison& comparison) {
   std::vector<ComparisonCell> cells;
   for (const auto& search : comparison.searches)
@@ -161,7 +163,7 @@ double validation_cost(const Trial& trial) {
   return std::isfinite(score) && find_metric(trial.record->result.metric).higher ? -score : score;
 }
 
-bool is_settled(const Trial& trial) { return trial.record && trial.record->state != CellState::running; }
+bool is_settled(const Trial& trial) { return trial.record && is_over(trial.record->state); }
 
 void choose(Comparison& comparison, const std::map<std::string, CellRecord>& records) {
   for (auto& search : comparison.searches) {

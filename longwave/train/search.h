@@ -37,6 +37,9 @@ void apply(const SearchPoint& point, Sections& cell);
 /// "train.learning_rate 0.003, train.weight_decay 0.1"
 std::string words_of(const SearchPoint& point);
 
+/// False for a model without parameters, whose only trial is its run without settings of the search.
+bool is_tuned(const Search& search);
+
 /// The cells to run first: each point of every search, at the first seed.
 std::vector<ComparisonCell> trial_cells(const Comparison& comparison);
 

@@ -15,8 +15,8 @@ namespace {
 
 constexpr const char* kTrialsNote =
     "Each model has the same number of trials, all at the first seed. The point with the best validation score (bold) "
-    "is "
-    "run at every seed; only those runs are in the tables of scores. The test split has no say.";
+    "is run at every seed; only those runs are in the tables of scores. The test split has no say. A model without "
+    "parameters has no trials.";
 constexpr const char* kBestNote =
     "Mean of the best validation score of k of the trials, drawn without replacement. A failed trial counts as the "
     "worst "
@@ -24,16 +24,18 @@ constexpr const char* kBestNote =
 
 std::vector<RowSetting> searched_settings(const Comparison& comparison) {
   std::vector<RowSetting> list;
-  for (const auto& cell : trial_cells(comparison))
-    if (list.empty() || list.back().data != cell.id.data || list.back().horizon != cell.id.horizon)
-      list.push_back({cell.id.data, cell.id.horizon});
+  for (const auto& search : comparison.searches) {
+    const auto& id = search.trials.front().cells.front().id;
+    if (is_tuned(search) && (list.empty() || list.back().data != id.data || list.back().horizon != id.horizon))
+      list.push_back({id.data, id.horizon});
+  }
   return list;
 }
 
 /// Of one data set and horizon, in the order and colours of the other parts of the report.
 std::vector<Group> searched_groups(const Comparison& comparison, const RowSetting& setting) {
   auto groups = groups_of(comparison, {}, setting);
-  std::erase_if(groups, [](const Group& group) { return !group.search; });
+  std::erase_if(groups, [](const Group& group) { return !group.search || !is_tuned(*group.search); });
   return groups;
 }
 
@@ -55,6 +57,7 @@ std::string number(const Metric& metric, double score) {
 std::string remark_of(const Trial& trial) {
   if (!trial.record) return "not run yet";
   if (trial.record->state == CellState::running) return "running";
+  if (trial.record->state == CellState::interrupted) return "interrupted";
   if (trial.record->state == CellState::failed)
     return (has_diverged(*trial.record) ? "" : "failed: ") + trial.record->error;
   return trial.record->result.capped ? "stopped by the time limit" : "";
@@ -63,7 +66,8 @@ std::string remark_of(const Trial& trial) {
 Table trials_table(const std::vector<Group>& groups) {
   const auto metric = metric_of(groups);
   Table table;
-  table.columns = {{"model", "", true}, {"settings", "", true}, {column_name(metric), ""}, {"remarks", "", true}};
+  table.columns = {
+      {"model", "", true}, {"settings", "", true, true}, {column_name(metric), ""}, {"remarks", "", true, true}};
   for (const auto& group : groups)
     for (const auto& trial : group.search->trials) {
       const bool chosen = group.search->chosen && &trial == &group.search->trials[*group.search->chosen];
@@ -106,7 +110,7 @@ std::string best_chart(const std::vector<Group>& groups, const RowSetting& setti
   const auto metric = metric_of(groups);
   Chart chart{.title = setting.name(),
               .description = "Expected best validation score of so many trials, for each model.",
-              .x = {.label = "trials"},
+              .x = {.label = "trials", .whole = true},
               .y = {.label = column_name(metric)}};
   for (const auto& group : groups) {
     Line line{.name = group.title, .color = group.color, .dashed = group.color >= kColors};

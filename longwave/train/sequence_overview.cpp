@@ -33,9 +33,9 @@ bool finished(const Group& group) { return !group.done.empty() && group.done.siz
 
 /// Of the runs of one contender on all tasks.
 struct Averages {
-  double all = 0, finished = 0;  // NaN: not known
-  std::size_t replaced = 0;      // runs without a score
-  std::size_t tasks = 0;         // that finished
+  double all = 0, finished = 0;      // NaN: not known
+  std::size_t replaced = 0;          // runs without a score
+  std::size_t asked = 0, tasks = 0;  // tasks that it is listed for; those that finished
 };
 
 Averages averages(const std::vector<TaskScores>& tasks, std::size_t contender) {
@@ -43,18 +43,20 @@ Averages averages(const std::vector<TaskScores>& tasks, std::size_t contender) {
   bool any = false;
   for (const auto& task : tasks) {
     const auto& group = task.groups[contender];
-    // A contender that is not listed for a task has one run too few there.
+    if (!group.is_asked()) continue;
+    ++a.asked;
+    // One that has no cells yet, because its search has not ended, has one run too few.
     const auto runs = std::max<std::size_t>(group.cells.size(), 1), missing = runs - group.done.size();
     const double sum = group.done.empty() ? 0 : group.score(task.metric) * static_cast<double>(group.done.size());
     const double floors = missing > 0 ? task.floor * static_cast<double>(missing) : 0;
-    a.all += (sum + floors) / static_cast<double>(runs) / static_cast<double>(tasks.size());
+    a.all += (sum + floors) / static_cast<double>(runs);
     a.replaced += missing;
     any = any || !group.done.empty();
     if (!finished(group)) continue;
     a.finished += group.score(task.metric);
     ++a.tasks;
   }
-  if (!any) a.all = std::nan("");
+  a.all = any ? a.all / static_cast<double>(a.asked) : std::nan("");
   a.finished = a.tasks > 0 ? a.finished / static_cast<double>(a.tasks) : std::nan("");
   return a;
 }
@@ -66,11 +68,13 @@ void add_averages(Table& table, const std::vector<TaskScores>& tasks, const Metr
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const auto a = averages(tasks, i);
     const auto text = score_number(metric, a.all);
-    const bool marked = std::isfinite(a.all) && a.replaced > 0;
-    ranked_scores.push_back(marked ? "-" : text);
-    table.rows[i].push_back({text, Mark::none, marked ? fmt::format(" ({} without learning)", a.replaced) : ""});
+    std::string marks;
+    if (std::isfinite(a.all) && a.asked < tasks.size()) marks += fmt::format(" (over {} of {})", a.asked, tasks.size());
+    if (std::isfinite(a.all) && a.replaced > 0) marks += fmt::format(" ({} without learning)", a.replaced);
+    ranked_scores.push_back(marks.empty() ? text : "-");
+    table.rows[i].push_back({text, Mark::none, marks});
     table.rows[i].push_back({score_number(metric, a.finished), Mark::none,
-                             a.tasks > 0 ? fmt::format(" ({} of {})", a.tasks, tasks.size()) : ""});
+                             a.tasks > 0 ? fmt::format(" ({} of {})", a.tasks, a.asked) : ""});
   }
   if (ranked) {
     const auto marks = rank_marks(ranked_scores, metric.higher);
@@ -84,7 +88,8 @@ void add_averages(Table& table, const std::vector<TaskScores>& tasks, const Metr
       "Average over all tasks: a run that diverged, failed or is missing counts as the first score without learning" +
       (floors.empty() ? "" : ", " + join(floors)) +
       "; its mark says how many runs do, and it is not ranked. Over finished tasks: those whose runs all finished, and "
-      "how many they are; these averages are over different tasks and not ranked.");
+      "how many they are; these averages are over different tasks and not ranked. A task that the "
+      "recipe does not ask a model for is in neither of its averages, which then are not ranked.");
 }
 
 Table overview(const Comparison& comparison, const std::vector<TaskScores>& tasks,
@@ -94,12 +99,14 @@ Table overview(const Comparison& comparison, const std::vector<TaskScores>& task
   Table table;
   table.columns = {{"model", "", true}};
   for (const auto& contender : comparison.contenders) table.rows.push_back({{contender.title}});
-  bool several = false, alike = true;
+  bool several = false, alike = true, all_asked = true;
   for (const auto& task : tasks) {
     table.columns.push_back({task.data, ""});
     const auto marks = score_marks(task.groups, name);
     for (std::size_t i = 0; i < task.groups.size(); ++i) {
-      auto cell = score_cell(task.groups[i], name);
+      const bool asked = task.groups[i].is_asked();
+      auto cell = asked ? score_cell(task.groups[i], name) : TableCell();
+      all_asked = all_asked && asked;
       cell.mark = marks[i];
       several = several || task.groups[i].done.size() > 1;
       table.rows[i].push_back(std::move(cell));
@@ -108,6 +115,8 @@ Table overview(const Comparison& comparison, const std::vector<TaskScores>& task
   }
   // Errors and perplexities of different sets have no common scale: their average would be the largest of them.
   if (metric.percent) add_averages(table, tasks, metric, alike);
+  if (!all_asked) table.notes.emplace_back("Empty: the recipe does not ask for that model there.");
+  if (auto note = tuning_note(comparison); !note.empty()) table.notes.push_back(std::move(note));
   if (several) table.notes.emplace_back("±: half the 95 % interval of the mean over seeds (Student's t).");
   if (!alike)
     table.notes.emplace_back(

@@ -103,7 +103,7 @@ std::vector<std::pair<std::string, Table>> sequence_tables(const Comparison& com
   for (const auto& setting : settings_of(comparison)) {
     auto groups = groups_of(comparison, records, setting);
     // Not listed for this set, nor still searched for it.
-    std::erase_if(groups, [](const Group& group) { return group.cells.empty() && !group.search; });
+    std::erase_if(groups, [](const Group& group) { return !group.is_asked(); });
     tables.emplace_back(setting.data, score_table_of(comparison, groups, setting.data));
     if (first_result(groups)) tables.emplace_back(setting.data + ": costs", cost_table_of(groups));
   }

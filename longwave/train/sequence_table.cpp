@@ -157,7 +157,8 @@ Table score_table_of(const Comparison& comparison, const std::vector<Group>& gro
   table.notes.push_back(data_note(comparison, data) + (result ? "; " + evaluation_note(*result) : "") + ".");
   if (!measured_alike(groups))
     table.notes.emplace_back("Not ranked: these scores were measured in different ways, or on different samples.");
-  if (auto note = reading_note(table, metric, solved); !note.empty()) table.notes.push_back(std::move(note));
+  for (auto note : {reading_note(table, metric, solved), tuning_note(comparison)})
+    if (!note.empty()) table.notes.push_back(std::move(note));
   return table;
 }
 

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <sstream>
 #include <thread>
 
 #include "longwave/base/atomic_file.h"
@@ -139,7 +140,10 @@ TEST_F(CompareProgram, KilledInTheMiddleItContinuesWithWhatIsMissing) {
   write_recipe("own.csv", "seeds = [1]", kEndless);
   auto first = start();
   ASSERT_TRUE(first.until_it_says("[2/3]")) << first.out();
+  ASSERT_TRUE(first.until([&] { return first.child() > 0; })) << first.out();
   EXPECT_EQ(first.end(SIGKILL), -SIGKILL);
+  const auto report = run("--report-only");
+  EXPECT_NE(report.out.find("1 of 1 runs interrupted"), std::string::npos) << report.out;
   auto second = start();
   ASSERT_TRUE(second.until([&] { return second.child() > 0; })) << second.out();
   EXPECT_NE(second.out().find("3 cells, 2 finished before; store"), std::string::npos) << second.out();
@@ -185,7 +189,11 @@ TEST_F(CompareProgram, ACellThatIsToldToEndIsNotAFailure) {
 TEST_F(CompareProgram, AFailureIsStoredAndOnlyRetriedOnRequest) {
   const auto failing = run("task.lookback=190");
   EXPECT_EQ(failing.code, 1) << failing.out;
-  EXPECT_EQ(count_of(failing.out, "failed: "), 4u) << failing.out;  // three cells, one note
+  EXPECT_EQ(count_of(failing.out, "failed: "), 7u) << failing.out;  // three cells, one note, a list of three
+  EXPECT_NE(failing.out.find("Without a score (3 of 3 runs):\n  own.csv, horizon 3, Last value, seed 1: failed: "),
+            std::string::npos)
+      << failing.out;
+  EXPECT_NE(failing.out.find("The same command with --retry"), std::string::npos) << failing.out;
   const auto again = run("task.lookback=190");
   EXPECT_EQ(again.code, 1);
   EXPECT_NE(again.out.find("0 finished before, 3 failed before (run them again with --retry)"), std::string::npos)
@@ -198,15 +206,15 @@ TEST_F(CompareProgram, TrialsComeFirstAndTheBestOfThemIsRunAtAllSeeds) {
   write_recipe("own.csv", "seeds = [1, 2]", 2);
   write_file(folder_ / "c.toml", read_file(folder_ / "c.toml") + "[search]\ntrain.learning_rate = [1e-3, 1e-2]\n");
   auto killed = start();
-  ASSERT_TRUE(killed.until_it_says("[1/6]")) << killed.out();
+  ASSERT_TRUE(killed.until_it_says("[1/4]")) << killed.out();
   killed.end(SIGKILL);
   auto a = start("a"), b = start("b");
   EXPECT_EQ(a.end(), 0) << a.out();
   EXPECT_EQ(b.end(), 0) << b.out();
-  EXPECT_EQ(Store(store()).all().size(), 9u);  // two trials of three models, the second seed of each
+  EXPECT_EQ(Store(store()).all().size(), 7u);  // two trials of one model, one run of two, the second seed of each
   const auto again = run();
   EXPECT_EQ(again.code, 0) << again.out;
-  EXPECT_NE(again.out.find("6 trials, 6 finished before; store"), std::string::npos) << again.out;
+  EXPECT_NE(again.out.find("4 trials, 4 finished before; store"), std::string::npos) << again.out;
   EXPECT_NE(again.out.find("6 cells, 6 finished before; store"), std::string::npos) << again.out;
   const auto table = read_file(folder_ / "table.md");
   EXPECT_NE(table.find("## Trials: own.csv, horizon 3"), std::string::npos) << table;
@@ -216,7 +224,7 @@ TEST_F(CompareProgram, TrialsComeFirstAndTheBestOfThemIsRunAtAllSeeds) {
   EXPECT_EQ(read_file(folder_ / "table.md"), table);
   // More trials: those that were run are not run again.
   const auto more = run("'search.train.learning_rate=[1e-3, 1e-2, 3e-2]'");
-  EXPECT_NE(more.out.find("9 trials, 6 finished before; store"), std::string::npos) << more.out;
+  EXPECT_NE(more.out.find("5 trials, 4 finished before; store"), std::string::npos) << more.out;
 }
 
 TEST_F(CompareProgram, ATrialThatFailsIsAResultAndAModelWithoutAnyOtherIsNot) {
@@ -241,6 +249,39 @@ TEST_F(CompareProgram, MissingDataAreSaidBeforeAnythingIsStored) {
     EXPECT_NE(outcome.out.find(data), std::string::npos) << outcome.out;
     EXPECT_FALSE(fs::exists(store()));
   }
+}
+
+constexpr const char* kSequences =
+    "[compare]\nmodels = [\"mingru\"]\ndata = [\"copying\"]\nseeds = [1, 2]\n"
+    "[data.copying]\nnoise = 4\nmemorize = 2\nalphabet = 5\ntrain_samples = 40\nval_samples = 10\n"
+    "test_samples = 10\n[model]\nlayers = 1\nd_model = 8\n[train]\nepochs = 1\nthreads = 1\n";
+
+TEST_F(CompareProgram, AStackThatCannotBeBuiltIsRefusedBeforeTheFirstRun) {
+  write_file(folder_ / "c.toml", kSequences);
+  const auto outcome = run("model.pool=cls");
+  EXPECT_EQ(outcome.code, 2) << outcome.out;
+  EXPECT_EQ(count_of(outcome.out, "\n"), 1u) << outcome.out;
+  for (const auto* words : {"model.pool is cls", "expected pool = \"last\"", "(cell mingru, copying)"})
+    EXPECT_NE(outcome.out.find(words), std::string::npos) << outcome.out;
+  EXPECT_FALSE(fs::exists(store()));
+}
+
+TEST_F(CompareProgram, LinesOfTrialsHaveTheValidationScoreAndSharesArePercent) {
+  write_file(folder_ / "c.toml", std::string(kSequences) + "[search]\ntrain.learning_rate = [1e-3, 1e-2]\n");
+  const auto outcome = run();
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  std::istringstream text(outcome.out);
+  std::size_t trials = 0, cells = 0;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with("[1/2]") && !line.starts_with("[2/2]")) continue;
+    const bool trial = line.find("seed 1") != std::string::npos;
+    ++(trial ? trials : cells);
+    EXPECT_NE(line.find(trial ? "  validation accuracy " : "  accuracy "), std::string::npos) << line;
+    EXPECT_NE(line.find(" %  "), std::string::npos) << line;
+  }
+  EXPECT_EQ(trials, 2u) << outcome.out;
+  EXPECT_EQ(cells, 1u) << outcome.out;
+  EXPECT_EQ(outcome.out.find(", test accuracy"), std::string::npos) << outcome.out;
 }
 
 TEST_F(CompareProgram, ARecipeForTrainingIsSentToTrain) {

@@ -77,6 +77,32 @@ TEST_F(DataProgram, CheckOfAFolderFindsBadSetsAndDrawsTheTreeWhenEmpty) {
   EXPECT_TRUE(says("no such folder")) << out_;
 }
 
+TEST_F(DataProgram, CheckOfAFolderWithoutAKnownSetDescribesItsTables) {
+  write_file(folder_ / "b.csv", "date,a,b\n2020-01-01,1,5\n2020-01-02,,6\n");
+  write_file(folder_ / "a.csv", "x\n0.5\n2\n3\n");
+  write_file(folder_ / "notes.txt", "mine");
+  EXPECT_EQ(run("check " + folder_.string()), 0) << out_;
+  EXPECT_TRUE(says("a: " + at("a.csv") + "\n  3 rows, 1 columns, 0 missing values\n")) << out_;
+  EXPECT_TRUE(says("b: " + at("b.csv") + "\n  2 rows, 2 columns, 1 missing values\n")) << out_;
+  EXPECT_TRUE(says("2020-01-01 to 2020-01-02, daily")) << out_;
+  EXPECT_TRUE(says("2 CSV files of your own found, 0 bad; none of the known data sets is there")) << out_;
+  write_file(folder_ / "a.csv", "x\n0.5\ny\n");
+  EXPECT_EQ(run("check " + folder_.string()), 2);
+  EXPECT_TRUE(says("a.csv: BAD: " + at("a.csv") + ":3:1: 'y' in column 'x'")) << out_;
+  EXPECT_TRUE(says("1 of 2 CSV files cannot be used")) << out_;
+  write_file(folder_ / "weather.csv", "date,a\n2020-01-01,1\n2020-01-02,2\n");
+  EXPECT_EQ(run("check " + folder_.string()), 0);
+  EXPECT_FALSE(says("a.csv")) << "beside a known set nothing else is looked at: " << out_;
+}
+
+TEST_F(DataProgram, MakeRefusesTheOptionsOfAnotherGenerator) {
+  EXPECT_EQ(run("make listops --series 5 --out " + at("made")), 2);
+  EXPECT_TRUE(says("listops takes no --series; expected --seed and field=value")) << out_;
+  EXPECT_EQ(run("make pathfinder --val-series 5 --out " + at("made")), 2);
+  EXPECT_TRUE(says("pathfinder takes no --val-series")) << out_;
+  EXPECT_FALSE(fs::exists(folder_ / "made"));
+}
+
 TEST_F(DataProgram, MakeWritesBothFamilies) {
   EXPECT_EQ(run("make synthetic-var --out " + at("made") + " --seed 3 --series 6 --val-series 2"), 0) << out_;
   const SafetensorsFile file(folder_ / "made/synthetic_var.safetensors");

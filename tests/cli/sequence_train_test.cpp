@@ -66,6 +66,16 @@ TEST_F(SequenceTrainTest, CountsHowOftenTheTestSplitWasScored) {
   EXPECT_EQ(alone.out.find("test split"), std::string::npos) << "weights alone have no count";
 }
 
+TEST_F(SequenceTrainTest, AnEvaluationWithoutAScoreIsNotCounted) {
+  const auto trained = run({"train", path("own.toml"), "--run", path("run"), "model.name=attention",
+                            "model.positions=learned", "model.mixer.heads=2"});
+  ASSERT_EQ(trained.code, 0) << trained.out;
+  const auto failed = run({"evaluate", path("run"), "data.noise=40"});  // longer than there are positions
+  EXPECT_EQ(failed.code, 2) << failed.out;
+  const auto scores = run({"evaluate", path("run")});
+  EXPECT_NE(scores.out.find("the test split of this run was scored 2 times"), std::string::npos) << scores.out;
+}
+
 TEST_F(SequenceTrainTest, EvaluatesAtHalfTheSamplingRate) {
   write_file(
       folder_ / "chirps.toml",

@@ -148,6 +148,29 @@ TEST_F(TrainTest, ResumesWithTheRecipeOfTheRunDirectory) {
   EXPECT_NE(testing::run_program("train --resume").out.find("expected --run DIR"), std::string::npos);
 }
 
+TEST_F(TrainTest, TheRunDirectoryMayStandInTheRecipesPlaceToResume) {
+  write_recipe("linear", "schedule = \"constant\"\npatience = 0\n");
+  for (const std::string run : {"behind", "before", "recipe"}) stopped_by(SIGTERM, run, "train.epochs=100000");
+  ASSERT_EQ(train("train.epochs=60 --run " + path("whole")).code, 0);
+  ASSERT_EQ(train("train.epochs=60 --resume --run " + path("recipe")).code, 0);
+  ASSERT_EQ(testing::run_program("train --resume " + path("behind") + " train.epochs=60").code, 0);
+  ASSERT_EQ(testing::run_program("train " + path("before") + " --resume train.epochs=60").code, 0);
+  for (const std::string run : {"behind", "before", "recipe"}) EXPECT_EQ(result(run)["test"], result("whole")["test"]);
+  const auto refused = [](const std::string& arguments, const std::string& words) {
+    const auto outcome = testing::run_program("train " + arguments);
+    EXPECT_EQ(outcome.code, 2) << outcome.out;
+    EXPECT_NE(outcome.out.find("error: " + words), std::string::npos) << outcome.out;
+  };
+  refused("--resume " + path("behind"), path("behind") + ": holds a finished run");
+  refused("--resume " + path("behind") + " --run " + path("before"),
+          path("behind") + ": is a run directory, and so is");
+  refused("--resume " + folder_.string(), path("recipe.toml") + ": no such file; expected the directory of a run");
+  refused("--resume --overwrite --run " + path("behind"), "--resume goes on with a run, which --overwrite would");
+  refused(path("behind"), path("behind") + ": is a folder; expected a recipe, or longwave train --resume ");
+  const auto nowhere = path("own.toml") + " --resume --run " + path("nowhere");
+  refused(nowhere, path("nowhere") + ": no such run directory; leave out --resume");
+}
+
 TEST_F(TrainTest, WhatIsNoRunDirectoryIsSaidSo) {
   const auto said = [](const std::string& run) {
     const auto outcome = testing::run_program("evaluate " + run);

@@ -192,6 +192,21 @@ TEST(Backbone, RefusesTheStateOfAnotherModel) {
       << of(wider);
 }
 
+TEST(Backbone, RefusesAnotherTypeThanTheWeightsUnderEveryNorm) {
+  for (const auto& norm : sequence_norm_kinds())
+    for (const bool prenorm : {true, false}) {
+      auto config = small("mingru");
+      config.norm = norm;
+      config.prenorm = prenorm;
+      Backbone model(config, 3);
+      const auto of = [&](at::ScalarType type) { return refusal([&] { model.forward(at::zeros({1, 3, 8}, type)); }); };
+      EXPECT_EQ(of(at::kDouble), "backbone: x is Double; expected Float like the weights") << norm;
+      EXPECT_EQ(of(at::kLong), "backbone: x is Long; expected Float like the weights") << norm;
+      model.to(at::kDouble);
+      EXPECT_EQ(of(at::kFloat), "backbone: x is Float; expected Double like the weights") << norm;
+    }
+}
+
 TEST(Backbone, RefusesLengthsOutOfRange) {
   for (const bool bidirectional : {false, true}) {
     auto config = small("mingru");

@@ -102,6 +102,28 @@ Json small(Json extra) {
   return config;
 }
 
+TEST(Cats, ForecastsInDoubleWithAndWithoutTheGate) {
+  for (const bool gate : {true, false}) {
+    const auto& info = find_forecaster("cats");
+    const Json settings = {{"mlp_ratio", 1}, {"mid_gate", gate}};
+    const auto config = info.resolve(settings_from_json(settings, "test"), "model", false);
+    const auto model = info.make({.lookback = 37, .horizon = 11, .channels = 3, .targets = 2}, config, 7);
+    model->eval();
+    at::manual_seed(5);
+    ForecastInput in;
+    in.x = at::randn({4, 37, 3});
+    in.with_losses = true;
+    const auto expected = model->forward(in);
+    model->to(at::kDouble);
+    in.x = in.x.to(at::kDouble);
+    const auto out = model->forward(in);
+    EXPECT_EQ(out.forecast.scalar_type(), at::kDouble);
+    EXPECT_LT((out.forecast - expected.forecast).abs().max().item<double>(), 1e-4) << gate;
+    const auto loss = expected.extra_losses.at("continuity").item<double>();
+    EXPECT_NEAR(out.extra_losses.at("continuity").item<double>(), loss, 1e-4 * loss) << gate;
+  }
+}
+
 const std::set<std::string> kCatsUnused = {"channel_w", "channel_b"};
 INSTANTIATE_TEST_SUITE_P(
     Models, Properties,

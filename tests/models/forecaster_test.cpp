@@ -29,6 +29,12 @@ TEST(Forecaster, LoadingListsEveryDefectAndChangesNothing) {
   EXPECT_TRUE(at::equal(before, model->state().at("Linear.bias")));
 }
 
+TEST(Forecaster, SaysWhetherItLearns) {
+  const ForecastSizes sizes{.lookback = 64, .horizon = 1, .channels = 2, .targets = 2, .label = 48};
+  for (const auto& [name, info] : forecasters())
+    EXPECT_EQ(info.learns, info.make(sizes, info.resolve({}, "model", false), 1)->parameter_count() > 0) << name;
+}
+
 TEST(Forecaster, UnknownNameSuggests) {
   try {
     find_forecaster("liner");

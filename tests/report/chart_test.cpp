@@ -118,6 +118,18 @@ TEST(Chart, HasOnlyWholeTicksWhereOnlyTheyMeanSomething) {
   }
 }
 
+TEST(Chart, LabelsOfManyDecadesDoNotOverlap) {
+  Chart chart{.y = {.logarithmic = true}};
+  chart.lines.push_back({"a", {0, 1}, {1e-20, 1e20}});
+  const auto svg = draw(chart);
+  const std::string label = "text-anchor=\"end\"";
+  std::vector<double> heights;
+  for (auto at = svg.find(label); at != std::string::npos; at = svg.find(label, at + 1))
+    heights.push_back(std::stod(svg.substr(svg.rfind("y=\"", at) + 3)));
+  ASSERT_GT(heights.size(), 5u);
+  for (std::size_t i = 1; i < heights.size(); ++i) EXPECT_GE(heights[i - 1] - heights[i], 13);
+}
+
 TEST(Chart, KeepsTheWordsOfAPointInsideThePicture) {
   Chart chart;
   chart.dots = {{"", 0, 0}, {"A-LONG-NAME", 1, 1}, {"", 1, 0.9}};

@@ -164,8 +164,10 @@ TEST_F(StoreTest, ACellOfALiveProcessIsBusyAndOfAKilledOneFree) {
   EXPECT_TRUE(claimed);
   Store store(path_);
   EXPECT_EQ(store.claim(cell(1)), Claim::busy);
+  EXPECT_EQ(store.all().at(0).state, CellState::running);
   ::kill(pid, SIGKILL);
   wait_for(pid);
+  EXPECT_EQ(store.all().at(0).state, CellState::interrupted);
   EXPECT_EQ(store.claim(cell(1)), Claim::mine);
 }
 
@@ -176,7 +178,9 @@ TEST_F(StoreTest, ACellOfAnotherMachineIsBusyUntilItsLeaseEnds) {
   ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
   sqlite3_exec(db, "UPDATE cells SET owner = 'elsewhere/1/2'", nullptr, nullptr, nullptr);
   EXPECT_EQ(store.claim(cell(1)), Claim::busy);
+  EXPECT_EQ(store.all().at(0).state, CellState::running);
   sqlite3_exec(db, "UPDATE cells SET lease = 1", nullptr, nullptr, nullptr);
+  EXPECT_EQ(store.all().at(0).state, CellState::interrupted);
   EXPECT_EQ(store.claim(cell(1)), Claim::mine);
   sqlite3_exec(db, "UPDATE cells SET owner = 'elsewhere/1/2'", nullptr, nullptr, nullptr);
   EXPECT_FALSE(store.finish(cell(1).key(), {}));  // taken over meanwhile

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
+#include "longwave/train/comparison_groups.h"
 #include "longwave/train/comparison_report.h"
 #include "tests/report/xml_check.h"
 
@@ -174,6 +176,20 @@ TEST(ComparisonReport, IsWellFormedSelfContainedAndMarksWhatIsMissing) {
                             "stopped by the time limit", "Learning curves", "Forecasts against truth"})
     EXPECT_NE(html.find(words), std::string::npos) << words;
   EXPECT_EQ(html.find("nan"), std::string::npos);
+}
+
+TEST(ComparisonReport, ListsWhatFailedAndSaysWhatWasInterrupted) {
+  const auto c = plan(kRecipe);
+  auto records = sample_records(c);
+  EXPECT_EQ(failures_of(c, records), std::vector<std::string>{"ETTh1, horizon 96, Linear, seed 1: failed: loss is not "
+                                                              "finite in <tokenizer>"});
+  records[c.cells[1].key].state = CellState::interrupted;  // DLinear, seed 1
+  records[c.cells[0].key] = {c.cells[0].id, CellState::done, "", {}};
+  records[c.cells[0].key].result.scores["mse"] = std::nan("");
+  EXPECT_EQ(failures_of(c, records).at(0),
+            "ETTh1, horizon 96, Linear, seed 1: diverged: its score is not a finite number");
+  const auto text = plain_table(layout(score_table(c, records)));
+  EXPECT_NE(text.find("1 of 2 runs interrupted\n"), std::string::npos) << text;
 }
 
 TEST(ComparisonReport, DrawsAnEmptyStore) {

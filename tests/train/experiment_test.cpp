@@ -408,6 +408,41 @@ TEST(Recipe, DefectsNamePlaceKeyAndNearestName) {
             "model.name is missing; expected a mixer, for ");
 }
 
+TEST(Recipe, DefectsAroundTheModelsNameAreNamed) {
+  const std::string forecast = "[model]\nname = \"dlinear\"\n",
+                    sequence = "[task]\ntype = \"sequence\"\ndata = \"mqar\"\n[model]\nname = \"attention\"\n";
+  EXPECT_EQ(refusal("[model]\nnam = \"conv\"", {}), "r.toml:2:1: unknown key model.nam; did you mean 'name'?");
+  EXPECT_EQ(refusal(forecast, {"model.nam=conv"}), "command line: unknown key model.nam; did you mean 'name'?");
+  EXPECT_EQ(refusal(sequence, {"model.nam=conv"}), "command line: unknown key model.nam; did you mean 'name'?");
+  const auto mixer = refusal(forecast, {"model.name=conv"});
+  EXPECT_TRUE(mixer.starts_with("command line: model.name: 'conv' is a mixer, of tasks with task.type = \"sequence\"; "
+                                "expected a forecaster: autoformer, ") &&
+              mixer.find(", dlinear, ") != std::string::npos)
+      << mixer;
+  const auto forecaster = refusal(sequence, {"model.name=dlinear"});
+  EXPECT_TRUE(
+      forecaster.starts_with("command line: model.name: 'dlinear' is a forecaster, and this a task on "
+                             "sequences; expected a mixer: attention, "))
+      << forecaster;
+  EXPECT_EQ(refusal(sequence, {"model.name=gla", "model.mixer.num_head=2"}),
+            "command line: unknown key model.mixer.num_head; did you mean 'num_heads'?");
+  EXPECT_EQ(refusal(sequence, {"model.name=gla", "model.num_heads=2"}),
+            "command line: unknown key model.num_heads; did you mean 'model.mixer.num_heads'?");
+  EXPECT_EQ(refusal(sequence, {"model.name=gla", "model.layer=2"}),
+            "command line: unknown key model.layer; did you mean 'layers'?");
+  EXPECT_EQ(refusal("[model]\nname = \"linear\"\n", {"model.name=dlinear", "model.moving_av=3"}),
+            "command line: unknown key model.moving_av; did you mean 'moving_avg'?");
+}
+
+TEST(Recipe, GivesTheRunDirectoryItsDocumentedName) {
+  const auto name = [](const std::string& overrides) {
+    return default_run_directory(linear_recipe(overrides)).string();
+  };
+  EXPECT_EQ(name(""), "runs/ETTh1-13-3-linear-5");
+  EXPECT_EQ(name("task.data=own/sales.csv train.seed=6"), "runs/sales-13-3-linear-6");
+  EXPECT_EQ(name("task.type=synthetic-var task.horizon=1"), "runs/synthetic-var-linear-5");
+}
+
 TEST(Recipe, FieldsOfAnotherModelThanTheCommandLineNamesAreRefused) {
   const std::string forecast = "[model]\nname = \"dlinear\"\n", fields = "moving_avg = 13\n";
   EXPECT_EQ(

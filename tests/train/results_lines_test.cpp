@@ -57,6 +57,7 @@ TEST(ResultsLines, OneOfEveryFinishedOrFailedCellInTheOrderOfTheComparison) {
                             {"cell", cells[0].key},
                             {"seed", 3},
                             {"point", nullptr},
+                            {"trials", nullptr},
                             {"ranked", true},
                             {"parameters", 111},
                             {"body", 100},
@@ -88,11 +89,13 @@ TEST(ResultsLines, TrialsThatWereNotChosenFollow) {
   comparison.cells = {chosen};
   const CellRecord done{chosen.id, CellState::done, "", full_result()};
   const CellRecord failed{other.id, CellState::failed, "diverged", {}};
-  comparison.searches = {{{}, {{{chosen}, done}, {{other}, failed}, {{cell_of("mqar", 2)}}}}};
+  comparison.searches = {
+      {{"mingru", "masked", "minGRU"}, {{{chosen}, done}, {{other}, failed}, {{cell_of("mqar", 2)}}}}};
   const auto lines = lines_of(comparison, {{chosen.key, done}});
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0].at("point"), chosen.point);
   EXPECT_EQ(lines[1].at("point"), other.point);
+  EXPECT_EQ(lines[0].at("trials"), 3);
   EXPECT_TRUE(lines[0].at("ranked"));
   EXPECT_FALSE(lines[1].at("ranked"));
   EXPECT_EQ(lines[1].at("error"), "diverged");

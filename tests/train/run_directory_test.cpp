@@ -59,6 +59,21 @@ TEST_F(TestTouches, NoneIsLostWhereProcessesCountAtOnce) {
   EXPECT_EQ(result().at("test_touches"), kProcesses * kTimes);
 }
 
+TEST_F(TestTouches, TheResultOfARunHasTheSameNumber) {
+  RunDirectory run(folder_, false, false);
+  EXPECT_EQ(add_test_touches(folder_, 1), 1);  // evaluated before its end
+  EXPECT_EQ(run.write_result(Json{{"test_touches", 2}}, 2), 3);
+  EXPECT_EQ(result().at("test_touches"), 3);
+  EXPECT_EQ(add_test_touches(folder_, 0), 3);
+}
+
+TEST_F(TestTouches, TheLargerCountsWhereAProcessWasKilledInBetween) {
+  write_file(folder_ / "test_touches", "2\n");
+  write_file(folder_ / "result.json", R"({"test_touches": 3})");
+  EXPECT_EQ(add_test_touches(folder_, 1), 4);
+  EXPECT_EQ(result().at("test_touches"), 4);
+}
+
 TEST_F(TestTouches, AFolderThatIsNoRunIsLeftAlone) {
   fs::remove(folder_ / "environment.json");
   EXPECT_EQ(add_test_touches(folder_, 1), 0);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <set>
 
+#include "longwave/train/comparison_groups.h"
 #include "longwave/train/comparison_report.h"
 #include "longwave/train/search_report.h"
 #include "longwave/train/sequence_report.h"
@@ -57,7 +58,7 @@ CellRecords outcomes(const Comparison& comparison, const std::vector<double>& sc
                      const std::string& metric = "mse") {
   CellRecords records;
   for (const auto& search : comparison.searches)
-    for (std::size_t i = 0; i < scores.size(); ++i) {
+    for (std::size_t i = 0; i < std::min(scores.size(), search.trials.size()); ++i) {
       const auto& cell = search.trials[i].cells.front();
       CellRecord record{cell.id, CellState::done, "", {}};
       record.result.metric = metric;
@@ -121,6 +122,34 @@ TEST(Search, ListsOfAModelsOwnMakeNoMoreTrials) {
   EXPECT_EQ(tried[25], 3);
   EXPECT_NE(points_of(c.searches[1])[0].find("model.moving_avg"), std::string::npos);
   EXPECT_EQ(points_of(c.searches[0])[0].find("model.moving_avg"), std::string::npos);
+}
+
+TEST(Search, AModelWithoutParametersIsRunOnce) {
+  const std::vector<std::string> models{"compare.models=[\"linear\", \"naive-last\"]"};
+  const auto text = std::string(kRecipe) + kSearch;
+  auto c = plan(text, models);
+  ASSERT_EQ(c.searches.size(), 2u);
+  EXPECT_EQ(c.searches[0].trials.size(), 6u);
+  ASSERT_EQ(points_of(c.searches[1]), std::vector<std::string>{""});
+  EXPECT_TRUE(is_tuned(c.searches[0]));
+  EXPECT_FALSE(is_tuned(c.searches[1]));
+  EXPECT_EQ(c.searches[1].trials[0].cells[1].key, plan(kRecipe, models).cells[3].key) << "as without a search";
+  EXPECT_NE(refusal(text + "[search.naive-last]\ntrain.clip = [1, 2]\n", models).find("has no parameters"),
+            std::string::npos);
+
+  const auto records = outcomes(c, {0.5, 0.4, 0.3, 0.4, 0.3, 0.9});
+  choose(c, records);
+  EXPECT_EQ(c.cells.size(), 4u);
+  EXPECT_EQ(layout(score_table(c, records)).notes.back(),
+            "Tuned by the validation score, 6 trials each: Linear. Not tuned: Last value.");
+  for (const auto& [heading, table] : search_tables(c))
+    EXPECT_EQ(plain_table(table).find("Last value"), std::string::npos) << heading;
+  EXPECT_EQ(xml_fault(comparison_page(c, records, "")), "");
+
+  auto alone = plan(text, {"compare.models=[\"naive-last\"]"});
+  EXPECT_TRUE(search_tables(alone).empty());
+  choose(alone, outcomes(alone, {std::nan("")}));
+  EXPECT_EQ(words_of_trials(alone.searches[0]), "failed: loss is not finite");
 }
 
 TEST(Search, TheCommandLineChangesAList) {
@@ -230,17 +259,20 @@ TEST(SearchReport, ListsEveryTrialAndTheExpectedBest) {
   const auto page = comparison_page(c, {}, "longwave compare c.toml");
   EXPECT_EQ(xml_fault(page), "");
   EXPECT_NE(page.find("Expected best validation score of so many trials"), std::string::npos);
+  EXPECT_NE(html_table(search_tables(c)[0].second).find("left wrap"), std::string::npos) << "settings are long";
 }
 
 TEST(SearchReport, SaysWhatIsMissing) {
   auto c = plan(std::string(kRecipe) + kSearch);
   auto records = outcomes(c, {0.5, 0.4, 0.3, 0.4, 0.3, 0.9});
   records.erase(c.searches[0].trials[0].cells[0].key);
+  records.at(c.searches[0].trials[1].cells[0].key).state = CellState::interrupted;
   choose(c, records);
   EXPECT_NE(text_of(search_tables(c)).find("not run yet"), std::string::npos);
+  EXPECT_NE(text_of(search_tables(c)).find("interrupted"), std::string::npos);
   const auto page = comparison_page(c, {}, "longwave compare c.toml");
   EXPECT_EQ(xml_fault(page), "");
-  EXPECT_NE(page.find("5 of 6 trials were run yet"), std::string::npos);
+  EXPECT_NE(page.find("4 of 6 trials were run yet"), std::string::npos) << page;
   EXPECT_EQ(xml_fault(comparison_page(plan(std::string(kRecipe) + kSearch), {}, "")), "") << "an empty store";
 }
 
@@ -264,6 +296,8 @@ train.clip = [1, 2]
   const auto page = sequence_page(c, {}, "longwave compare c.toml");
   EXPECT_EQ(xml_fault(page), "");
   EXPECT_NE(page.find("Trials: copying"), std::string::npos);
+  EXPECT_NE(page.find("Tuned by the validation score, 2 trials each: "), std::string::npos);
+  EXPECT_EQ(page.find(">1.2</text>"), std::string::npos) << "a trial is whole";
   EXPECT_NE(page.find("1 of 2 trials were run yet"), std::string::npos) << page;
 }
 

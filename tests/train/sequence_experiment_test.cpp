@@ -142,23 +142,25 @@ class SignallingSequences final : public testing::TinySequences {
   mutable std::atomic_flag sent_;
 };
 
-TEST_F(SequenceExperiment, ASignalEndsAnEvaluationBetweenBatchesAndTheRunResumes) {
+TEST_F(SequenceExperiment, ASignalEndsAnEvaluationBehindItsBatchAndTheRunResumes) {
   const auto goal = SequenceGoal::classify;
-  const auto recipe = small_recipe("train.eval_batch=8");
-  const auto whole = run_experiment(recipe, options(goal));
-  for (const auto split : {Split::val, Split::test}) {
-    const std::string name = name_of(split);
-    auto stopped = options(goal, name);
-    stopped.sequence_data = std::make_shared<const SignallingSequences>(goal, split);
-    EXPECT_THROW(run_experiment(recipe, stopped), Interrupted) << name;
-    EXPECT_FALSE(fs::exists(folder_ / name / "result.json"));
-    auto again = options(goal, name);
-    again.resume = true;
-    const auto resumed = run_experiment(recipe, again);
-    expect_same(whole.model->state(), resumed.model->state());
-    EXPECT_EQ(whole.test, resumed.test);
-    ASSERT_EQ(whole.history.size(), resumed.history.size());
-    EXPECT_EQ(whole.history[0].val, resumed.history[0].val);
+  for (const std::string batch : {"8", "1000"}) {  // 1000: the signal comes in the last batch of the split
+    const auto recipe = small_recipe("train.eval_batch=" + batch);
+    const auto whole = run_experiment(recipe, options(goal));
+    for (const auto split : {Split::val, Split::test}) {
+      const auto name = name_of(split) + batch;
+      auto stopped = options(goal, name);
+      stopped.sequence_data = std::make_shared<const SignallingSequences>(goal, split);
+      EXPECT_THROW(run_experiment(recipe, stopped), Interrupted) << name;
+      EXPECT_FALSE(fs::exists(folder_ / name / "result.json"));
+      auto again = options(goal, name);
+      again.resume = true;
+      const auto resumed = run_experiment(recipe, again);
+      expect_same(whole.model->state(), resumed.model->state());
+      EXPECT_EQ(whole.test, resumed.test);
+      ASSERT_EQ(whole.history.size(), resumed.history.size());
+      EXPECT_EQ(whole.history[0].val, resumed.history[0].val);
+    }
   }
 }
 
@@ -314,6 +316,7 @@ TEST_P(EveryProtocol, PretrainsResumesAndChargesTheCost) {
   EXPECT_DOUBLE_EQ(about.at("total").at("tokens").get<double>(),
                    whole.tokens + about.at("pretraining").at("tokens").get<double>());
   EXPECT_GT(whole.total_seconds(), whole.train_seconds);
+  EXPECT_GT(about.at("cost").at("tokens_per_second").get<double>(), 0);
   const auto scratch = run_experiment(small_recipe(), options(goal));
   EXPECT_NE(scratch.test.at("loss"), whole.test.at("loss"));
 
@@ -340,6 +343,9 @@ TEST_P(EveryProtocol, PretrainsResumesAndChargesTheCost) {
     expect_same(whole.model->state(), resumed.model->state());
     EXPECT_EQ(whole.test, resumed.test);
     EXPECT_EQ(whole.about.at("total").at("tokens"), resumed.about.at("total").at("tokens"));
+    const auto phase = Json::parse(read_file(folder_ / name / "pretrain" / "result.json"));
+    EXPECT_GT(phase["about"]["total"]["flops"].get<double>(), 0);
+    EXPECT_FALSE(phase["about"]["cost"].contains("tokens_per_second")) << "nobody uses this model but the second phase";
   }
 }
 
@@ -449,6 +455,14 @@ TEST(SequenceRecipe, IsWrittenOutInFullAndReadBack) {
   EXPECT_EQ(json.at("model.channel_mixer").at("activation"), "gelu");
   const auto again = resolve_recipe(parse_toml(to_toml(json), "again"));
   EXPECT_EQ(recipe_json(again), json);
+}
+
+TEST(SequenceRecipe, GivesTheRunDirectoryItsDocumentedName) {
+  const auto name = [](const std::string& overrides) {
+    return default_run_directory(small_recipe(overrides)).string();
+  };
+  EXPECT_EQ(name(""), "runs/copying-mingru-5");
+  EXPECT_EQ(name("train.protocol=masked"), "runs/copying-mingru-masked-5");
 }
 
 TEST(SequenceRecipe, MistakesAreNamed) {

@@ -169,6 +169,25 @@ TEST(SequenceReport, OverviewHasBothAverages) {
   EXPECT_LT(r.page().find("Overview"), r.page().find("<h2>copying"));
 }
 
+TEST(SequenceReport, ATaskThatAModelIsNotAskedForIsNotMissing) {
+  std::string text = kRecipe;
+  text.replace(text.find("solved = 0.95"), 13, "models = [\"mingru\"]");
+  const auto c = plan(text);
+  Records r(c);
+  r.scores("copying", "mingru", {0.5, 0.6, 0.7});
+  r.scores("mqar", "mingru", {0.8, 0.8, 0.8});
+  r.scores("copying", "attention", {0.9, 0.9});
+  r.fail("copying", "attention", 3, "its process was ended by signal 9");
+  const auto table = r.table("Overview: accuracy, %");
+  EXPECT_EQ(table.rows[1][2].text + table.rows[1][2].note, "");
+  // (90 + 90 + 25) / 3 on the only task.
+  EXPECT_EQ(table.rows[1][3].text + table.rows[1][3].note, "68.3 (over 1 of 2) (1 without learning)");
+  EXPECT_EQ(table.rows[1][4].text, "-");
+  EXPECT_EQ(table.rows[1][3].mark, Mark::none);
+  EXPECT_EQ(table.rows[0][3].text + table.rows[0][3].note, "70.0");
+  EXPECT_TRUE(has(r.text("Overview: accuracy, %"), "Empty: the recipe does not ask for that model there."));
+}
+
 TEST(SequenceReport, AveragesOverTheSameTasksAreRanked) {
   const auto c = plan();
   Records r(c);
