@@ -167,8 +167,9 @@ const char* Trainer::kept() const { return saved_ ? "; the last checkpoint is ke
 
 void Trainer::optimizer_step() {
   const auto norm = optimizer_.gradient_norm();
-  check(std::isfinite(norm), kDiverged, "epoch ", epoch_ + 1, ", step ", step_ + 1, ": the gradient of ",
-        optimizer_.first_bad_gradient(), " is not finite; try a smaller train.learning_rate", kept());
+  if (!std::isfinite(norm))
+    fail(kDiverged, "epoch ", epoch_ + 1, ", step ", step_ + 1, ": the gradient of ", optimizer_.first_bad_gradient(),
+         " is not finite; try a smaller train.learning_rate", kept());
   const double scale = config_.clip > 0 ? std::min(1.0, config_.clip / (norm + 1e-6)) : 1.0;
   const auto size = schedule_.at(step_);
   optimizer_.step(size.learning_rate, size.beta1, scale);
