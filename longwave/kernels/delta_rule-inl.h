@@ -83,6 +83,7 @@ struct DeltaChunk : Chunk {
 
   const float* writes() const { return u; }
   void advance(float* state) const { write(u, state); }
+  void add_skip(float*) const {}
 };
 
 /// Gradients of one head, chunk by chunk from the end.

@@ -61,7 +61,7 @@ void for_function(HiddenFunction function, Body body) {
 
 template <class D>
 HWY_INLINE auto input(D tag, const GatedActivation& g, std::int64_t row, std::int64_t i) {
-  const auto x = hn::LoadU(tag, g.x + row * g.width + i);
+  const auto x = hn::LoadU(tag, g.x + row * g.stride + i);
   return g.bias ? hn::Add(x, hn::LoadU(tag, g.bias + i)) : x;
 }
 

@@ -9,10 +9,10 @@ enum class HiddenFunction : std::int64_t { gelu, relu, silu, sigmoid, identity }
 
 /// y = f(x + bias) * up, number by number; bias and up may be null.
 struct GatedActivation {
-  const float* x;     // [rows, width]
+  const float* x;     // [rows, width], rows `stride` floats apart
   const float* bias;  // [width]
-  const float* up;    // like x
-  std::int64_t rows, width;
+  const float* up;    // [rows, width]
+  std::int64_t rows, width, stride;
   HiddenFunction function;
 };
 

@@ -43,6 +43,7 @@ void forward_head(const Problem& p, const GatedLinearAttentionOut<float>& out, s
     product<false>(chunk.n, chunk.vw, p.dk, {chunk.queries(), chunk.kw, 1}, state, chunk.vw, o, chunk.vw);
     product<true>(chunk.n, chunk.vw, chunk.n, {chunk.scores, kChunk, 1}, chunk.writes(), chunk.vw, o, chunk.vw,
                   Part::lower);
+    chunk.add_skip(o);
     for (std::int64_t i = 0; i < chunk.n; ++i) copy_numbers(1, o + i * chunk.vw, out.o.at(row, begin + i, head), p.dv);
     chunk.advance(state);
   }

@@ -17,8 +17,9 @@ struct HeadVectors {
 /// Linear attention with decay, for every row and head; S is a matrix [k, v]:
 ///   S_t = diag(exp(g_t)) S_{t-1} + k_t v_t',   o_t = scale S_t' q_t
 /// and with a bonus u for the present step (RWKV-6): o_t = scale (S_{t-1} + diag(u) k_t v_t')' q_t.
-/// The log decay g <= 0 is a number per head, or one per key channel, or missing (no decay).
-/// With beta the delta rule, by which S learns to answer k_t with v_t (g per head or missing, no u):
+/// The log decay g <= 0 is a number per head, or one per key channel, or missing (no decay). With a gain a step writes
+/// gain_t k_t v_t' instead (and no u); with a skip o_t has skip v_t more (Mamba-2).
+/// With beta the delta rule, by which S learns to answer k_t with v_t (g per head or missing, no u, gain or skip):
 ///   S' = exp(g_t) S_{t-1},   S_t = S' + beta_t k_t (v_t - S'' k_t)' with S'' the transpose of S'
 template <class T>
 struct GatedLinearAttention {
@@ -27,6 +28,8 @@ struct GatedLinearAttention {
   bool per_channel = false;      // g has width k
   const T* u = nullptr;          // [h, k]
   HeadVectors<const T> beta;     // width 1
+  HeadVectors<const T> gain;     // width 1
+  const T* skip = nullptr;       // [h, v]
   const T* initial = nullptr;    // [b, h, k, v]; null: zeros
   std::int64_t b = 0, t = 0, h = 0, dk = 0, dv = 0;
   T scale = 1;
@@ -50,7 +53,9 @@ struct GatedLinearAttentionGrad {
   const T* states;                // as the forward pass left them
   HeadVectors<T> dq, dk, dv, dg;  // of the widths of q, k, v, g; dg null: not wanted
   HeadVectors<T> dbeta;           // width 1; null if there is no beta
+  HeadVectors<T> dgain;           // width 1; null if there is no gain
   T* du;                          // [b, h, k], to be summed over rows; null if there is no u
+  T* dskip;                       // [b, h, v], to be summed over rows; null if there is no skip
   T* d_initial;                   // [b, h, k, v]; null: not wanted
 };
 

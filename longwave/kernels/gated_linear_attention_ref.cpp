@@ -24,6 +24,8 @@ struct Head {
   std::int64_t index() const { return row * p.h + head; }
 
   T beta(std::int64_t t) const { return *p.beta.at(row, t, head); }
+  T gain(std::int64_t t) const { return p.gain.data ? *p.gain.at(row, t, head) : T(1); }
+  T skip(std::int64_t j) const { return p.skip ? p.skip[head * p.dv + j] : T(0); }
 
   /// v_t, or for the delta rule what S' does not answer yet: v_t - S'' k_t, S' = decay * s.
   std::vector<T> error(std::int64_t t, const T* s) const {
@@ -37,7 +39,7 @@ struct Head {
   /// `after` may be `before`.
   void step_state(std::int64_t t, const T* before, T* after) const {
     const auto x = error(t, before);
-    const T rate = p.beta.data ? beta(t) : T(1);
+    const T rate = p.beta.data ? beta(t) : gain(t);
     for (std::int64_t i = 0; i < p.dk; ++i)
       for (std::int64_t j = 0; j < p.dv; ++j)
         after[i * p.dv + j] = decay(t, i) * before[i * p.dv + j] + rate * k(t)[i] * x[j];
@@ -57,6 +59,7 @@ struct Head {
       if (p.u) read_before(t, s, o);
       step_state(t, s, s);
       if (!p.u) read_after(t, s, o);
+      for (std::int64_t j = 0; j < p.dv; ++j) o[j] += skip(j) * v(t)[j];
     }
   }
 
@@ -93,14 +96,21 @@ struct Head {
           dv[j] += qi * u(i) * ki * d_o[j];
           from_bonus += qi * ki * v(t)[j] * d_o[j];
         }
-        dk[i] += ds[ij] * v(t)[j];
-        dv[j] += ds[ij] * ki;
+        dk[i] += ds[ij] * gain(t) * v(t)[j];
+        dv[j] += ds[ij] * ki;  // so far of what is written
         from_decay += ds[ij] * before[ij] * w;
         ds[ij] = ds[ij] * w + (p.u ? qi * d_o[j] : T(0));
       }
       if (p.u) grad.du[index() * p.dk + i] += from_bonus;
       if (dg) dg[p.per_channel ? i : 0] += from_decay;
     }
+    T dgain = 0;
+    for (std::int64_t j = 0; j < p.dv; ++j) {
+      dgain += dv[j] * v(t)[j];
+      dv[j] = gain(t) * dv[j] + skip(j) * d_o[j];
+      if (p.skip) grad.dskip[index() * p.dv + j] += d_o[j] * v(t)[j];
+    }
+    if (p.gain.data) *grad.dgain.at(row, t, head) = dgain;
   }
 
   /// The same for the delta rule.
@@ -139,6 +149,7 @@ struct Head {
     std::vector<T> ds(size, T(0)), states((kStateSpacing + 1) * size);
     if (grad.d_final) std::copy_n(grad.d_final + index() * size, size, ds.data());
     if (p.u) std::fill_n(grad.du + index() * p.dk, p.dk, T(0));
+    if (p.skip) std::fill_n(grad.dskip + index() * p.dv, p.dv, T(0));
     for (auto kept = states_kept(p.t) - 1; kept >= 0; --kept) {
       const auto begin = kept * kStateSpacing, end = std::min(p.t, begin + kStateSpacing);
       std::copy_n(grad.states + (index() * states_kept(p.t) + kept) * size, size, states.data());

@@ -309,9 +309,7 @@ struct Chunk {
     return {turned.data, turned.column, turned.row};
   }
 
-  /// The state [dk, vw] behind the chunk, from that before it.
-  void advance(float* state) const { write(v, state); }
-  /// The same if not the values but `writes` [n, vw] are written.
+  /// The state [dk, vw] behind the chunk, from that before it, if its steps write `writes` [n, vw].
   void write(const float* writes, float* state) const {
     decay_state(state);
     product<true>(p.dk, vw, n, turned_keys(), writes, vw, state, vw);

@@ -1,5 +1,5 @@
 // Included once per instruction set, after highway.h: no include guard of its own.
-// Linear attention with decays and bonus, in chunks: values are written as they are.
+// Linear attention with decays and bonus, in chunks: values are written as they are, or times a gain.
 #if defined(LONGWAVE_KERNELS_PLAIN_RULE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LONGWAVE_KERNELS_PLAIN_RULE_INL_H
 #undef LONGWAVE_KERNELS_PLAIN_RULE_INL_H
@@ -12,28 +12,52 @@
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 
-/// A chunk whose keys write the values as they are.
+/// A chunk whose keys write the values as they are, or times the gain of their step.
 struct PlainChunk : Chunk {
-  using Chunk::Chunk;
-  static std::int64_t floats(const GatedLinearAttention<float>& p) { return Chunk::floats(p); }
+  float* written;  // [chunk, vw]; v itself without a gain
+  float* skip;     // [vw]
+
+  static std::int64_t floats(const GatedLinearAttention<float>& p) {
+    return Chunk::floats(p) + (kChunk + 1) * padded(p.dv);
+  }
+
+  PlainChunk(const GatedLinearAttention<float>& problem, std::int64_t of_row, std::int64_t of_head, Carver& scratch)
+      : Chunk(problem, of_row, of_head, scratch), written(v), skip(scratch.take(vw)) {
+    if (p.gain.data) written = scratch.take(kChunk * vw);
+    if (p.skip) copy_padded(1, p.skip + head * p.dv, skip, p.dv);
+  }
+
+  void load_written(std::int64_t first, bool with_queries, std::int64_t ahead = kChunk) {
+    load(first, with_queries, ahead);
+    if (p.gain.data)
+      for (std::int64_t i = 0; i < n; ++i) scale_row(gain(i), v + i * vw, written + i * vw, vw);
+  }
+  float gain(std::int64_t i) const { return *p.gain.at(row, begin + i, head); }
 
   /// Everything up to the scores.
   void load_all(std::int64_t first, const float*) {
-    load(first, true);
+    load_written(first, true);
     find_scores();
   }
-  const float* writes() const { return v; }
+  const float* writes() const { return written; }
+  void advance(float* state) const { write(written, state); }
+
+  /// What does not come through the state.
+  void add_skip(float* o) const {
+    if (!p.skip) return;
+    for (std::int64_t i = 0; i < n; ++i) multiply_add_row(v + i * vw, skip, o + i * vw, vw);
+  }
 };
 
 /// Gradients of one head, chunk by chunk from the end.
 struct PlainBackward : StateGradient {
-  Chunk chunk;
-  float *dk, *dv, *dk_part;  // tiles
-  float *running, *du;       // [kw]
+  PlainChunk chunk;
+  float *dk, *dv, *dk_part;     // tiles; dv of what is written
+  float *running, *du, *dskip;  // [kw], [kw], [vw]
 
   static std::int64_t floats(const GatedLinearAttention<float>& p) {
     const auto kw = padded(p.dk), vw = padded(p.dv);
-    return Chunk::floats(p) + StateGradient::floats(p) + kChunk * (vw + 2 * kw) + 2 * kw + 8 * kPad;
+    return PlainChunk::floats(p) + StateGradient::floats(p) + kChunk * (vw + 2 * kw) + 2 * kw + vw + 8 * kPad;
   }
 
   PlainBackward(const GatedLinearAttention<float>& problem, const GatedLinearAttentionGrad<float>& gradients,
@@ -43,31 +67,34 @@ struct PlainBackward : StateGradient {
     for (float** tile : {&dk, &dk_part}) *tile = carver.take(kChunk * kw);
     running = carver.take(kw);
     du = carver.take(kw);
+    dskip = carver.take(vw);
     std::fill_n(du, kw, 0.0f);
+    std::fill_n(dskip, vw, 0.0f);
   }
 
   void finish() const {
     if (p.u) std::copy_n(du, p.dk, grad.du + (row * p.h + head) * p.dk);
+    if (p.skip) std::copy_n(dskip, p.dv, grad.dskip + (row * p.h + head) * p.dv);
   }
 
   void advance(std::int64_t begin, const float*, float* after) {
-    chunk.load(begin, false);
+    chunk.load_written(begin, false);
     chunk.advance(after);
   }
 
   void step_back(std::int64_t begin, const float* before, const float* after) {
-    chunk.load(begin, true, -kChunk);
+    chunk.load_written(begin, true, -kChunk);
     const auto n = chunk.n;
     load_tile(grad.d_o, row, head, begin, n, p.dv, 1, d_o, -kChunk, p.t);
     // e: gradients of the scores.
-    transpose(n, p.dv, chunk.v, vw, writes_turned, kChunk);
+    transpose(n, p.dv, chunk.written, vw, writes_turned, kChunk);
     product<false>(n, n, p.dv, {d_o, vw, 1}, writes_turned, kChunk, e, kChunk, Part::lower_result);
     chunk.mask_lower(e);
     // What comes through the states: dq = do S', dk = v dS', both yet to be decayed.
     transpose(p.dk, p.dv, before, vw, turned, kw);
     product<false>(n, kw, p.dv, {d_o, vw, 1}, turned, kw, dq, kw);
     transpose(p.dk, p.dv, d_state, vw, turned, kw);
-    product<false>(n, kw, p.dv, {chunk.v, vw, 1}, turned, kw, dk, kw);
+    product<false>(n, kw, p.dv, {chunk.written, vw, 1}, turned, kw, dk, kw);
     if (chunk.by_channel)
       within_chunk_by_channel();
     else
@@ -76,6 +103,8 @@ struct PlainBackward : StateGradient {
     product<true>(n, vw, p.dk, chunk.keys(), d_state, vw, dv, vw);
     if (grad.dg.data) find_dg(begin, after);
     if (p.u) add_bonus();
+    if (p.gain.data) through_gain(begin);
+    if (p.skip) through_skip();
     store(begin);
     chunk.decay_state(d_state);
     product<true>(p.dk, vw, n, {chunk.queries(), 1, kw}, d_o, vw, d_state, vw);
@@ -188,6 +217,21 @@ struct PlainBackward : StateGradient {
         dq[at] += d * u[c] * chunk.k[at];
         dk[at] += d * u[c] * chunk.q[at];
       }
+    }
+  }
+
+  /// dv: from now on of the values.
+  void through_gain(std::int64_t begin) const {
+    for (std::int64_t i = 0; i < chunk.n; ++i) {
+      *grad.dgain.at(row, begin + i, head) = dot_row(dv + i * vw, chunk.v + i * vw, vw);
+      scale_row(chunk.gain(i), dv + i * vw, dv + i * vw, vw);
+    }
+  }
+
+  void through_skip() const {
+    for (std::int64_t i = 0; i < chunk.n; ++i) {
+      multiply_add_row(d_o + i * vw, chunk.skip, dv + i * vw, vw);
+      multiply_add_row(d_o + i * vw, chunk.v + i * vw, dskip, vw);
     }
   }
 

@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "longwave/kernels/short_convolution.cpp"
 #include <hwy/foreach_target.h>  // recompiles this file for each instruction set
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "longwave/kernels/exp-inl.h"
@@ -20,78 +21,111 @@ using ConvolutionGrad = ShortConvolutionGrad<float>;
 
 // Channels of a work item. Fixed, so that results do not depend on the number of threads.
 constexpr std::int64_t kConvolutionBlock = 128;
+/// Steps lie far apart in memory: they are fetched so many ahead of their use.
+constexpr std::int64_t kAhead = 16;
 
 /// Channels first .. first + n of one row.
 struct Block {
   std::int64_t row, first, n;
 };
 
-/// Input of step t, which may lie before the first; null for zeros.
-HWY_INLINE const float* input_of(const Convolution& c, const Block& block, std::int64_t t) {
-  if (t >= 0) return c.x + block.row * c.row_stride + t * c.step_stride + block.first;
-  return c.history ? c.history + (block.row * c.taps + c.taps + t) * c.d + block.first : nullptr;
-}
+/// Scratch of one thread.
+struct ConvolutionScratch {
+  explicit ConvolutionScratch(const Convolution& c)
+      : inputs(static_cast<std::size_t>(c.taps)),
+        later(static_cast<std::size_t>(c.taps)),
+        slopes(static_cast<std::size_t>((c.taps + 1) * kConvolutionBlock)) {}
+  std::vector<const float*> inputs;  // what the taps meet at a step
+  std::vector<const float*> later;  // gradients before the activation of the steps behind it that it reaches, from 1 on
+  std::vector<float> slopes;        // those of the last steps [taps, kConvolutionBlock], a ring; then zeros
+  float* slope(std::int64_t slot) { return slopes.data() + slot * kConvolutionBlock; }
 
-template <class D>
-HWY_INLINE hn::Vec<D> before_activation(D tag, const Convolution& c, const Block& block, std::int64_t t,
+  void find_inputs(const Convolution& c, const Block& block, std::int64_t t) {
+    for (std::int64_t j = 0; j < c.taps; ++j) {
+      const auto step = t - (c.taps - 1) + j;
+      const float* x = slope(c.taps);
+      if (step >= 0)
+        x = c.x + block.row * c.row_stride + step * c.step_stride + block.first;
+      else if (c.history)
+        x = c.history + (block.row * c.taps + c.taps + step) * c.d + block.first;
+      inputs[static_cast<std::size_t>(j)] = x;
+    }
+  }
+};
+
+/// kTaps 0: any number, that of c.
+template <int kTaps, class D>
+HWY_INLINE hn::Vec<D> before_activation(D tag, const Convolution& c, const Block& block, const float* const* inputs,
                                         std::int64_t i) {
   auto sum = c.bias ? hn::LoadU(tag, c.bias + block.first + i) : hn::Zero(tag);
-  for (std::int64_t j = 0; j < c.taps; ++j) {
-    const float* x = input_of(c, block, t - (c.taps - 1) + j);
-    if (x) sum = hn::MulAdd(hn::LoadU(tag, c.weight + j * c.d + block.first + i), hn::LoadU(tag, x + i), sum);
-  }
+  for (std::int64_t j = 0; j < (kTaps ? kTaps : c.taps); ++j)
+    sum = hn::MulAdd(hn::LoadU(tag, c.weight + j * c.d + block.first + i), hn::LoadU(tag, inputs[j] + i), sum);
   return sum;
 }
 
-void convolve_block(const Convolution& c, const Block& block, float* y) {
+template <int kTaps>
+void convolve_block(const Convolution& c, const Block& block, ConvolutionScratch& scratch, float* y) {
+  const auto* inputs = scratch.inputs.data();
   for (std::int64_t t = 0; t < c.t; ++t) {
+    scratch.find_inputs(c, block, t);
     float* out = y + (block.row * c.t + t) * c.d + block.first;
+    const auto later = std::min(kAhead, c.t - 1 - t);
     for_lanes(block.n, [&](auto tag, std::int64_t i) HWY_ATTR {
-      auto p = before_activation(tag, c, block, t, i);
+      hwy::Prefetch(inputs[c.taps - 1] + later * c.step_stride + i);
+      auto p = before_activation<kTaps>(tag, c, block, inputs, i);
       if (c.silu) p = hn::Mul(p, sigmoid(tag, p));
       hn::StoreU(p, tag, out + i);
     });
   }
 }
 
-/// Gradient before the activation at step t, and what it adds to those of weights and bias of this row.
-void slope_of_step(const Convolution& c, const ConvolutionGrad& g, const Block& block, std::int64_t t, float* sums,
-                   float* slope) {
-  const float* dy = g.dy + (block.row * c.t + t) * c.d + block.first;
-  for_lanes(block.n, [&](auto tag, std::int64_t i) HWY_ATTR {
-    auto s = hn::LoadU(tag, dy + i);
-    if (c.silu) {
-      const auto p = before_activation(tag, c, block, t, i), q = sigmoid(tag, p), one = hn::Set(tag, 1.0f);
-      s = hn::Mul(s, hn::Mul(q, hn::MulAdd(p, hn::Sub(one, q), one)));
-    }
-    hn::StoreU(s, tag, slope + i);
-    float* bias = sums + c.taps * c.d + i;
-    hn::StoreU(hn::Add(hn::LoadU(tag, bias), s), tag, bias);
-    for (std::int64_t j = 0; j < c.taps; ++j) {
-      const float* x = input_of(c, block, t - (c.taps - 1) + j);
-      if (x)
-        hn::StoreU(hn::MulAdd(s, hn::LoadU(tag, x + i), hn::LoadU(tag, sums + j * c.d + i)), tag, sums + j * c.d + i);
-    }
-  });
-}
-
-/// `slopes` [taps, kConvolutionBlock] is a ring over steps.
-void grad_block(const Convolution& c, const ConvolutionGrad& g, const Block& block, float* slopes) {
-  float* sums = g.workspace + block.row * (c.taps + 1) * c.d + block.first;
-  for (std::int64_t j = 0; j <= c.taps; ++j) std::fill_n(sums + j * c.d, block.n, 0.0f);
-  std::fill_n(g.dhistory + block.row * c.taps * c.d + block.first, block.n, 0.0f);
-  for (auto t = c.t - 1; t > -c.taps; --t) {  // at t < 0 lies the history
-    if (t >= 0) slope_of_step(c, g, block, t, sums, slopes + t % c.taps * kConvolutionBlock);
-    float* out = t >= 0 ? g.dx + (block.row * c.t + t) * c.d : g.dhistory + (block.row * c.taps + c.taps + t) * c.d;
-    const auto from = std::max<std::int64_t>(t, 0), to = std::min(c.t, t + c.taps);
+/// From the last step back: each gives its share to the gradients of weights and bias of this row, and the gradient of
+/// its input, which the steps behind it have met.
+template <int kTaps>
+void grad_block(const Convolution& c, const ConvolutionGrad& g, const Block& block, ConvolutionScratch& scratch) {
+  const std::int64_t taps = kTaps ? kTaps : c.taps;
+  const auto first = block.first;
+  const auto *inputs = scratch.inputs.data(), *later = scratch.later.data();
+  float* sums = g.workspace + block.row * (taps + 1) * c.d + first;
+  for (std::int64_t j = 0; j <= taps; ++j) std::fill_n(sums + j * c.d, block.n, 0.0f);
+  std::fill(scratch.slopes.begin(), scratch.slopes.end(), 0.0f);
+  for (auto t = c.t - 1; t >= 0; --t) {
+    scratch.find_inputs(c, block, t);
+    for (std::int64_t ahead = 1; ahead < taps; ++ahead)
+      scratch.later[static_cast<std::size_t>(ahead)] = scratch.slope((t + ahead) % taps);
+    const auto at = (block.row * c.t + t) * c.d + first;
+    float* slope = scratch.slope(t % taps);
+    const auto earlier = std::min(kAhead, t);
     for_lanes(block.n, [&](auto tag, std::int64_t i) HWY_ATTR {
-      auto sum = hn::Zero(tag);
-      for (auto s = from; s < to; ++s) {
-        const float* weight = c.weight + (c.taps - 1 - (s - t)) * c.d + block.first + i;
-        sum = hn::MulAdd(hn::LoadU(tag, weight), hn::LoadU(tag, slopes + s % c.taps * kConvolutionBlock + i), sum);
+      hwy::Prefetch(inputs[taps - 1] - earlier * c.step_stride + i);
+      hwy::Prefetch(g.dy + at - earlier * c.d + i);
+      auto s = hn::LoadU(tag, g.dy + at + i);
+      if (c.silu) {
+        const auto p = before_activation<kTaps>(tag, c, block, inputs, i), q = sigmoid(tag, p);
+        s = hn::Mul(s, hn::Mul(q, hn::MulAdd(p, hn::Sub(hn::Set(tag, 1.0f), q), hn::Set(tag, 1.0f))));
       }
-      hn::StoreU(sum, tag, out + block.first + i);
+      hn::StoreU(s, tag, slope + i);
+      for (std::int64_t j = 0; j < taps; ++j) {
+        float* sum = sums + j * c.d + i;
+        hn::StoreU(hn::MulAdd(s, hn::LoadU(tag, inputs[j] + i), hn::LoadU(tag, sum)), tag, sum);
+      }
+      float* bias = sums + taps * c.d + i;
+      hn::StoreU(hn::Add(hn::LoadU(tag, bias), s), tag, bias);
+      const float* weight = c.weight + (taps - 1) * c.d + first + i;
+      auto dx = hn::Mul(s, hn::LoadU(tag, weight));
+      for (std::int64_t ahead = 1; ahead < taps; ++ahead)
+        dx = hn::MulAdd(hn::LoadU(tag, weight - ahead * c.d), hn::LoadU(tag, later[ahead] + i), dx);
+      hn::StoreU(dx, tag, g.dx + at + i);
     });
+  }
+  for (std::int64_t t = -taps; t < 0; ++t) {  // the history: the ring now holds the first steps
+    float* out = g.dhistory + (block.row * taps + taps + t) * c.d + first;
+    std::fill_n(out, block.n, 0.0f);
+    for (std::int64_t s = 0; s < std::min(c.t, t + taps); ++s)
+      for_lanes(block.n, [&](auto tag, std::int64_t i) HWY_ATTR {
+        const auto weight = hn::LoadU(tag, c.weight + (taps - 1 - (s - t)) * c.d + first + i);
+        hn::StoreU(hn::MulAdd(weight, hn::LoadU(tag, scratch.slope(s) + i), hn::LoadU(tag, out + i)), tag, out + i);
+      });
   }
 }
 
@@ -100,21 +134,23 @@ void for_convolution_blocks(const Convolution& c, Body body) {
   const auto blocks = (c.d + kConvolutionBlock - 1) / kConvolutionBlock;
 #pragma omp parallel if (c.t > 1)
   {
-    std::vector<float> scratch(static_cast<std::size_t>(c.taps * kConvolutionBlock));
+    ConvolutionScratch scratch(c);
 #pragma omp for schedule(static)
     for (std::int64_t item = 0; item < c.b * blocks; ++item) {
       const auto first = item % blocks * kConvolutionBlock;
-      body(Block{item / blocks, first, std::min(kConvolutionBlock, c.d - first)}, scratch.data());
+      body(Block{item / blocks, first, std::min(kConvolutionBlock, c.d - first)}, scratch);
     }
   }
 }
 
 void convolve_all(const Convolution& c, float* y) {
-  for_convolution_blocks(c, [&](const Block& block, float*) { convolve_block(c, block, y); });
+  const auto run = c.taps == 4 ? convolve_block<4> : convolve_block<0>;
+  for_convolution_blocks(c, [&](const Block& block, ConvolutionScratch& scratch) { run(c, block, scratch, y); });
 }
 
 void convolve_grad_all(const Convolution& c, const ConvolutionGrad& g) {
-  for_convolution_blocks(c, [&](const Block& block, float* slopes) { grad_block(c, g, block, slopes); });
+  const auto run = c.taps == 4 ? grad_block<4> : grad_block<0>;
+  for_convolution_blocks(c, [&](const Block& block, ConvolutionScratch& scratch) { run(c, g, block, scratch); });
   std::fill_n(g.dweight, c.taps * c.d, 0.0f);
   std::fill_n(g.dbias, c.d, 0.0f);
   for (std::int64_t row = 0; row < c.b; ++row) {

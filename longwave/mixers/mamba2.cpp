@@ -9,6 +9,7 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/ops/gated_activation.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
 
@@ -95,12 +96,11 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
     const auto dt = zero_padding(step_sizes(parts[2]), valid);  // [b, t, h]; 0 keeps the state
     const auto xbc = mixed.split_with_sizes({inner_, states_, states_}, -1);
     const auto x = split_heads(xbc[0], heads_);
-    const auto r =
-        ops::gated_linear_attention(of_heads(xbc[2]), of_heads(xbc[1]), x * dt.unsqueeze(-1), -at::exp(a_log_) * dt, {},
-                                    state ? state->at("s") : first_states(x.size(0)));
+    const auto r = ops::gated_linear_attention(of_heads(xbc[2]), of_heads(xbc[1]), x, -at::exp(a_log_) * dt, {},
+                                               state ? state->at("s") : first_states(x.size(0)), 1, dt,
+                                               skip_.view({heads_, -1}).expand({heads_, width_}));
     if (state) state->at("s") = r.final_state;
-    const auto y = merge_heads(r.o + x * skip_.view({heads_, -1}));
-    return zero_padding(out_->forward(gated(y, z)), valid);
+    return zero_padding(out_->forward(gated(merge_heads(r.o), z)), valid);
   }
 
   State initial_state(std::int64_t b) const override {
@@ -129,12 +129,12 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
 
   /// Outputs y with the gate of z.
   Tensor gated(const Tensor& y, const Tensor& z) const {
-    const auto gate = at::silu(z);
-    if (!norm_) return y * gate;
+    const auto gate = [&](const Tensor& v) { return ops::gated_activation(z, {}, v, ops::HiddenFunction::silu); };
+    if (!norm_) return gate(y);
     const auto normed = [&](const Tensor& v) {
       return ops::rms_norm(v, norm_->weight.view({config_.norm_groups, -1}), 1e-5);
     };
-    return config_.norm_before_gate ? normed(y) * gate : normed(y * gate);
+    return config_.norm_before_gate ? gate(normed(y)) : normed(gate(y));
   }
 
   /// B or C [b, t, groups n] for every head, [b, t, h, n]; with one group nothing is copied.

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "longwave/ops/rms_norm.h"
 #include "longwave/ops/short_convolution.h"
 
 namespace longwave {
@@ -60,6 +61,10 @@ Tensor short_convolution(const Tensor& x, const Tensor& weight, const Tensor& bi
   return ops::short_convolution(x, taps, bias, silu, past);
 }
 
-Tensor l2_normalised(const Tensor& x, double eps) { return x * ((x * x).sum(-1, true) + eps).rsqrt(); }
+Tensor l2_normalised(const Tensor& x, double eps) {
+  const auto n = x.size(-1);  // the sum of squares is n times their mean
+  const auto weight = at::full({n}, 1 / std::sqrt(static_cast<double>(n)), x.options().requires_grad(false));
+  return ops::rms_norm(x, weight, eps / static_cast<double>(n));
+}
 
 }  // namespace longwave

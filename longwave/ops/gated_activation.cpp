@@ -67,20 +67,29 @@ Tensor composed(const Tensor& x, const Tensor& bias, const Tensor& up, std::int6
 
 // --- CPU
 
+/// x as rows [.., d], itself where they are equally far apart and the numbers of one contiguous, else a copy.
+Tensor rows_of(const Tensor& x) {
+  const auto width = x.size(-1);
+  const auto rows = x.reshape({x.numel() / std::max<std::int64_t>(1, width), width});
+  return rows.stride(1) == 1 ? rows : rows.contiguous();
+}
+
+/// x as rows_of gives it.
 kernels::GatedActivation make_kernel(const Tensor& x, const Tensor& bias, const Tensor& up, std::int64_t function) {
   return {.x = x.data_ptr<float>(),
           .bias = bias.numel() ? bias.data_ptr<float>() : nullptr,
           .up = up.numel() ? up.data_ptr<float>() : nullptr,
-          .rows = x.numel() / std::max<std::int64_t>(1, x.size(-1)),
-          .width = x.size(-1),
+          .rows = x.size(0),
+          .width = x.size(1),
+          .stride = x.stride(0),
           .function = static_cast<HiddenFunction>(function)};
 }
 
 Tensor forward_cpu(const Tensor& x_, const Tensor& bias_, const Tensor& up_, std::int64_t function) {
   if (x_.scalar_type() == at::kDouble) return composed(x_, bias_, up_, function);
   check_inputs(x_, bias_, up_, function);
-  const auto x = x_.contiguous(), bias = bias_.contiguous(), up = up_.contiguous();
-  const auto y = at::empty(x.sizes(), x.options());
+  const auto x = rows_of(x_), bias = bias_.contiguous(), up = up_.contiguous();
+  const auto y = at::empty(x_.sizes(), x.options());
   kernels::gated_activation(make_kernel(x, bias, up, function), y.data_ptr<float>());
   return y;
 }
@@ -95,8 +104,8 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& x_, const Tensor& bias_, con
   check(x_.scalar_type() == at::kFloat, "gated_activation_grad: x is ", x_.scalar_type(), "; expected float");
   check(dy_.sizes() == x_.sizes() && dy_.scalar_type() == at::kFloat, "gated_activation_grad: dy is ", dy_.sizes(),
         "; expected ", x_.sizes(), " like x");
-  const auto dy = dy_.contiguous(), x = x_.contiguous(), bias = bias_.contiguous(), up = up_.contiguous();
-  const auto gradients = like_inputs(x, bias, up);
+  const auto dy = dy_.contiguous(), x = rows_of(x_), bias = bias_.contiguous(), up = up_.contiguous();
+  const auto gradients = like_inputs(x_, bias, up);
   const auto& [dx, dbias, dup] = gradients;
   const auto kernel = make_kernel(x, bias, up, function);
   const auto workspace = at::empty({kernels::gated_activation_grad_workspace(kernel)}, x.options());

@@ -16,11 +16,14 @@ struct AttentionResult {
 ///            dimensions are read as they are
 ///   u        [h, k]: bonus of the present step (RWKV-6): o_t = scale (S_{t-1} + diag(u) k_t v_t')' q_t
 ///   initial  [b, h, k, v]: the state before the first step
+///   gain     [b, t, h]: a step writes gain_t k_t v_t' (not with u)
+///   skip     [h, v]: o_t has skip v_t more, number by number
 /// A step is t = 1. float runs the chunked kernel, double the step-by-step reference; both are differentiable once and
 /// keep a state every 256 steps for the gradient.
 AttentionResult gated_linear_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                        const at::Tensor& g = {}, const at::Tensor& u = {},
-                                       const at::Tensor& initial = {}, double scale = 1);
+                                       const at::Tensor& initial = {}, double scale = 1, const at::Tensor& gain = {},
+                                       const at::Tensor& skip = {});
 
 /// The delta rule, plain and gated, for every row and head, S a matrix [k, v] that learns to answer k_t with v_t:
 ///   S' = exp(g_t) S_{t-1},   S_t = S' + beta_t k_t (v_t - S'^T k_t)^T,   o_t = scale S_t^T q_t

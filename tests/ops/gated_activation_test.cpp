@@ -49,6 +49,19 @@ TEST(GatedActivation, SameBitsForAnyNumberOfThreads) {
   testing::expect_same_bits_for_any_threads(with_all(HiddenFunction::silu), random_inputs(1031, 40));
 }
 
+TEST(GatedActivation, SlicesOfAJointProjectionNeedNoCopy) {
+  const auto joint = at::randn({2, 9, 24}), up = at::randn({2, 9, 8});
+  for (const auto& x : {joint.narrow(2, 5, 8), joint.transpose(1, 2).narrow(1, 0, 9).narrow(2, 1, 8)}) {
+    auto slice = x.detach().requires_grad_(), copy = x.contiguous().requires_grad_();
+    const auto of_slice = ops::gated_activation(slice, {}, up, HiddenFunction::silu);
+    const auto of_copy = ops::gated_activation(copy, {}, up, HiddenFunction::silu);
+    EXPECT_TRUE(at::equal(of_slice, of_copy));
+    of_slice.backward(up);
+    of_copy.backward(up);
+    EXPECT_TRUE(at::equal(slice.grad(), copy.grad()));
+  }
+}
+
 TEST(GatedActivation, WrongInputsGetOneLine) {
   testing::expect_error(
       [] {

@@ -10,28 +10,35 @@ namespace {
 
 using testing::Tensors;
 
-enum class Decay { none, per_head, per_channel, bonus };
+enum class Decay { none, per_head, per_channel, bonus, gain };
 
-/// q, k, v, initial state, and by kind of decay: raw decay (any sign), bonus.
+/// q, k, v, initial state, and by kind of decay: raw decay (any sign), bonus, or gain (any sign) and skip.
 Tensors attention_inputs(Decay decay, std::int64_t b, std::int64_t t, std::int64_t h, std::int64_t dk,
                          std::int64_t dv) {
   at::manual_seed(3);
   Tensors inputs{at::randn({b, t, h, dk}, at::kDouble), at::randn({b, t, h, dk}, at::kDouble),
                  at::randn({b, t, h, dv}, at::kDouble), at::randn({b, h, dk, dv}, at::kDouble)};
-  if (decay == Decay::per_head) inputs.push_back(at::randn({b, t, h}, at::kDouble));
+  if (decay == Decay::per_head || decay == Decay::gain) inputs.push_back(at::randn({b, t, h}, at::kDouble));
   if (decay == Decay::per_channel || decay == Decay::bonus) inputs.push_back(at::randn({b, t, h, dk}, at::kDouble));
   if (decay == Decay::bonus) inputs.push_back(at::randn({h, dk}, at::kDouble));
+  if (decay == Decay::gain) {
+    inputs.push_back(at::randn({b, t, h}, at::kDouble));
+    inputs.push_back(at::randn({h, dv}, at::kDouble));
+  }
   return inputs;
 }
 
 /// A tenth of the steps forget nearly everything, so that the exponents cover a wide range.
 Tensors attention(const Tensors& x) {
   const auto g = x.size() > 4 ? at::log_sigmoid(3 * x[4]) : at::Tensor();
-  const auto r = ops::gated_linear_attention(x[0], x[1], x[2], g, x.size() > 5 ? x[5] : at::Tensor(), x[3], 0.5);
+  const bool gain = x.size() > 6;
+  const auto u = x.size() > 5 && !gain ? x[5] : at::Tensor();
+  const auto r = ops::gated_linear_attention(x[0], x[1], x[2], g, u, x[3], 0.5, gain ? x[5] : at::Tensor(),
+                                             gain ? x[6] : at::Tensor());
   return {r.o, r.final_state};
 }
 
-const Decay kDecays[] = {Decay::none, Decay::per_head, Decay::per_channel, Decay::bonus};
+const Decay kDecays[] = {Decay::none, Decay::per_head, Decay::per_channel, Decay::bonus, Decay::gain};
 
 TEST(GatedLinearAttention, FloatMatchesDoubleOnEveryInstructionSet) {
   for (const auto decay : kDecays) {
@@ -74,6 +81,15 @@ TEST(GatedLinearAttention, ConstantDecayIsReadWithoutACopy) {
   EXPECT_TRUE(at::equal(a.o, b.o));
 }
 
+TEST(GatedLinearAttention, GainAndSkipAreWhatTheyStandFor) {
+  const auto x = attention_inputs(Decay::gain, 2, 70, 2, 3, 5);
+  const auto g = at::log_sigmoid(x[4]);
+  const auto r = ops::gated_linear_attention(x[0], x[1], x[2], g, {}, x[3], 0.5, x[5], x[6]);
+  const auto by_hand = ops::gated_linear_attention(x[0], x[1], x[2] * x[5].unsqueeze(-1), g, {}, x[3], 0.5);
+  EXPECT_LT(testing::largest_difference(r.o, by_hand.o + x[2] * x[6]), 1e-12);
+  EXPECT_LT(testing::largest_difference(r.final_state, by_hand.final_state), 1e-12);
+}
+
 TEST(GatedLinearAttention, WrongInputsGetOneLine) {
   const auto q = at::ones({1, 2, 3, 4});
   testing::expect_error(
@@ -92,6 +108,21 @@ TEST(GatedLinearAttention, WrongInputsGetOneLine) {
         ops::gated_linear_attention(q, q, q, {}, {}, at::ones({1, 2, 4, 4}));
       },
       "gated_linear_attention: initial is [1, 2, 4, 4]; expected [b, h, k, v] = [1, 3, 4, 4]");
+  testing::expect_error(
+      [&] {
+        ops::gated_linear_attention(q, q, q, {}, {}, {}, 1, at::ones({1, 3, 2}));
+      },
+      "gated_linear_attention: gain is [1, 3, 2]; expected [b, t, h] = [1, 2, 3]");
+  testing::expect_error(
+      [&] {
+        ops::gated_linear_attention(q, q, q, {}, {}, {}, 1, {}, at::ones({4, 3}));
+      },
+      "gated_linear_attention: skip is [4, 3]; expected [h, v] = [3, 4]");
+  testing::expect_error(
+      [&] {
+        ops::gated_linear_attention(q, q, q, {}, at::ones({3, 4}), {}, 1, at::ones({1, 2, 3}));
+      },
+      "gated_linear_attention: gain and u are given; expected one of them at most");
 }
 
 /// q, k, v, beta (any sign), initial state, raw decay.
