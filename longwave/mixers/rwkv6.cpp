@@ -95,10 +95,11 @@ class Rwkv6 final : public SequenceMixer {
 
  private:
   std::vector<Tensor> mixtures(const Tensor& x, const Tensor& change) const {
-    const auto low = at::tanh(at::matmul(x + change * mix_x_, mix_in_)).unflatten(-1, {5, config_.mix_rank});
+    const auto low = at::tanh(at::matmul(x + change * mix_x_, mix_in_)).unflatten(-1, {5, config_.mix_rank}).unbind(2);
+    const auto high = mix_out_.unbind(0);
     std::vector<Tensor> mixed;
-    for (std::int64_t i = 0; i < 5; ++i)
-      mixed.push_back(x + change * (mix_[i] + at::matmul(low.select(2, i), mix_out_.select(0, i))));
+    for (std::size_t i = 0; i < low.size(); ++i)
+      mixed.push_back(at::addcmul(x, change, mix_[i] + at::matmul(low[i], high[i])));
     return mixed;
   }
 
