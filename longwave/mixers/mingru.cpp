@@ -10,7 +10,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/ops/linear_scan.h"
-#include "longwave/ops/steps.h"
+#include "longwave/ops/minimal_gates.h"
 
 namespace longwave {
 namespace {
@@ -32,16 +32,18 @@ struct MinimalConfig {
   }
 };
 
-Tensor candidate(const Tensor& c) { return at::where(c >= 0, c + 0.5, at::sigmoid(c)); }
-
 /// What the two share: a scan over gates and inputs that a linear map of x gives.
 class MinimalRecurrence : public SequenceMixer {
  public:
   MinimalRecurrence(const MixerSizes& sizes, const MinimalConfig& config, const char* name, const char* projection,
-                    std::int64_t parts)
-      : name_(name), d_(sizes.d), inner_(static_cast<std::int64_t>(std::floor(sizes.d * config.expansion_factor))) {
+                    bool lstm)
+      : name_(name),
+        lstm_(lstm),
+        d_(sizes.d),
+        inner_(static_cast<std::int64_t>(std::floor(sizes.d * config.expansion_factor))) {
     check(inner_ >= 1, name, ": expansion_factor is ", config.expansion_factor, "; expected a state at least 1 wide");
-    projection_ = register_module(projection, Linear(torch::nn::LinearOptions(d_, parts * inner_).bias(false)));
+    projection_ =
+        register_module(projection, Linear(torch::nn::LinearOptions(d_, (lstm ? 3 : 2) * inner_).bias(false)));
     if (config.expansion_factor != 1 || config.proj_out)
       to_out_ = register_module("to_out", Linear(torch::nn::LinearOptions(inner_, d_).bias(false)));
   }
@@ -52,11 +54,7 @@ class MinimalRecurrence : public SequenceMixer {
     check_input(name_, x_any, d_, lengths, state);
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
-    auto [keep, input] = gates(projection_->forward(x));
-    if (valid.defined()) {  // padded steps keep the state as it is
-      keep = ops::fill_steps(keep, valid, 1);
-      input = zero_padding(input, valid);
-    }
+    const auto [keep, input] = ops::minimal_gates(projection_->forward(x), valid, lstm_);
     const auto h = ops::linear_scan(keep, input, state ? state->at("h") : Tensor());
     if (state) state->at("h") = h.select(1, -1);
     return zero_padding(to_out_ ? to_out_->forward(h) : h, valid);
@@ -66,12 +64,9 @@ class MinimalRecurrence : public SequenceMixer {
     return {{"h", at::zeros({b, inner_}, projection_->weight.options().requires_grad(false))}};
   }
 
- protected:
-  /// Factor of the previous state and what is added, from the projections of x.
-  virtual std::pair<Tensor, Tensor> gates(const Tensor& projected) const = 0;
-
  private:
   const char* name_;
+  bool lstm_;
   std::int64_t d_, inner_;
   Linear projection_{nullptr}, to_out_{nullptr};
 };
@@ -80,28 +75,14 @@ class MinGru final : public MinimalRecurrence {
  public:
   using Config = MinimalConfig;
   MinGru(const MixerSizes& sizes, const Config& config)
-      : MinimalRecurrence(sizes, config, "mingru", "to_hidden_and_gate", 2) {}
-
- private:
-  std::pair<Tensor, Tensor> gates(const Tensor& projected) const override {
-    const auto parts = projected.chunk(2, -1);
-    return {at::sigmoid(-parts[1]), at::sigmoid(parts[1]) * candidate(parts[0])};
-  }
+      : MinimalRecurrence(sizes, config, "mingru", "to_hidden_and_gate", false) {}
 };
 
 class MinLstm final : public MinimalRecurrence {
  public:
   using Config = MinimalConfig;
   MinLstm(const MixerSizes& sizes, const Config& config)
-      : MinimalRecurrence(sizes, config, "minlstm", "to_hidden_and_f_i_gate", 3) {}
-
- private:
-  std::pair<Tensor, Tensor> gates(const Tensor& projected) const override {
-    const auto parts = projected.chunk(3, -1);
-    // sigma(f) / (sigma(f) + sigma(i)) = sigma(log sigma(f) - log sigma(i)), which neither overflows nor divides by 0.
-    const auto balance = at::log_sigmoid(parts[1]) - at::log_sigmoid(parts[2]);
-    return {at::sigmoid(balance), at::sigmoid(-balance) * candidate(parts[0])};
-  }
+      : MinimalRecurrence(sizes, config, "minlstm", "to_hidden_and_f_i_gate", true) {}
 };
 
 MixerReference reference(const std::string& system_id, const std::function<State(const TensorMap&)>& initial_state) {
@@ -113,6 +94,9 @@ MixerReference reference(const std::string& system_id, const std::function<State
               },
           .initial_state = initial_state};
 }
+
+/// g of a given state.
+Tensor candidate(const Tensor& c) { return at::where(c >= 0, c + 0.5, at::sigmoid(c)); }
 
 /// The given state may have an axis for its one step.
 Tensor of_one_step(const Tensor& given) { return given.dim() == 3 ? given.squeeze(1) : given; }

@@ -165,6 +165,8 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::masked_series_grad", nothing},
       {"longwave::mlp", mlp},
       {"longwave::mlp_grad", twice<mlp, 2>},
+      {"longwave::minimal_gates", nothing},
+      {"longwave::minimal_gates_grad", nothing},
       {"longwave::next_segments", nothing},
       {"longwave::next_segments_grad", nothing},
       {"longwave::recurrent", recurrent},
