@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,18 +9,20 @@
 
 namespace longwave::bench {
 
-/// What bounds a case on any machine, and how much of it one pass forward and backward needs at least.
+/// What bounds a case on any machine, and how much of it a pass forward, and one forward and backward, need at least.
 enum class Bound { exponentials, fft_flops, gemm_flops };
 const char* name_of(Bound bound);
+struct Work {
+  double forward = 0, both = 0;
+};
 
 /// One operator or mixer at fixed sizes, for comparison with the same in PyTorch (pytorch_mixers.py).
 struct Case {
   std::string name = {}, sizes = {};
-  TensorMap leaves = {};  // inputs and weights, all to be differentiated
+  TensorMap leaves = {};  // inputs, weights and buffers; what requires a gradient is differentiated
   std::function<at::Tensor()> forward = {};
-  Bound bound = Bound::gemm_flops;
-  double forward_work = 0, both_work = 0;  // in units of the bound
-  double target = 0;                       // times as fast as PyTorch; 0: none
+  std::map<Bound, Work> work = {};
+  double target = 0;  // times as fast as PyTorch; 0: none
 };
 
 std::vector<std::string> case_names();

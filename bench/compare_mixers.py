@@ -2,8 +2,8 @@
 
 usage: compare_mixers.py FOLDER_OF_PROGRAMS [--rounds N] [--cases a,b]
 For every case both sides run in turn, N times (A B A B ...), on the same inputs and weights; results and gradients are held
-against each other first. The bound of a case is the time that its exponentials, Fourier transforms or matrix products
-alone take at the rate that the machine reaches in them (machine_limits). Table rows, each followed by a JSON line.
+against each other first. The bound of a case is the time that its exponentials, Fourier transforms and matrix products
+alone take at the rates that the machine reaches in them (machine_limits). Table rows, each followed by a JSON line.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import tempfile
 from best_settings import environment, run
 
 HERE = pathlib.Path(__file__).parent
-RATES = {"exponentials": "exponentials_per_s", "fft_flops": "fft_flops_per_s", "gemm_flops": "gemm_flops_per_s"}
 TOLERANCE = 1e-3  # of float32 sums over thousands of steps in another order
 
 
@@ -31,11 +30,11 @@ def compare(case, programs, rounds, env, limits):
             theirs.append(run(["/usr/bin/python3", HERE / "pytorch_case.py", case, saved, *chunk], env))
     if theirs[0]["error"] > TOLERANCE:
         sys.exit(f"{case}: results of the two sides differ by {theirs[0]['error']:.1e}; expected at most {TOLERANCE}")
-    row = {"case": case, "sizes": ours[0]["sizes"], "bound": ours[0]["bound"], "target": ours[0]["target"],
+    row = {"case": case, "sizes": ours[0]["sizes"], "work": ours[0]["work"], "target": ours[0]["target"],
            "chunk_of_pytorch": theirs[0]["chunk"], "difference": theirs[0]["error"]}
-    for kind in ("forward", "both"):
+    for i, kind in enumerate(("forward", "both")):
         a, b = (statistics.median(r[f"{kind}_seconds"] for r in side) for side in (ours, theirs))
-        bound = ours[0][f"{kind}_work"] / limits[RATES[row["bound"]]]
+        bound = sum(work[i] / limits[f"{of}_per_s"] for of, work in row["work"].items())
         row[kind] = {"longwave_s": a, "pytorch_s": b, "speedup": b / a, "bound_s": bound, "of_bound": bound / a}
     row["peak_bytes"] = [statistics.median(r["peak_bytes"] for r in side) for side in (ours, theirs)]
     return row
@@ -44,7 +43,7 @@ def compare(case, programs, rounds, env, limits):
 def print_row(row):
     both, mib = row["both"], [x / 2**20 for x in row["peak_bytes"]]
     target = f"{row['target']:.0f}x" if row["target"] else ""
-    print(f"{row['case']:<18}{row['sizes']:<24}{1e3 * row['forward']['longwave_s']:>9.2f}"
+    print(f"{row['case']:<20}{row['sizes']:<24}{1e3 * row['forward']['longwave_s']:>9.2f}"
           f"{row['forward']['speedup']:>7.1f}x{1e3 * both['longwave_s']:>10.2f}{1e3 * both['pytorch_s']:>10.1f}"
           f"{both['speedup']:>7.1f}x{target:>6}{1e3 * both['bound_s']:>10.2f}{100 * both['of_bound']:>6.0f} %"
           f"{mib[0]:>8.0f}{mib[1]:>8.0f}")
@@ -58,14 +57,17 @@ def main():
     parser.add_argument("--cases", default="")
     args = parser.parse_args()
     env = environment()
+    listing = subprocess.run([args.programs / "mixer_case"], env=env, capture_output=True, text=True, check=True)
+    known = listing.stdout.split()
+    chosen = args.cases.split(",") if args.cases else known
+    if unknown := set(chosen) - set(known):
+        parser.error(f"unknown case {min(unknown)}; expected some of {','.join(known)}")
     machine = run([args.programs / "machine_limits"], env)
     print(json.dumps(machine))
-    print(f"{'case':<18}{'sizes':<24}{'fwd ms':>9}{'faster':>8}{'f+b ms':>10}{'pytorch':>10}{'faster':>8}{'aim':>6}"
+    print(f"{'case':<20}{'sizes':<24}{'fwd ms':>9}{'faster':>8}{'f+b ms':>10}{'pytorch':>10}{'faster':>8}{'aim':>6}"
           f"{'bound ms':>10}{'of it':>8}{'MiB':>8}{'pytorch':>8}")
-    known = subprocess.run([args.programs / "mixer_case"], env=env, capture_output=True, text=True, check=True)
-    for case in known.stdout.split():
-        if not args.cases or case in args.cases.split(","):
-            print_row(compare(case, args.programs, args.rounds, env, machine["limits"]))
+    for case in chosen:
+        print_row(compare(case, args.programs, args.rounds, env, machine["limits"]))
 
 
 main()

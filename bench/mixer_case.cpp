@@ -2,9 +2,10 @@
 // against the same in PyTorch.
 //
 // usage: mixer_case                   the names of all cases
-//        mixer_case NAME              one JSON line: median seconds of both passes, peak memory, bound, target
-//        mixer_case NAME --save FILE  also writes inputs and weights ("in.*"), the output ("out"), the gradient that
-//                                     comes to it ("d_out") and those of all inputs and weights ("grad.*")
+//        mixer_case NAME              one JSON line: median seconds of both passes, peak memory, work, target
+//        mixer_case NAME --save FILE  also writes inputs, weights and buffers ("in.*"), the output ("out"), the
+//        gradient
+//                                     that comes to it ("d_out") and those of inputs and weights ("grad.*")
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -55,9 +56,7 @@ int run(int count, char** words) {
   });
   record["both_seconds"] = median_seconds(1, both);
   record["peak_bytes"] = peak.bytes;
-  record["bound"] = name_of(c.bound);
-  record["forward_work"] = c.forward_work;
-  record["both_work"] = c.both_work;
+  for (const auto& [bound, work] : c.work) record["work"][name_of(bound)] = {work.forward, work.both};
   record["target"] = c.target;
   if (count > 3 && std::string(words[2]) == "--save") save(c, d_out, words[3]);
   print(record);

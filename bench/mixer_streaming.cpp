@@ -1,16 +1,20 @@
 // One streaming step of a model of four layers of width 256 for every mixer that streams, with its defaults, one
 // sequence. Its limit: every weight and the state read once (the state also written) at the bandwidth of memory.
 //
-// usage: mixer_streaming [NAME ...]
-// Prints one JSON line for each mixer: seconds a step (median of runs of 50 steps), bytes of weights and of state.
+// usage: mixer_streaming [--save FOLDER] [NAME ...]
+// Prints one JSON line for each mixer: seconds a step (median of runs of 50 steps), bytes of weights and of state. With
+// --save also writes FOLDER/NAME.safetensors: weights ("in.*"), the input of all steps ("x"), the output of the last of
+// 50 steps ("out"); compare_streaming.py holds the step against the same in PyTorch.
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <set>
 
 #include "bench/measure.h"
 #include "longwave/models/backbone.h"
+#include "longwave/nn/tensor_file.h"
 
 namespace longwave::bench {
 namespace {
@@ -24,7 +28,7 @@ double bytes_of(const TensorMap& tensors) {
   return bytes;
 }
 
-void measure_mixer(const MixerInfo& info, double bandwidth) {
+void measure_mixer(const MixerInfo& info, double bandwidth, const std::filesystem::path& folder) {
   const at::NoGradGuard no_grad;
   Backbone model({.mixer = info.name, .d_model = kWidth, .layers = kLayers, .l_max = 4096}, 1);
   model.eval();
@@ -35,9 +39,10 @@ void measure_mixer(const MixerInfo& info, double bandwidth) {
   }
   const auto x = at::randn({1, 1, kWidth});
   State state;
+  at::Tensor y;
   const auto stream = [&] {
     state = model.initial_state(1);
-    for (int i = 0; i < kSteps; ++i) model.forward(x, {}, &state);
+    for (int i = 0; i < kSteps; ++i) y = model.forward(x, {}, &state);
   };
   stream();  // what a mixer keeps for its steps is made once
   const double seconds = median_seconds(0.5, stream) / kSteps;
@@ -49,17 +54,27 @@ void measure_mixer(const MixerInfo& info, double bandwidth) {
   record["limit_seconds"] = limit;
   record["times_limit"] = seconds / limit;
   print(record);
+  if (folder.empty()) return;
+  TensorMap tensors{{"x", x}, {"out", y}};
+  for (const auto& [name, tensor] : model.state()) tensors["in." + name] = tensor;
+  write_tensors(folder / (info.name + ".safetensors"), tensors);
 }
 
 int run(int count, char** words) {
   std::set<std::string> names;
-  for (int i = 1; i < count; ++i) names.insert(find_mixer(words[i]).name);
+  std::filesystem::path folder;
+  for (int i = 1; i < count; ++i) {
+    if (std::string(words[i]) == "--save" && i + 1 < count)
+      folder = words[++i];
+    else
+      names.insert(find_mixer(words[i]).name);
+  }
   const auto limits = measure_limits();
   auto machine = machine_record();
   machine["limits"] = limits.json();
   print(machine);
   for (const auto& [name, info] : mixers())
-    if (names.empty() || names.count(name)) measure_mixer(info, limits.bandwidth);
+    if (names.empty() || names.count(name)) measure_mixer(info, limits.bandwidth, folder);
   return 0;
 }
 

@@ -9,25 +9,12 @@ file, relative to the largest number of each.
 import ctypes
 import json
 import os
-import statistics
 import sys
-import time
 
-import numpy
 import torch
 
+from pytorch_measure import difference, load, median_seconds, seconds_of
 from pytorch_mixers import FORMS
-
-
-def load(path):
-    """The float32 tensors of a safetensors file."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        body = file.read()
-    header.pop("__metadata__", None)
-    return {name: torch.from_numpy(numpy.frombuffer(body, "<f4", offset=entry["data_offsets"][0],
-                                                    count=int(numpy.prod(entry["shape"]))).copy()).view(entry["shape"])
-            for name, entry in header.items()}
 
 
 def status(field):
@@ -45,25 +32,13 @@ def peak_of(body):
     return status("VmHWM") - before
 
 
-def seconds_of(body):
-    start = time.perf_counter()
-    body()
-    return time.perf_counter() - start
-
-
-def median_seconds(budget, body):
-    all_runs = []
-    while not all_runs or (sum(all_runs) < budget and len(all_runs) < 50):
-        all_runs.append(seconds_of(body))
-    return statistics.median(all_runs)
-
-
 def main():
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     name, path, *chunk = sys.argv[1:]
     saved = load(path)
     form, lengths = FORMS[name]
-    leaves = {key[3:]: value.requires_grad_() for key, value in saved.items() if key.startswith("in.")}
+    leaves = {key[3:]: value.requires_grad_(f"grad.{key[3:]}" in saved) for key, value in saved.items()
+              if key.startswith("in.")}
 
     def both(n):
         for leaf in leaves.values():
@@ -77,7 +52,7 @@ def main():
     out = both(best).detach()
     pairs = [(out, saved["out"])] + [(leaves[key[5:]].grad, value) for key, value in saved.items()
                                      if key.startswith("grad.")]
-    error = max(float((a - b).abs().max() / b.abs().max().clamp_min(1e-30)) for a, b in pairs)
+    error = max(difference(a, b) for a, b in pairs)
     with torch.no_grad():
         forward = median_seconds(0.5, lambda: form(leaves, best))
     print(json.dumps({"case": name, "forward_seconds": forward, "both_seconds": median_seconds(1, lambda: both(best)),

@@ -1,20 +1,10 @@
-"""Tables of the JSON lines of mixer_scaling and mixer_streaming: standard input -> the same lines, then a table.
+"""A table of the JSON lines of mixer_scaling: standard input -> the same lines, then the table.
 
-A scaling row says how much a step of the longest sequence takes over one of 1024 steps, for the lengths that were run.
+A row says how much a step of the longest sequence takes over one of 1024 steps, for the lengths that were run.
 """
 
 import json
 import sys
-
-
-def streaming_table(rows):
-    print(f"{'mixer':<18}{'us a step':>10}{'limit us':>10}{'times':>8}{'weights KiB':>13}{'state KiB':>11}")
-    for r in rows:
-        if "left_out" in r:
-            print(f"{r['mixer']:<18}does not stream: {r['left_out']}")
-        else:
-            print(f"{r['mixer']:<18}{1e6 * r['seconds']:>10.0f}{1e6 * r['limit_seconds']:>10.0f}{r['times_limit']:>8.1f}"
-                  f"{r['weight_bytes'] / 1024:>13.0f}{r['state_bytes'] / 1024:>11.0f}")
 
 
 def scaling_cells(series, kind):
@@ -42,11 +32,7 @@ def main():
     for line in sys.stdin:
         print(line, end="", flush=True)
         rows.append(json.loads(line))
-    rows = [r for r in rows if "mixer" in r]
-    if rows and "t" in rows[0]:
-        scaling_table(rows)
-    else:
-        streaming_table(rows)
+    scaling_table([r for r in rows if "mixer" in r])
 
 
 main()
