@@ -90,7 +90,8 @@ class LiquidS4 final : public SequenceMixer, public HasStateParameters {
     const auto lambda = at::complex(-log_a_real_.exp(), a_imag_);
     const auto [a, b] = discretize(config_.discretization, lambda, at::view_as_complex(b_), log_dt_.exp().unsqueeze(1));
     const auto planes = [](const Tensor& z) { return at::stack({at::real(z), at::imag(z)}); };
-    return {planes(a), planes(b), 2 * c_.permute({2, 0, 1})};
+    return {ops::in_reading_order(planes(a)), ops::in_reading_order(planes(b)),
+            ops::in_reading_order(2 * c_.permute({2, 0, 1}))};
   }
 
   Config config_;

@@ -82,7 +82,8 @@ class MegaEma final : public SequenceMixer, public HasStateParameters {
   /// Of both directions: what stays of an average, what a step adds to it, what it counts in the output.
   std::vector<Tensor> coefficients() const {
     const auto p = at::sigmoid(delta_.squeeze(-1)), q = 1 - p * at::sigmoid(alpha_.squeeze(-1));
-    return {q, p * beta_.squeeze(-1), gamma_ / std::sqrt(double(config_.ndim))};
+    return {ops::in_reading_order(q), ops::in_reading_order(p * beta_.squeeze(-1)),
+            ops::in_reading_order(gamma_ / std::sqrt(double(config_.ndim)))};
   }
 
   /// Coefficients of one direction, with the plane that the operator wants.

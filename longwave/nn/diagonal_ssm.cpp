@@ -18,9 +18,9 @@ constexpr std::int64_t kStepwise = 64, kStepwiseOfChannels = 4;
 Tensor by_recurrence(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor& state,
                      const Tensor& skip) {
   const auto coefficients = ssm.steps.a.defined() ? ssm.steps : ssm.step_coefficients();
-  const auto result =
-      ops::diagonal_ssm(u, coefficients, {.state = state.permute({0, 3, 1, 2}).contiguous(), .lengths = lengths});
-  state = result.state.permute({0, 2, 3, 1}).contiguous();
+  // Views: the state stays in memory as the operator wants it, so that the next step copies nothing.
+  const auto result = ops::diagonal_ssm(u, coefficients, {.state = state.permute({0, 3, 1, 2}), .lengths = lengths});
+  state = result.state.permute({0, 2, 3, 1});
   return skip.defined() ? result.y + skip[0] * u : result.y;
 }
 
@@ -76,7 +76,7 @@ Tensor DiagonalSsm::kernel(std::int64_t t) const {
 ops::DiagonalSsmCoefficients DiagonalSsm::step_coefficients() const {
   const auto planes = [&](const Tensor& x) {
     const auto all = x.expand_as(c[0]);
-    return at::stack({at::real(all), at::imag(all)});
+    return ops::in_reading_order(at::stack({at::real(all), at::imag(all)}));
   };
   return {planes(at::exp(system.log_a)), planes(system.b), planes(factor * c[0])};
 }

@@ -172,6 +172,10 @@ Outputs ssm_autograd(const Tensor& x, const Tensor& a, const Tensor& b, const Te
 
 }  // namespace
 
+Tensor in_reading_order(const Tensor& coefficients) {
+  return coefficients.transpose(-1, -2).contiguous().transpose(-1, -2);
+}
+
 DiagonalSsmResult diagonal_ssm(const Tensor& x, const DiagonalSsmCoefficients& k, const DiagonalSsmOptions& options) {
   check(x.dim() == 3, "diagonal_ssm: x is ", x.sizes(), "; expected [b, t, d] with t > 0");
   check(k.a.dim() == 3, "diagonal_ssm: a is ", k.a.sizes(), "; expected [1, d, n] or [2, d, n]");

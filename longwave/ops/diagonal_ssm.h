@@ -9,6 +9,10 @@ struct DiagonalSsmCoefficients {
   at::Tensor a, b, c;
 };
 
+/// The same numbers [.., d, n] in the order in which the operator reads them, d innermost: coefficients that serve many
+/// calls are then not copied in each.
+at::Tensor in_reading_order(const at::Tensor& coefficients);
+
 struct DiagonalSsmOptions {
   bool liquid = false;   // the input also acts on the transition
   bool reverse = false;  // time runs backwards, from the last step of each row
