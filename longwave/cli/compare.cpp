@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -207,8 +208,8 @@ void show(const Comparison& comparison, const fs::path& store_path, const Option
     fmt::print("\n{}{}", heading.empty() ? "" : heading + "\n", for_terminal(table));
   for (const auto& search : comparison.searches)
     if (!search.chosen)
-      fmt::print("\n{}, {}: {}; see table.md\n", search.trials.front().cells.front().id.data, search.contender.title,
-                 words_of_trials(search));
+      fmt::print("\n{}, {}: {}{}\n", search.trials.front().cells.front().id.data, search.contender.title,
+                 words_of_trials(search), is_tuned(search) ? "; see table.md" : "");
   const auto failures = failures_of(comparison, records);
   if (!failures.empty())
     fmt::print(
@@ -241,11 +242,14 @@ std::shared_ptr<const SequenceData> open_set(const ComparisonCell& cell, const s
 }
 
 /// A set that is missing, or cannot be generated so, or a stack that cannot be built for it would make every cell of
-/// them fail: it is said before anything runs.
+/// them fail: it is said before anything runs. Points of a search that cannot be built are failed trials, unless none
+/// can.
 void check_cells(const std::vector<ComparisonCell>& cells, const std::string& folder) {
   RunOptions options;
   std::string opened;           // one at a time; the cells of a set follow one another
-  std::set<std::string> built;  // settings without those of training
+  std::set<std::string> tried;  // settings without those of training
+  std::set<std::string> built;  // contenders of searches
+  std::map<std::string, std::string> unbuilt;
   for (const auto& cell : cells) {
     if (cell.recipe.task.type == "forecast") find_data(cell.recipe.task.data, data_roots(folder));
     if (!cell.recipe.is_sequence()) continue;
@@ -257,13 +261,20 @@ void check_cells(const std::vector<ComparisonCell>& cells, const std::string& fo
     auto settings = recipe_json(cell.recipe);
     settings["train"] = cell.recipe.train.protocol;
     settings.erase("pretrain");
-    if (!built.insert(cell.id.data + settings.dump()).second) continue;
+    if (!tried.insert(cell.id.data + settings.dump()).second) continue;
+    const auto contender = cell.id.data + " " + cell.id.model + " " + cell.recipe.train.protocol;
     try {
       check_experiment(cell.recipe, options);
+      built.insert(contender);
     } catch (const UserError& error) {
-      fail(error.what(), " (cell ", cell.id.model, ", ", cell.id.data, ")");
+      const auto message = fmt::format("{} (cell {}, {}{}{})", error.what(), cell.id.model, cell.id.data,
+                                       cell.point.empty() ? "" : ", ", cell.point);
+      check(!cell.point.empty(), message);
+      unbuilt.emplace(contender, message);
+    } catch (const std::bad_alloc&) {  // fails in its cell, alone
     }
   }
+  for (const auto& [contender, message] : unbuilt) check(built.contains(contender), message);
 }
 
 void check_is_comparison(const Sections& sections, const std::string& path) {

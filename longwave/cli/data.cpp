@@ -82,11 +82,14 @@ CheckCounts check_forecast_sets(const fs::path& root) {
 /// The CSV files that lie in the folder itself, by name.
 CheckCounts check_own_tables(const fs::path& folder) {
   std::vector<fs::path> tables;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto name = entry.path().filename().string();
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    std::error_code unknown;  // a link to nothing is not a file
     for (const char* ending : {".csv", ".csv.gz", ".csv.xz"})
-      if (name.ends_with(ending) && entry.is_regular_file()) tables.push_back(entry.path());
+      if (name.ends_with(ending) && entry->is_regular_file(unknown)) tables.push_back(entry->path());
   }
+  check(!error, folder.string(), ": cannot be read: ", error.message());
   std::sort(tables.begin(), tables.end());
   CheckCounts counts;
   for (const auto& path : tables) check_table({path, nullptr}, counts);

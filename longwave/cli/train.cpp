@@ -38,20 +38,27 @@ Recipe read_recipe(const Arguments& arguments) {
   return resolve_recipe(sections);
 }
 
+bool is_folder(const std::string& path) {
+  std::error_code unknown;  // a name too long, a folder closed to us: no folder for us
+  return std::filesystem::is_directory(path, unknown);
+}
+
 /// Without a recipe, a run goes on with the one that its directory keeps. The first word may be that directory, or an
 /// override.
 void take_recipe_of_run(Arguments& arguments) {
   const auto word = arguments.recipe;
-  const bool is_override = word.find('=') != std::string::npos && !std::filesystem::exists(word);
+  std::error_code unknown;
+  const bool is_override = word.find('=') != std::string::npos && !std::filesystem::exists(word, unknown);
   if (is_override) arguments.overrides.insert(arguments.overrides.begin(), word);
-  if (std::filesystem::is_directory(word)) {
+  if (is_folder(word)) {
     check(arguments.run.empty(), word, ": is a run directory, and so is --run ", arguments.run,
           "; expected one of them, or a recipe");
     arguments.run = word;
   } else if (!word.empty() && !is_override) {
     return;
   }
-  check(!arguments.run.empty(), "--resume without a recipe: expected --run DIR, the run directory to go on with");
+  check(!arguments.run.empty(), "--resume without a recipe: expected the run directory to go on with, ",
+        "longwave train --resume DIR [section.key=value ...]");
   const auto kept = std::filesystem::path(arguments.run) / "recipe.toml";
   check(std::filesystem::exists(kept), kept.string(),
         ": no such file; expected the directory of a run that has begun, ",
@@ -66,7 +73,7 @@ void train(Arguments arguments) {
   if (arguments.resume) take_recipe_of_run(arguments);
   check(!arguments.recipe.empty(),
         "train: no recipe given; expected longwave train RECIPE.toml [section.key=value ...]");
-  check(!std::filesystem::is_directory(arguments.recipe), arguments.recipe, ": is a folder; expected a recipe, or ",
+  check(!is_folder(arguments.recipe), arguments.recipe, ": is a folder; expected a recipe, or ",
         "longwave train --resume ", arguments.recipe, " to go on with the run in it");
   const auto recipe = read_recipe(arguments);
   const auto run = arguments.run.empty() ? default_run_directory(recipe) : std::filesystem::path(arguments.run);

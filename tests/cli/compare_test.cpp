@@ -266,6 +266,18 @@ TEST_F(CompareProgram, AStackThatCannotBeBuiltIsRefusedBeforeTheFirstRun) {
   EXPECT_FALSE(fs::exists(store()));
 }
 
+TEST_F(CompareProgram, APointThatCannotBeBuiltIsAFailedTrialUnlessNoneCan) {
+  write_file(folder_ / "c.toml", std::string(kSequences) + "[search]\nmodel.mixer.heads = [3, 2]\n");
+  auto outcome = run("'compare.models=[\"attention\"]'");
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_EQ(count_of(outcome.out, "heads is 3"), 1u) << outcome.out;
+  fs::remove(store());
+  outcome = run("'compare.models=[\"attention\"]' 'search.model.mixer.heads=[3, 5]'");
+  EXPECT_EQ(outcome.code, 2) << outcome.out;
+  EXPECT_NE(outcome.out.find("(cell attention, copying, model.mixer.heads 3)"), std::string::npos) << outcome.out;
+  EXPECT_FALSE(fs::exists(store()));
+}
+
 TEST_F(CompareProgram, LinesOfTrialsHaveTheValidationScoreAndSharesArePercent) {
   write_file(folder_ / "c.toml", std::string(kSequences) + "[search]\ntrain.learning_rate = [1e-3, 1e-2]\n");
   const auto outcome = run();

@@ -145,7 +145,9 @@ TEST_F(TrainTest, ResumesWithTheRecipeOfTheRunDirectory) {
   const auto nowhere = testing::run_program("train --resume --run " + path("nowhere"));
   EXPECT_EQ(nowhere.code, 2);
   EXPECT_NE(nowhere.out.find("nowhere/recipe.toml: no such file"), std::string::npos) << nowhere.out;
-  EXPECT_NE(testing::run_program("train --resume").out.find("expected --run DIR"), std::string::npos);
+  EXPECT_NE(testing::run_program("train --resume").out.find("expected the run directory"), std::string::npos);
+  for (const std::string words : {"train ", "train --resume "})
+    EXPECT_EQ(testing::run_program(words + std::string(300, 'a')).code, 2) << "a name that no file can have";
 }
 
 TEST_F(TrainTest, TheRunDirectoryMayStandInTheRecipesPlaceToResume) {

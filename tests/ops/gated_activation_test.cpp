@@ -49,7 +49,7 @@ TEST(GatedActivation, SameBitsForAnyNumberOfThreads) {
   testing::expect_same_bits_for_any_threads(with_all(HiddenFunction::silu), random_inputs(1031, 40));
 }
 
-TEST(GatedActivation, SlicesOfAJointProjectionNeedNoCopy) {
+TEST(GatedActivation, SlicesOfAJointProjectionGiveTheSame) {
   const auto joint = at::randn({2, 9, 24}), up = at::randn({2, 9, 8});
   for (const auto& x : {joint.narrow(2, 5, 8), joint.transpose(1, 2).narrow(1, 0, 9).narrow(2, 1, 8)}) {
     auto slice = x.detach().requires_grad_(), copy = x.contiguous().requires_grad_();
