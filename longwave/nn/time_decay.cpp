@@ -28,9 +28,7 @@ TimeDecay::TimeDecay(std::int64_t d, const TimeDecayOptions& options)
 }
 
 Tensor TimeDecay::forward(const Tensor& x, const Tensor& valid, TensorMap* state, const std::string& name) {
-  const auto padded = [&](const Tensor& y) {
-    return valid.defined() ? ops::fill_steps(y, valid, 0) : y;
-  };
+  const auto padded = [&](const Tensor& y) { return valid.defined() ? ops::fill_steps(y, valid, 0) : y; };
   const auto normed = norm_ ? at::layer_norm(x, {d_}, norm_->weight, norm_->bias) : x;
   const auto positive = at::softplus(shortcut_->forward(normed)) + 1e-8;
   const auto gate = positive * std::sqrt(static_cast<double>(hidden_)) / at::sqrt((positive * positive).sum(-1, true));
