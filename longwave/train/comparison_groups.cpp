@@ -34,13 +34,18 @@ std::string words_of_trials(const Search& search) {
 }
 
 std::string tuning_note(const Comparison& comparison) {
-  std::set<std::string> searched;
+  std::set<std::string> searched, chosen;
   std::size_t trials = 0;  // of every model that is searched
-  for (const auto& search : comparison.searches)
-    if (is_tuned(search)) searched.insert(search.contender.title), trials = search.trials.size();
-  std::vector<std::string> tuned, others;
-  for (const auto& contender : comparison.contenders)
-    (searched.contains(contender.title) ? tuned : others).push_back(contender.title);
+  for (const auto& search : comparison.searches) {
+    if (!is_tuned(search)) continue;
+    searched.insert(search.contender.title);
+    if (search.chosen) chosen.insert(search.contender.title), trials = search.trials.size();
+  }
+  std::vector<std::string> tuned, others;  // neither: searched without an outcome, of which its row tells
+  for (const auto& contender : comparison.contenders) {
+    if (chosen.contains(contender.title)) tuned.push_back(contender.title);
+    if (!searched.contains(contender.title)) others.push_back(contender.title);
+  }
   if (tuned.empty()) return {};
   return fmt::format("Tuned by the validation score, {} trial{} each: {}.", trials, trials == 1 ? "" : "s",
                      join(tuned)) +

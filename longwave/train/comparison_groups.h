@@ -41,7 +41,8 @@ bool has_diverged(const CellRecord& failed);
 /// Why a search has chosen nothing.
 std::string words_of_trials(const Search& search);
 
-/// Which contenders were searched, over how many trials; "" without [search].
+/// Which contenders have settings that a search chose, of how many trials, and which were not searched; "" if no search
+/// has chosen yet.
 std::string tuning_note(const Comparison& comparison);
 
 /// Every run that failed or diverged, one line each with its reason.

@@ -117,6 +117,7 @@ TEST_F(DataProgram, AMakeThatFailsLeavesNoFolder) {
   const std::string out = " --out " + at("new/made");
   EXPECT_EQ(run("make pathfinder contour_length=0" + out), 2) << out_;
   EXPECT_EQ(run("make listops max_depth=1" + out), 2) << out_;
+  EXPECT_EQ(run("make listops --seed -1" + out), 2) << out_;
   EXPECT_EQ(run("make synthetic-var x=1" + out), 2) << out_;
   EXPECT_FALSE(fs::exists(folder_ / "new"));
   write_file(folder_ / "kept.txt", "mine");

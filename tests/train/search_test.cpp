@@ -273,6 +273,7 @@ TEST(SearchReport, SaysWhatIsMissing) {
   const auto page = comparison_page(c, {}, "longwave compare c.toml");
   EXPECT_EQ(xml_fault(page), "");
   EXPECT_NE(page.find("4 of 6 trials were run yet"), std::string::npos) << page;
+  EXPECT_NE(page.find("6 trials each: DLinear."), std::string::npos) << "Linear is neither tuned yet nor untuned";
   EXPECT_EQ(xml_fault(comparison_page(plan(std::string(kRecipe) + kSearch), {}, "")), "") << "an empty store";
 }
 
