@@ -111,21 +111,16 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
   at::Tensor by_convolution(const System& system, const at::Tensor& u, const Lengths& lengths, State* state) {
     const auto type = u.scalar_type();
     const auto t = u.size(1);
-    const auto columns = krylov(system.a, system.b, t);  // [h, n, t]
-    if (trace) note("krylov", columns), note("dA", system.a), note("dB", system.b);
-    const auto k = at::matmul(system.c, columns).transpose(0, 1).to(type);  // [m, h, t]
+    Squares a(system.a);
+    const auto b = system.b.unsqueeze(-1);
+    if (trace) note("krylov", krylov(a, b, t)), note("dA", system.a), note("dB", system.b);
+    const auto k = krylov_response(a, system.c, b, t).squeeze(-1).permute({2, 0, 1}).to(type);  // [m, h, t]
     auto y = ops::fft_convolution(u, k, {.skip = skip_.t()}).unflatten(2, {config_.channels, d_});
     if (!state) return y;
-    const auto x = state->at("h").to(at::kDouble).transpose(0, 1);  // [h, b, n]
-    const auto moved = at::matmul(x, system.a.transpose(1, 2));     // A x
-    for (std::int64_t m = 0; m < config_.channels; ++m) {           // C A^(k+1) x, from the rows C A^k
-      const auto rows = krylov(system.a.transpose(1, 2), system.c.select(1, m), t);
-      y = y + (at::matmul(moved, rows).permute({1, 2, 0}).unsqueeze(2) *
-               at::one_hot(at::full({1}, m, at::kLong), config_.channels).to(at::kDouble).view({1, 1, -1, 1}))
-                  .to(type);
-    }
+    const auto x = state->at("h").to(at::kDouble).permute({1, 2, 0});  // [h, n, b]
+    y = y + krylov_response(a, system.c, at::matmul(system.a, x), t).permute({3, 1, 2, 0}).to(type);
     const auto aligned = (lengths.defined() ? align_right(u, lengths) : u).to(at::kDouble).permute({2, 1, 0});
-    const auto after = at::matmul(columns.flip(-1), aligned) + advance(system.a, x.transpose(1, 2), t, lengths);
+    const auto after = krylov_state(a, system.b, aligned) + advance(a, x, t, lengths);
     state->at("h") = after.permute({2, 0, 1}).to(type);
     return y;
   }
@@ -155,7 +150,7 @@ const RegisterMixer<Lssl> registered({
     .name = "lssl",
     .title = "LSSL",
     .family = "state space",
-    .summary = "dense HiPPO state-space model of every feature; its kernel takes memory for all states",
+    .summary = "dense HiPPO state-space model of every feature, shared but for the step size",
     .source = "Gu et al. 2021, arXiv 2110.13985",
     .reference = {.system_ids = {"lssl"},
                   .configure =

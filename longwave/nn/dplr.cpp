@@ -61,8 +61,6 @@ Dplr reaching(const Dplr& ssm, std::int64_t t) {
   return longer;
 }
 
-constexpr std::int64_t kBlock = 32;
-
 }  // namespace
 
 DenseSystem dense_system(const Dplr& ssm) {
@@ -113,22 +111,11 @@ Tensor dplr_kernels(const Dplr& any, std::int64_t t, const Tensor& any_states) {
 
 Tensor dplr_state_after(const Dplr& ssm, const Tensor& u_any, const Tensor& lengths, const Tensor& x) {
   const auto system = dense_system(ssm);
-  auto u = wide(lengths.defined() ? align_right(u_any, lengths) : u_any);
-  const auto b = u.size(0), t = u.size(1), h = u.size(2);
-  std::int64_t blocks = 1;
-  while (blocks * kBlock < t) blocks *= 2;
-  const auto padded = at::constant_pad_nd(u.permute({2, 1, 0}), {0, 0, blocks * kBlock - t, 0});  // [h, t, b]
-  const auto columns = krylov(system.a, system.b, kBlock).flip(-1);                               // dA^(q-1) dB, .., dB
-  const auto steps = padded.view({h, blocks, kBlock, b}).transpose(1, 2).reshape({h, kBlock, blocks * b});
-  auto parts =
-      at::matmul(columns, steps.to(at::kComplexDouble)).view({h, -1, blocks, b});  // states of the blocks alone
-  for (auto power = at::linalg_matrix_power(system.a, kBlock); parts.size(2) > 1; power = at::matmul(power, power)) {
-    const auto pairs = parts.unflatten(2, {-1, 2});
-    const auto earlier = pairs.select(3, 0), later = pairs.select(3, 1);
-    parts = later + at::matmul(power, earlier.flatten(2)).view(later.sizes());
-  }
-  const auto start = advance(system.a, with_conjugates(wide(x)).permute({1, 2, 0}), t, lengths);  // [h, n, b]
-  return half_of((parts.select(2, 0) + start).permute({2, 0, 1})).to(x.scalar_type());
+  const auto u = wide(lengths.defined() ? align_right(u_any, lengths) : u_any).permute({2, 1, 0});  // [h, t, b]
+  Squares a(system.a);
+  const auto driven = krylov_state(a, system.b, u.to(at::kComplexDouble));  // [h, n, b]
+  const auto start = advance(a, with_conjugates(wide(x)).permute({1, 2, 0}), u.size(1), lengths);
+  return half_of((driven + start).permute({2, 0, 1})).to(x.scalar_type());
 }
 
 // The bilinear rule solves (2 / dt - A) x' = (2 / dt + A) x + 2 b u. With d = 1 / (2 / dt - lambda) and
