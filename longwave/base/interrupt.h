@@ -3,7 +3,8 @@
 namespace longwave {
 
 /// While one of these lives, Ctrl-C (SIGINT) and SIGTERM only set a flag, so that work can be saved at a good moment.
-/// A second signal ends the program at once. May be nested; the outermost one restores the old handlers.
+/// A signal more than a second after the first ends the program at once. May be nested; the outermost one restores the
+/// old handlers.
 class InterruptGuard {
  public:
   InterruptGuard();
