@@ -1,10 +1,12 @@
 // `longwave generate`: text of a trained language model, one constant-memory step a token.
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/log_softmax.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -150,6 +152,7 @@ void generate(const Arguments& a) {
   const auto begin = Clock::now();
   const auto logits = session.feed(history);
   account.prompt_seconds = seconds_since(begin);
+  at::set_num_threads(session.useful_threads(std::max<std::int64_t>(1, a.beams)));
 
   if (a.beams > 0) {
     const auto beams = search(a, text, session, logits, account);

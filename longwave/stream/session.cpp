@@ -1,6 +1,9 @@
 #include "longwave/stream/session.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/index_select.h>
+
+#include <algorithm>
 
 #include "longwave/base/check.h"
 
@@ -21,6 +24,14 @@ at::Tensor Session::feed(const at::Tensor& tokens) {
 
 at::Tensor Session::feed(const std::vector<std::int32_t>& tokens) {
   return feed(at::tensor(std::vector<std::int64_t>(tokens.begin(), tokens.end()), at::kLong).unsqueeze(0));
+}
+
+int Session::useful_threads(std::int64_t tokens) const {
+  // With two threads a step of a model of 8 MB took 1.4 times as long as with one, of 36 MB 0.7 times.
+  constexpr std::int64_t kWorthAThread = 8 << 20;  // bytes of weights, read once for each token
+  std::int64_t bytes = 0;
+  for (const auto& weight : model_.parameters()) bytes += weight.numel() * weight.element_size();
+  return static_cast<int>(std::clamp<std::int64_t>(bytes * tokens / kWorthAThread, 1, at::get_num_threads()));
 }
 
 void Session::select(const std::vector<std::int64_t>& rows) {

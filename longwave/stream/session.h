@@ -20,6 +20,10 @@ class Session {
   /// The same for one row of tokens.
   at::Tensor feed(const std::vector<std::int32_t>& tokens);
 
+  /// How many of the present threads a step of so many tokens gains from: waking one costs more than it saves in a
+  /// small model. For a program that does nothing but step; changing the number costs more than a step.
+  int useful_threads(std::int64_t tokens = 1) const;
+
   /// Goes on with these rows of the present ones, in this order; a row may be taken more than once.
   void select(const std::vector<std::int64_t>& rows);
 

@@ -132,6 +132,13 @@ TEST(Session, AnyCutOfTheTokensGivesTheLogitsOfTheWhole) {
   EXPECT_LT((at_once.feed(tokens) - whole).abs().max().item<double>(), 1e-5);
 }
 
+TEST(Session, ManyTokensAreWorthTheThreadsThatOneIsNot) {
+  const auto model = small_model();
+  const Session session(*model);
+  EXPECT_EQ(session.useful_threads(), 1);
+  EXPECT_EQ(session.useful_threads(1 << 24), at::get_num_threads());
+}
+
 TEST(Session, BeamsOfAModelAreScoredAsTheModelScoresThem) {
   const auto model = small_model();
   const at::NoGradGuard no_grad;
