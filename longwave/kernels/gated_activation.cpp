@@ -65,44 +65,52 @@ HWY_INLINE auto input(D tag, const GatedActivation& g, std::int64_t row, std::in
   return g.bias ? hn::Add(x, hn::LoadU(tag, g.bias + i)) : x;
 }
 
+template <class Function>
+void activate_rows(const GatedActivation& g, float* y) {
+#pragma omp parallel for schedule(static, kRowBlock) if (g.rows * g.width > kWorthThreads)
+  for (std::int64_t row = 0; row < g.rows; ++row)
+    for_lanes(g.width, [&](auto tag, std::int64_t i) HWY_ATTR {
+      auto value = Function::both(tag, input(tag, g, row, i)).value;
+      if (g.up) value = hn::Mul(value, hn::LoadU(tag, g.up + row * g.width + i));
+      hn::StoreU(value, tag, y + row * g.width + i);
+    });
+}
+
+/// Gradients, and in every part of `sums` that of the bias from its rows.
+template <class Function>
+void activate_rows_grad(const GatedActivation& g, const float* dy, float* dx, float* dup, float* sums) {
+  const auto parts = row_parts(g.rows);
+#pragma omp parallel for schedule(static) if (g.rows * g.width > kWorthThreads)
+  for (std::int64_t part = 0; part < parts; ++part) {
+    float* sum = sums + part * g.width;
+    std::fill_n(sum, g.width, 0.0f);
+    const auto end = (part + 1) * g.rows / parts;
+    for (auto row = part * g.rows / parts; row < end; ++row)
+      for_lanes(g.width, [&](auto tag, std::int64_t i) HWY_ATTR {
+        const auto at = row * g.width + i;
+        const auto [value, slope] = Function::both(tag, input(tag, g, row, i));
+        auto d = hn::LoadU(tag, dy + at);
+        if (g.up) {
+          hn::StoreU(hn::Mul(d, value), tag, dup + at);
+          d = hn::Mul(d, hn::LoadU(tag, g.up + at));
+        }
+        d = hn::Mul(d, slope);
+        hn::StoreU(d, tag, dx + at);
+        hn::StoreU(hn::Add(hn::LoadU(tag, sum + i), d), tag, sum + i);
+      });
+  }
+}
+
 }  // namespace
 
 void gated_activation_all(const GatedActivation& g, float* y) {
-  for_function(g.function, [&](auto function) {
-#pragma omp parallel for schedule(static, kRowBlock) if (g.rows * g.width > kWorthThreads)
-    for (std::int64_t row = 0; row < g.rows; ++row)
-      for_lanes(g.width, [&](auto tag, std::int64_t i) HWY_ATTR {
-        auto value = decltype(function)::both(tag, input(tag, g, row, i)).value;
-        if (g.up) value = hn::Mul(value, hn::LoadU(tag, g.up + row * g.width + i));
-        hn::StoreU(value, tag, y + row * g.width + i);
-      });
-  });
+  for_function(g.function, [&](auto function) { activate_rows<decltype(function)>(g, y); });
 }
 
 void gated_activation_grad_all(const GatedActivation& g, const float* dy, float* dx, float* dbias, float* dup,
                                float* workspace) {
   const auto parts = row_parts(g.rows);
-  for_function(g.function, [&](auto function) {
-#pragma omp parallel for schedule(static) if (g.rows * g.width > kWorthThreads)
-    for (std::int64_t part = 0; part < parts; ++part) {
-      float* sums = workspace + part * g.width;
-      std::fill_n(sums, g.width, 0.0f);
-      const auto end = (part + 1) * g.rows / parts;
-      for (auto row = part * g.rows / parts; row < end; ++row)
-        for_lanes(g.width, [&](auto tag, std::int64_t i) HWY_ATTR {
-          const auto at = row * g.width + i;
-          const auto [value, slope] = decltype(function)::both(tag, input(tag, g, row, i));
-          auto d = hn::LoadU(tag, dy + at);
-          if (g.up) {
-            hn::StoreU(hn::Mul(d, value), tag, dup + at);
-            d = hn::Mul(d, hn::LoadU(tag, g.up + at));
-          }
-          d = hn::Mul(d, slope);
-          hn::StoreU(d, tag, dx + at);
-          hn::StoreU(hn::Add(hn::LoadU(tag, sums + i), d), tag, sums + i);
-        });
-    }
-  });
+  for_function(g.function, [&](auto function) { activate_rows_grad<decltype(function)>(g, dy, dx, dup, workspace); });
   for (std::int64_t part = 1; part < parts; ++part) add_scaled(1, workspace + part * g.width, workspace, g.width);
   if (g.bias) std::copy_n(workspace, g.width, dbias);
 }
