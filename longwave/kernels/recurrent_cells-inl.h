@@ -39,6 +39,13 @@ HWY_INLINE V tanh_slope(D d, V y) {
   return hn::NegMulAdd(y, y, hn::Set(d, 1.0f));
 }
 
+/// What the sLSTM keeps, e^(l - m). In the first step m = i may lie far below l; what is kept is 0 then, and an
+/// infinite factor of it would make NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V keep_of(D d, V l, V m) {
+  return fast_exp(d, hn::Min(hn::Set(d, 80.0f), hn::Sub(l, m)));  // the difference last: a NaN stays one
+}
+
 /// The units of one vector at one step; p = W x + b, q = R h (+ b_g), s their states, kept what backward needs. The
 /// same as the reference's, a vector at a time.
 template <Cell kCell, class D, class V = hn::Vec<D>>
@@ -61,7 +68,7 @@ HWY_INLINE void step_units(D d, const V* p, const V* q, V* s, V* kept) {
   } else {
     const auto i = pre(0), l = hn::Add(log_sigmoid(d, pre(1)), s[3]);
     const auto m = hn::IfThenElse(hn::Eq(s[2], hn::Zero(d)), i, hn::Max(i, l));
-    const auto grow = fast_exp(d, hn::Sub(i, m)), keep = fast_exp(d, hn::Sub(l, m));
+    const auto grow = fast_exp(d, hn::Sub(i, m)), keep = keep_of(d, l, m);
     kept[0] = i, kept[1] = pre(1), kept[2] = tanh_of(d, pre(2)), kept[3] = sigmoid(d, pre(3));
     s[1] = hn::MulAdd(keep, s[1], hn::Mul(grow, kept[2]));
     s[2] = hn::Max(hn::MulAdd(keep, s[2], grow), one);
@@ -108,7 +115,7 @@ HWY_INLINE void step_units_grad(D d, const V* before, const V* after, const V* k
   } else {
     const auto i = kept[0], f = kept[1], z = kept[2], o = kept[3];
     const auto l = hn::Add(log_sigmoid(d, f), before[3]);
-    const auto grow = fast_exp(d, hn::Sub(i, after[3])), keep = fast_exp(d, hn::Sub(l, after[3]));
+    const auto grow = fast_exp(d, hn::Sub(i, after[3])), keep = keep_of(d, l, after[3]);
     const auto inverse = hn::Div(one, after[2]), ratio = hn::Mul(after[1], inverse);
     const auto dho = hn::Mul(hn::Mul(dh, o), inverse);
     const auto dc = hn::Add(g[1], dho);

@@ -16,6 +16,13 @@ T log_sigma(T x) {
   return std::min(x, T(0)) - std::log1p(std::exp(-std::abs(x)));
 }
 
+/// What the sLSTM keeps, e^(l - m). In the first step m = i may lie far below l; what is kept is 0 then, and an
+/// infinite factor of it would make NaN.
+template <class T>
+T keep_of(T l, T m) {
+  return std::exp(std::min(l - m, T(80)));
+}
+
 /// One unit at one step: `pre` = p + b, `rh` = q (+ b_g), s its state (h, c, n, m), kept what backward needs.
 template <class T>
 void step(Cell cell, const T* pre, const T* rh, T* s, T* kept) {
@@ -39,7 +46,7 @@ void step(Cell cell, const T* pre, const T* rh, T* s, T* kept) {
       return;
     case Cell::slstm: {
       const T i = pre[0] + rh[0], f = pre[1] + rh[1], l = log_sigma(f) + s[3];
-      const T m = s[2] == 0 ? i : std::max(i, l), grow = std::exp(i - m), keep = std::exp(l - m);
+      const T m = s[2] == 0 ? i : std::max(i, l), grow = std::exp(i - m), keep = keep_of(l, m);
       kept[0] = i, kept[1] = f, kept[2] = std::tanh(pre[2] + rh[2]), kept[3] = sigma(pre[3] + rh[3]);
       s[1] = keep * s[1] + grow * kept[2];
       s[2] = std::max(keep * s[2] + grow, T(1));
@@ -92,7 +99,7 @@ void step_grad(Cell cell, const T* before, const T* after, const T* kept, T* d, 
     case Cell::slstm: {
       const T i = kept[0], f = kept[1], z = kept[2], o = kept[3], l = log_sigma(f) + before[3];
       const bool first = before[2] == 0;
-      const T grow = std::exp(i - after[3]), keep = std::exp(l - after[3]), ratio = after[1] / after[2];
+      const T grow = std::exp(i - after[3]), keep = keep_of(l, after[3]), ratio = after[1] / after[2];
       const T dc = d[1] + dh * o / after[2];
       const T dn = (d[2] - dh * o * ratio / after[2]) * share(keep * before[2] + grow, T(1));
       const T dgrow = (dc * z + dn) * grow, dkeep = (dc * before[1] + dn * before[2]) * keep;

@@ -50,6 +50,7 @@ bool SequenceMixer::scale_logarithm(const at::Tensor& log_step, double factor) {
 void SequenceMixer::check_input(const char* mixer, const at::Tensor& x, std::int64_t d, const Lengths& lengths,
                                 const State* state) const {
   check(x.dim() == 3 && x.size(2) == d, mixer, ": x is ", x.sizes(), "; expected [b, t, ", d, "]");
+  check(x.size(0) > 0, mixer, ": x has no sequences; expected at least one");
   check(x.size(1) > 0, mixer, ": x has no steps; expected at least one");
   if (!a_weight_.defined())
     if (const auto weights = parameters(); !weights.empty()) a_weight_ = weights.front();

@@ -124,7 +124,8 @@ class Wave final : public SequenceMixer {
   /// Base aft: per channel an average of x with weights e^k, times sigma(q), which becomes the query.
   Tensor read_averages(const Tensor& x, Tensor& q, const Tensor& valid, State* state) {
     q = at::sigmoid(q);
-    const auto weight = zero_padding(at::exp(key_->forward(x)), valid);
+    constexpr double kMost = 60;  // a weight of e^60 beside others is the average; sums of e^88 leave float
+    const auto weight = zero_padding(at::exp(key_->forward(x).clamp_max(kMost)), valid);
     const auto total = sums(weight * x, state, "sums");
     return q * total / (sums(weight, state, "weights") + 1e-6);
   }

@@ -101,6 +101,12 @@ TEST_P(MixerContract, KeepsTheShapeAtOddSizes) {
   }
 }
 
+TEST_P(MixerContract, StaysFiniteOnLargeNumbers) {
+  const auto mixer = subject.make(at::kFloat);
+  for (const auto& [name, gradient] : gradients(*mixer, input(2, 9, subject.d, at::kFloat) * 100))
+    EXPECT_TRUE(at::isfinite(gradient).all().item<bool>()) << name;
+}
+
 TEST_P(MixerContract, ReadsNoUninitialisedMemory) {
   const auto mixer = subject.make(at::kFloat);
   const auto x = input(2, 19, subject.d, at::kFloat);
@@ -424,6 +430,8 @@ TEST_P(MixerContract, RefusesInputOfAnotherShape) {
   const auto mixer = subject.make(at::kFloat);
   EXPECT_THROW(mixer->forward(input(2, 3, subject.d + 1, at::kFloat)), UserError);
   EXPECT_THROW(mixer->forward(at::zeros({2, subject.d})), UserError);
+  EXPECT_THROW(mixer->forward(at::zeros({0, 3, subject.d})), UserError);
+  EXPECT_THROW(mixer->forward(at::zeros({2, 0, subject.d})), UserError);
   EXPECT_THROW(mixer->forward(input(2, 3, subject.d, at::kFloat), at::zeros({3}, at::kLong)), UserError);
 }
 

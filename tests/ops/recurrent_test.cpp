@@ -135,6 +135,19 @@ TEST(Recurrent, HugeInputsSaturate) {
   }
 }
 
+TEST(Recurrent, AnInputGateThatIsShutInTheFirstStepKeepsNothing) {
+  auto in = random_inputs(Cell::slstm, {2, 3, 1, 17});
+  in[0].select(2, 0).fill_(-200);  // m = -200 far below l, which is about 0: e^(l - m) is beyond float
+  in[3].zero_();
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    for (auto& x : in) x = x.detach().to(type).requires_grad_();
+    const auto out = ops::recurrent(in[0], in[1], in[2], in[3], {}, {.cell = Cell::slstm});
+    EXPECT_TRUE(at::isfinite(out.y).all().item<bool>());
+    out.y.sum().backward();
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(at::isfinite(in[i].grad()).all().item<bool>()) << i;
+  }
+}
+
 TEST(Recurrent, OnePartOfAJointProjectionNeedsNoCopy) {
   const auto in = random_inputs(Cell::lstm, {2, 5, 1, 6});
   const auto joint = at::stack({at::zeros_like(in[0]), in[0]}, 2);
