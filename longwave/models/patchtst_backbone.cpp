@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "longwave/base/check.h"
 #include "longwave/nn/feed_forward.h"
 #include "longwave/ops/score_attention.h"
 
@@ -18,7 +19,12 @@ torch::nn::Module& group(torch::nn::Module& parent, const std::string& path) {
 }
 
 /// BatchNorm over the last dimension of [r, n, d]; statistics over rows and tokens together.
-at::Tensor batch_norm(torch::nn::BatchNorm1d& norm, const at::Tensor& x) { return norm(x.flatten(0, 1)).view_as(x); }
+at::Tensor batch_norm(torch::nn::BatchNorm1d& norm, const at::Tensor& x) {
+  const auto rows = x.flatten(0, 1);
+  check(!norm->is_training() || rows.size(0) > 1,
+        "batch norm: a batch of one patch has no variance; expected a larger batch, more series or a longer lookback");
+  return norm(rows).view_as(x);
+}
 
 }  // namespace
 

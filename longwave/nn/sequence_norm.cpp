@@ -42,6 +42,8 @@ struct BatchNorm final : SequenceNorm {
   }
 
   at::Tensor normalise(const at::Tensor& rows) {
+    check(!is_training() || rows.size(0) > 1,
+          "batch norm: a batch of one step has no variance; expected a larger batch");
     return at::batch_norm(rows, weight, bias, mean, variance, is_training(), kMomentum, kEps, false);
   }
   at::Tensor weight, bias, mean, variance;

@@ -10,6 +10,7 @@
 #include "longwave/base/check.h"
 #include "longwave/models/classifier.h"
 #include "longwave/models/language_model.h"
+#include "tests/support/op_testing.h"
 
 namespace longwave {
 namespace {
@@ -92,6 +93,17 @@ TEST(Backbone, BatchNormInTrainingCountsOnlyRealSteps) {
   EXPECT_LT(largest_difference(y_padded.narrow(1, 0, 5), y), 1e-5);
   for (const auto& [name, tensor] : exact.state())
     EXPECT_LT(largest_difference(padded.state().at(name), tensor), 1e-5) << name;
+}
+
+TEST(Backbone, BatchNormRefusesToLearnFromOneStep) {
+  Backbone model({.mixer = "conv", .d_model = 4, .layers = 1, .norm = "batch"}, 1);
+  testing::expect_error(
+      [&] {
+        model.forward(at::randn({1, 1, 4}));
+      },
+      "batch norm: a batch of one step has no variance; expected a larger batch");
+  model.eval();
+  EXPECT_TRUE(at::isfinite(model.forward(at::randn({1, 1, 4}))).all().item<bool>());
 }
 
 TEST(Backbone, TiedDropoutHasOneMaskForAllSteps) {
