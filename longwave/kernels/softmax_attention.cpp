@@ -13,6 +13,7 @@
 #include <hwy/highway.h>
 
 #include "longwave/kernels/exp-inl.h"
+#include "longwave/kernels/lanes-inl.h"
 #include "longwave/kernels/tile_product-inl.h"
 
 #ifndef LONGWAVE_KERNELS_SOFTMAX_ATTENTION_SHAPE
@@ -26,6 +27,7 @@ using Attention = SoftmaxAttention<float>;
 // tile's queries runs without sums across lanes, and a masked key is a row that is skipped.
 constexpr std::int64_t kQueries = 64, kKeys = 96;  // of a tile
 constexpr std::int64_t kItemQueries = 512;         // of a forward work item
+constexpr std::int64_t kFewQueries = 8;            // with so few most lanes of a tile would be idle
 constexpr std::int64_t kMostLanes = 16;
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
@@ -211,9 +213,49 @@ void attend(const Head& head, std::int64_t first, const float* k, const float* v
   }
 }
 
+/// One query, as a step of a stream has: keys and values are read once, where they lie. weights: [s].
+void attend_alone(const Head& head, std::int64_t i, float* weights) {
+  const auto& a = head.a;
+  const auto seen = head.visible(i);
+  const float* q = head.q(i);
+  float largest = kNone;
+  for (std::int64_t j = 0; j < seen; ++j) {
+    weights[j] = 0;
+    if (!head.exists(j)) continue;
+    const float* k = head.k(j);
+    weights[j] = a.scale * sum_of(a.d, [&](auto tag, std::int64_t at) HWY_ATTR {
+                   return hn::Mul(hn::LoadU(tag, q + at), hn::LoadU(tag, k + at));
+                 });
+    largest = std::max(largest, weights[j]);
+  }
+  const float base = largest == kNone ? 0 : largest;
+  for_lanes(seen, [&](auto tag, std::int64_t j) HWY_ATTR {
+    hn::StoreU(fast_exp(tag, hn::Sub(hn::LoadU(tag, weights + j), hn::Set(tag, base))), tag, weights + j);
+  });
+  float sum = 0, *y = head.y(i);
+  std::fill_n(y, a.e, 0.0f);
+  for (std::int64_t j = 0; j < seen; ++j) {
+    if (!head.exists(j)) continue;
+    sum += weights[j];
+    const float* v = head.v(j);
+    for_lanes(a.e, [&](auto tag, std::int64_t at) HWY_ATTR {
+      const auto added = hn::MulAdd(hn::Set(tag, weights[j]), hn::LoadU(tag, v + at), hn::LoadU(tag, y + at));
+      hn::StoreU(added, tag, y + at);
+    });
+  }
+  head.lse()[i] = sum > 0 || std::isnan(sum) ? base + std::log(sum) : kNone;
+  const float inverse = sum == 0 ? 0 : 1 / sum;
+  for_lanes(a.e, [&](auto tag, std::int64_t at)
+                     HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(tag, y + at), hn::Set(tag, inverse)), tag, y + at); });
+}
+
 void forward_item(const Head& head, std::int64_t first, float* scratch) {
   const auto& a = head.a;
   const auto end = std::min(a.t, first + kItemQueries), seen = head.visible(end - 1);
+  if (a.t <= kFewQueries) {
+    for (auto query = first; query < end; ++query) attend_alone(head, query, scratch);
+    return;
+  }
   float *tiles = scratch, *v = scratch + kQueries * (a.d + kKeys + padded(a.e) + 3), *k = v + a.s * padded(a.e);
   copy_rows(head.k(0), a.k_step, seen, a.d, 1, k, a.d);
   copy_rows(head.v(0), a.v_step, seen, a.e, 1, v, padded(a.e));

@@ -28,6 +28,24 @@ void check_layers(const State& state, std::size_t layers) {
   }
 }
 
+/// The part of a state that belongs to a layer, taken out of it and put back in the end: a mixer that finds its tensors
+/// to be nobody else's may go on in the same memory.
+struct StateOfLayer {
+  StateOfLayer(State& all, std::size_t layer) : all(all), prefix(std::to_string(layer) + ".") {
+    for (auto& [name, tensor] : all)
+      if (name.starts_with(prefix)) state[name.substr(prefix.size())] = std::move(tensor);
+  }
+  StateOfLayer(const StateOfLayer&) = delete;
+  StateOfLayer& operator=(const StateOfLayer&) = delete;
+  ~StateOfLayer() {
+    for (auto& [name, tensor] : state) all[prefix + name] = std::move(tensor);
+  }
+
+  State& all;
+  std::string prefix;
+  State state;
+};
+
 at::Tensor in_pieces(Backbone& model, const at::Tensor& x, const Lengths& lengths, State* state) {
   State own;
   if (!state) own = model.initial_state(x.size(0)), state = &own;
@@ -119,12 +137,8 @@ at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State*
       y = blocks_[i]->forward(y, lengths, nullptr);
       continue;
     }
-    const auto prefix = std::to_string(i) + ".";
-    State own;
-    for (const auto& [name, tensor] : *state)
-      if (name.starts_with(prefix)) own[name.substr(prefix.size())] = tensor;
-    y = blocks_[i]->forward(y, lengths, &own);
-    for (const auto& [name, tensor] : own) (*state)[prefix + name] = tensor;
+    StateOfLayer own(*state, i);
+    y = blocks_[i]->forward(y, lengths, &own.state);
   }
   return norm_ ? zero_padding(norm_->forward(y, valid), valid) : y;
 }
