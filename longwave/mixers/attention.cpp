@@ -136,10 +136,10 @@ class Attention final : public SequenceMixer {
   static void append(State& state, const Projections& p, const Lengths& lengths) {
     const auto before = state.at("length");
     const auto cached = state.at("k").size(1), t = p.k.size(1);
-    const auto after = before + (lengths.defined() ? lengths : at::full_like(before, t));
-    const auto longest = after.numel() ? after.max().item<std::int64_t>() : 0;
+    const auto after = before + (lengths.defined() ? lengths : at::scalar_tensor(t, before.options()));
     Tensor places;  // of every step among the cached and the new ones, where rows are of different lengths
-    if ((after != longest).any().item<bool>() || (before != cached).any().item<bool>() || longest != cached + t) {
+    if (lengths.defined() || !(before == cached).all().item<bool>()) {
+      const auto longest = after.max().item<std::int64_t>();
       const auto steps = at::arange(longest, before.options()).unsqueeze(0), kept = before.unsqueeze(1);
       places = at::where(steps < kept, steps, steps - kept + cached).clamp_max(cached + t - 1);
     }

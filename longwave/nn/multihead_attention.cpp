@@ -58,8 +58,12 @@ Projections project(const AttentionShape& shape, const AttentionWeights& w, cons
   Projections p{by_head(x, w.q, w.q_bias, shape.heads), by_head(source, w.k, w.k_bias, shape.key_heads),
                 by_head(source, w.v, w.v_bias, shape.key_heads)};
   if (shape.rotary) {
-    p.q = rotate(p.q, positions_of(x, first), *shape.rotary, shape.rotary_base);
-    p.k = rotate(p.k, positions_of(source, first), *shape.rotary, shape.rotary_base);
+    const auto angles = [&](const at::Tensor& steps) {
+      return rotary_angles(positions_of(steps, first), p.q.size(-1), x.scalar_type(), shape.rotary_base);
+    };
+    const auto of_queries = angles(x);
+    p.q = rotate(p.q, of_queries, *shape.rotary);
+    p.k = rotate(p.k, context.defined() ? angles(context) : of_queries, *shape.rotary);
   }
   return p;
 }

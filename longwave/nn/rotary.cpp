@@ -8,14 +8,20 @@
 
 namespace longwave {
 
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& positions, RotaryPairs pairs, double base) {
-  const auto d = x.size(-1);
-  check(x.dim() == 4 && d % 2 == 0, "rotate: x is ", x.sizes(), "; expected [b, t, h, d] with an even d");
+RotaryAngles rotary_angles(const at::Tensor& positions, std::int64_t d, at::ScalarType type, double base) {
+  check(d % 2 == 0, "rotary positions: a head is ", d, " wide; expected an even number");
   // In double: a float angle of position 100 000 is wrong in the third decimal.
   const auto exact = positions.options().dtype(at::kDouble);
   const auto rates = at::exp(at::arange(0, d, 2, exact) * (-std::log(base) / static_cast<double>(d)));
-  const auto angles = (positions.to(at::kDouble).unsqueeze(-1) * rates).unsqueeze(-2);  // [(b,) t, 1, d / 2]
-  const auto cosine = angles.cos().to(x.scalar_type()), sine = angles.sin().to(x.scalar_type());
+  const auto angles = (positions.unsqueeze(-1) * rates).unsqueeze(-2);
+  return {angles.cos().to(type), angles.sin().to(type)};
+}
+
+at::Tensor rotate(const at::Tensor& x, const RotaryAngles& angles, RotaryPairs pairs) {
+  const auto d = x.size(-1);
+  const auto& [cosine, sine] = angles;
+  check(x.dim() == 4 && cosine.size(-1) * 2 == d, "rotate: x is ", x.sizes(), "; expected [b, t, h, ",
+        cosine.size(-1) * 2, "]");
   const bool half = pairs == RotaryPairs::half;
   const auto first = half ? x.narrow(-1, 0, d / 2) : x.slice(-1, 0, d, 2);
   const auto second = half ? x.narrow(-1, d / 2, d / 2) : x.slice(-1, 1, d, 2);
