@@ -37,6 +37,7 @@ std::int64_t blocks_of(std::int64_t n, std::int64_t size) { return (n + size - 1
 /// Floats of a forward work item: keys and values of its head; queries of a tile transposed, scores, outputs, and a
 /// maximum, a sum and a factor for each query.
 std::int64_t forward_scratch(const Attention& a) {
+  if (a.t <= kFewQueries) return padded(a.s);
   return padded(a.s * (a.d + padded(a.e)) + kQueries * (a.d + kKeys + padded(a.e) + 3));
 }
 /// Of a backward one: keys and values, queries and output gradients of the head (those twice, the second time
@@ -213,7 +214,7 @@ void attend(const Head& head, std::int64_t first, const float* k, const float* v
   }
 }
 
-/// One query, as a step of a stream has: keys and values are read once, where they lie. weights: [s].
+/// One query, as a step of a stream has: reads keys and values once, where they lie. weights: [s].
 void attend_alone(const Head& head, std::int64_t i, float* weights) {
   const auto& a = head.a;
   const auto seen = head.visible(i);

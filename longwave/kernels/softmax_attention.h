@@ -31,8 +31,8 @@ struct SoftmaxAttentionGrad {
   T* dv;          // [b, s, key_heads, e]
 };
 
-/// In tiles of keys by queries, on all cores; memory linear in t and s. Same bits for any number of threads.
-/// `workspace`: as many floats as asked for, aligned to 64 bytes.
+/// In tiles of keys by queries, of up to 8 queries each by itself, on all cores; memory linear in t and s. Same bits
+/// for any number of threads. `workspace`: as many floats as asked for, aligned to 64 bytes.
 std::int64_t softmax_attention_workspace(const SoftmaxAttention<float>& a);
 void softmax_attention(const SoftmaxAttention<float>& a, float* workspace);
 std::int64_t softmax_attention_grad_workspace(const SoftmaxAttentionGrad<float>& g);

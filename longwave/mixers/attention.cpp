@@ -59,30 +59,33 @@ AttentionShape shape_of(const AttentionConfig& c, std::int64_t d) {
   return shape;
 }
 
-/// cat({kept, fresh}, 1) of [b, s, h, e] and [b, t, h, e]. Rows have room behind them, which is doubled when it is used
-/// up, so that a step costs its own numbers and not a copy of all. Only a tensor that nobody else can see is written
-/// to.
-Tensor extended(Tensor kept, const Tensor& fresh) {
-  if (at::GradMode::is_enabled()) return at::cat({kept, fresh}, 1);
-  const auto b = kept.size(0), s = kept.size(1), t = fresh.size(1), width = kept.size(2) * kept.size(3);
-  const std::vector<std::int64_t> sizes{b, s + t, kept.size(2), kept.size(3)};
-  const auto strides = [&](std::int64_t room) {
-    return std::vector<std::int64_t>{room * width, width, kept.size(3), 1};
-  };
-  auto room = kept.stride(0) / width;
-  const bool ours = kept.use_count() == 1 && kept.storage().use_count() == 1 && kept.storage_offset() == 0 &&
-                    kept.strides() == at::IntArrayRef(strides(room)) &&
-                    kept.element_size() * b * room * width == static_cast<std::int64_t>(kept.storage().nbytes());
-  if (!ours || room < s + t) {
-    room = s == 0 ? t : 2 * (s + t);  // what is read at once need not go on
-    auto roomier = at::empty({b, room, kept.size(2), kept.size(3)}, fresh.options());
-    roomier.narrow(1, 0, s).copy_(kept);
-    kept = at::empty({0}, fresh.options()).set_(roomier.storage(), 0, sizes, strides(room));
-  } else {
-    kept.set_(kept.storage(), 0, sizes, strides(room));
+/// kept = cat({kept, fresh}, 1) of [b, s, h, e] and [b, t, h, e]. Rows have room behind them, which is doubled when it
+/// is used up, so that a step costs its own numbers and not a copy of all. Memory that anybody else can see stays as it
+/// is.
+void extend(Tensor& kept, const Tensor& fresh) {
+  if (at::GradMode::is_enabled()) {
+    kept = at::cat({kept, fresh}, 1);
+    return;
   }
-  kept.narrow(1, s, t).copy_(fresh);
-  return kept;
+  const auto b = kept.size(0), s = kept.size(1), t = fresh.size(1), width = kept.size(2) * kept.size(3);
+  auto room = kept.stride(0) / width;
+  const auto with_room = [&](const at::Storage& storage) {
+    return at::empty({0}, fresh.options())
+        .set_(storage, 0, {b, s + t, kept.size(2), kept.size(3)}, {room * width, width, kept.size(3), 1});
+  };
+  const bool ours = kept.use_count() == 1 && kept.storage().use_count() == 1 && kept.storage_offset() == 0 &&
+                    kept.strides() == at::IntArrayRef({room * width, width, kept.size(3), 1}) &&
+                    kept.element_size() * b * room * width == static_cast<std::int64_t>(kept.storage().nbytes());
+  Tensor longer;
+  if (ours && room >= s + t) {
+    longer = with_room(kept.storage());
+  } else {
+    room = s == 0 ? t : 2 * (s + t);  // what is read at once need not go on
+    longer = with_room(at::empty({b, room, kept.size(2), kept.size(3)}, fresh.options()).storage());
+    longer.narrow(1, 0, s).copy_(kept);
+  }
+  longer.narrow(1, s, t).copy_(fresh);
+  kept = longer;
 }
 
 class Attention final : public SequenceMixer {
@@ -145,7 +148,7 @@ class Attention final : public SequenceMixer {
     }
     for (const auto& [name, fresh] : {std::pair{"k", p.k}, {"v", p.v}}) {
       auto& all = state.at(name);
-      all = extended(std::move(all), fresh);
+      extend(all, fresh);
       if (places.defined()) {
         const auto index = places.unsqueeze(-1).unsqueeze(-1).expand({-1, -1, all.size(2), all.size(3)});
         all = all.gather(1, index);

@@ -28,7 +28,7 @@ std::string aten_capability() {
 std::string blas_file() {
   Dl_info info;
   void* product = dlsym(RTLD_DEFAULT, "openblas_get_corename");  // OpenBLAS proper, behind Debian's thin libblas
-  if (!product) product = dlsym(RTLD_DEFAULT, "sgemm_");
+  if (!product) product = dlsym(RTLD_DEFAULT, "sgemv_");         // sgemm_ is found in our own library
   if (!product || !dladdr(product, &info)) return "";
   std::error_code error;
   const auto path = std::filesystem::canonical(info.dli_fname, error);

@@ -22,7 +22,8 @@ class Squares {
 at::Tensor krylov(Squares& a, const at::Tensor& b, std::int64_t t);
 
 /// c A^k b for k < t: [h, t, m, w] for c [h, m, n] and b [h, n, w]. In two levels, as (c A^(q i)) (A^j b) with q about
-/// the root of t: work n^2 m q and n m w t instead of n^2 w t, memory n (m + w) q instead of n w t.
+/// the root of t: work n^2 (m + w) q and n m w t instead of n^2 w t, memory n (m + w) q
+/// instead of n w t.
 at::Tensor krylov_response(Squares& a, const at::Tensor& c, const at::Tensor& b, std::int64_t t);
 
 /// The state that inputs u [h, t, w] leave: the sum over k of A^(t-1-k) b u_k, [h, n, w], for b [h, n].

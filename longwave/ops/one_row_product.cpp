@@ -6,6 +6,9 @@
 
 #include <dlfcn.h>
 
+#include <cstdio>
+#include <cstdlib>
+
 namespace {
 
 using Gemm = void(const char* transa, const char* transb, const int* m, const int* n, const int* k, const float* alpha,
@@ -29,6 +32,10 @@ extern "C" void sgemm_(const char* transa, const char* transb, const int* m, con
                        const float* beta, float* c, const int* ldc) {
   static Gemm* const gemm = next<Gemm>("sgemm_");
   static Gemv* const gemv = next<Gemv>("sgemv_");
+  if (!gemm) {
+    std::fputs("longwave: sgemm_ was called, but there is no BLAS behind the library; link one\n", stderr);
+    std::abort();
+  }
   const bool column = *n == 1, row = *m == 1;
   if (!gemv || !(column || row) || *k == 0) return gemm(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   const int one = 1;

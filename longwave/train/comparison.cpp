@@ -171,11 +171,8 @@ void check_lists(const Sections& sections, const ComparisonConfig& config, const
     try {
       check_model_name(model, sequences);
     } catch (const UserError& error) {
-      if (const auto variant = sections.find("model." + name); variant != sections.end() && !variant->second.empty())
-        fail(variant->second.begin()->second.where, ": [model.", name, "] has no 'name', and '", name,
-             "' is no model; expected name = the model that it is a variant of");
-      fail(settings.at("models").where, ": compare.models: ", error.what(),
-           "; a variant of a model needs [model.NAME] with its name");
+      fail(settings.at("models").where, ": compare.models: ", error.what(), "; a variant of a model needs [model.",
+           name, "] with its 'name'");
     }
   }
 }

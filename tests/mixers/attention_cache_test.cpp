@@ -63,5 +63,40 @@ TEST(AttentionCache, StreamsThatPartDoNotDisturbEachOther) {
   EXPECT_TRUE(at::equal(seen, as_it_was));
 }
 
+TEST(AttentionCache, GoesOnFromADetachedState) {
+  auto model = small_model();
+  const at::NoGradGuard no_grad;
+  const auto x = at::randn({kRows, 9, kWidth});
+  auto state = model.initial_state(kRows);
+  auto y = run(model, x.narrow(1, 0, 5), state);
+  for (auto& [name, tensor] : state) tensor = tensor.detach();
+  y = at::cat({y, run(model, x.narrow(1, 5, 4), state)}, 1);
+  EXPECT_LT(difference(y, model.forward(x)), 1e-5);
+}
+
+TEST(AttentionCache, AViewOfItStaysAsItIs) {
+  auto model = small_model();
+  const at::NoGradGuard no_grad;
+  auto state = model.initial_state(kRows);
+  run(model, at::randn({kRows, 5, kWidth}), state);  // there is room for more
+  const auto view = state.at("0.v").narrow(1, 2, 3);
+  const auto place = state.at("0.v").data_ptr();
+  run(model, at::randn({kRows, 1, kWidth}), state);
+  EXPECT_NE(state.at("0.v").data_ptr(), place);
+}
+
+TEST(AttentionCache, RowsThatPauseKeepTheirKeys) {
+  auto model = small_model();
+  const at::NoGradGuard no_grad;
+  const auto x = at::randn({kRows, 6, kWidth});
+  auto state = model.initial_state(kRows), alone = model.initial_state(1);
+  run(model, x.narrow(1, 0, 3), state);
+  model.forward(x.narrow(1, 3, 2), at::tensor({2, 0}, at::kLong), &state);
+  const auto y = model.forward(x.narrow(1, 5, 1), {}, &state);
+  run(model, x.narrow(0, 1, 1).narrow(1, 0, 3), alone);
+  EXPECT_LT(difference(y.narrow(0, 1, 1), model.forward(x.narrow(0, 1, 1).narrow(1, 5, 1), {}, &alone)), 1e-5);
+  EXPECT_LT(difference(y.narrow(0, 0, 1), model.forward(x.narrow(0, 0, 1)).narrow(1, 5, 1)), 1e-5);
+}
+
 }  // namespace
 }  // namespace longwave

@@ -1,14 +1,51 @@
 // Products of one row or one column, which go another way through the BLAS.
 
 #include <ATen/ATen.h>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <tuple>
 #include <vector>
 
+// This reference is also what makes the linker keep the library.
+extern "C" void sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
+                       const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
+                       const float* beta, float* c, const int* ldc);
+
 namespace longwave {
 namespace {
+
+TEST(OneRowProduct, IsWhatLibtorchCalls) {
+  Dl_info info;
+  ASSERT_TRUE(dladdr(dlsym(RTLD_DEFAULT, "sgemm_"), &info));
+  EXPECT_NE(std::string(info.dli_fname).find("liblongwave"), std::string::npos) << info.dli_fname;
+}
+
+TEST(OneRowProduct, KeepsTheBlasOrderOfArguments) {
+  at::manual_seed(4);
+  for (const auto& [m, n, k] : {std::tuple{1, 6, 4}, {6, 1, 4}, {1, 1, 4}, {3, 5, 4}})
+    for (const char* transa : {"N", "T"})
+      for (const char* transb : {"n", "t"})
+        for (const float beta : {0.0f, 1.0f, 0.5f}) {
+          // Column-major matrices with rows to spare are row-major ones, transposed, with columns to spare.
+          const bool ta = *transa == 'T', tb = *transb == 't';
+          const int lda = (ta ? k : m) + 2, ldb = (tb ? n : k) + 1, ldc = m + 3;
+          const auto a = at::randn({ta ? m : k, lda}), b = at::randn({tb ? k : n, ldb}), c = at::randn({n, ldc});
+          const auto part = [](const at::Tensor& x, std::int64_t rows, bool turned) {
+            const auto matrix = x.narrow(1, 0, rows).t().to(at::kDouble);
+            return turned ? matrix.t() : matrix;
+          };
+          const auto expected = 2 * at::mm(part(a, ta ? k : m, ta), part(b, tb ? n : k, tb)) + beta * part(c, m, false);
+          const auto untouched = c.narrow(1, m, 3).clone();
+          const float alpha = 2;
+          sgemm_(transa, transb, &m, &n, &k, &alpha, a.data_ptr<float>(), &lda, b.data_ptr<float>(), &ldb, &beta,
+                 c.data_ptr<float>(), &ldc);
+          EXPECT_LT((part(c, m, false) - expected).abs().max().item<double>(), 1e-5) << m << n << transa << transb;
+          EXPECT_TRUE(at::equal(c.narrow(1, m, 3), untouched));
+        }
+}
 
 /// A matrix [rows, columns] of every layout that a BLAS takes: row-major, column-major, part of a wider one.
 std::vector<at::Tensor> layouts(std::int64_t rows, std::int64_t columns) {

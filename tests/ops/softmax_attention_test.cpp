@@ -66,11 +66,15 @@ TEST(SoftmaxAttention, MasksAndOffsetsMatchDoubleOnEveryInstructionSet) {
   at::manual_seed(3);
   const auto mask = at::rand({2, 150}) < 0.7;
   const auto offsets = at::tensor({100, 3}, at::kLong);
-  const Sizes z{2, 50, 150, 4, 2, 12, 20};
-  testing::expect_float_matches_double(op_of({.causal = false, .key_mask = mask}), random_inputs(z), 2e-5);
-  testing::expect_float_matches_double(op_of({.causal = true, .offsets = offsets}), random_inputs(z), 2e-5);
-  testing::expect_float_matches_double(op_of({.causal = true, .key_mask = at::ones_like(mask), .offsets = offsets}),
-                                       random_inputs(z), 2e-5);
+  for (const std::int64_t queries : {50, 5}) {  // in tiles and each by itself
+    const Sizes z{2, queries, 150, 4, 2, 12, 20};
+    testing::expect_float_matches_double(op_of({.causal = false, .key_mask = mask}), random_inputs(z), 2e-5);
+    testing::expect_float_matches_double(op_of({.causal = true, .offsets = offsets}), random_inputs(z), 2e-5);
+    testing::expect_float_matches_double(op_of({.causal = true, .key_mask = mask, .offsets = offsets}),
+                                         random_inputs(z), 2e-5);
+    testing::expect_float_matches_double(op_of({.causal = true, .key_mask = at::ones_like(mask), .offsets = offsets}),
+                                         random_inputs(z), 2e-5);
+  }
 }
 
 TEST(SoftmaxAttention, GradientsMatchDifferences) {

@@ -113,7 +113,8 @@ TEST(Comparison, VariantsOfOneModelStandSideBySide) {
     auto other = text;
     return refusal(other.replace(other.find(from), from.size(), to));
   };
-  EXPECT_NE(changed("name = \"dlinear\"", "").find("has no 'name', and"), std::string::npos);
+  EXPECT_NE(changed("name = \"dlinear\"", "").find("a variant of a model needs [model.wide] with its 'name'"),
+            std::string::npos);
   EXPECT_NE(changed("name = \"dlinear\"", "name = \"dlinaer\"").find("model.wide.name: unknown"), std::string::npos);
   EXPECT_NE(changed("name = \"dlinear\"", "name = 3").find("in quotes"), std::string::npos);
   EXPECT_NE(refusal(text + "[model.linear]\nname = \"dlinear\"\n").find("linear is a model itself"), std::string::npos);
