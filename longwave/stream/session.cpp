@@ -27,8 +27,8 @@ at::Tensor Session::feed(const std::vector<std::int32_t>& tokens) {
 }
 
 int Session::useful_threads(std::int64_t tokens) const {
-  // With two threads a step of a model of 0.5 MB took 1.4 times as long as with one, of 4 MB as long, of 36 MB 0.6
-  // times.
+  // With two threads a step of a model of 0.5 MB took 1.4 times as long as with one, of 4 MB as long, of 7 to 45 MB
+  // 0.9 times.
   constexpr std::int64_t kWorthAThread = 2 << 20;  // bytes of weights, for each token
   std::int64_t bytes = 0;
   for (const auto& weight : model_.parameters()) bytes += weight.numel() * weight.element_size();

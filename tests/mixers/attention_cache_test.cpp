@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "longwave/models/backbone.h"
 
 namespace longwave {
@@ -74,15 +76,20 @@ TEST(AttentionCache, GoesOnFromADetachedState) {
   EXPECT_LT(difference(y, model.forward(x)), 1e-5);
 }
 
-TEST(AttentionCache, AViewOfItStaysAsItIs) {
+TEST(AttentionCache, WhatSharesItsMemoryStaysAsItIs) {
   auto model = small_model();
   const at::NoGradGuard no_grad;
-  auto state = model.initial_state(kRows);
-  run(model, at::randn({kRows, 5, kWidth}), state);  // there is room for more
-  const auto view = state.at("0.v").narrow(1, 2, 3);
-  const auto place = state.at("0.v").data_ptr();
-  run(model, at::randn({kRows, 1, kWidth}), state);
-  EXPECT_NE(state.at("0.v").data_ptr(), place);
+  const auto moves_beside = [&](const std::function<at::Tensor(const at::Tensor&)>& share) {
+    auto state = model.initial_state(kRows);
+    run(model, at::randn({kRows, 5, kWidth}), state);  // there is room for more
+    const auto other = share(state.at("0.v"));
+    const auto* place = state.at("0.v").data_ptr();
+    run(model, at::randn({kRows, 1, kWidth}), state);
+    return state.at("0.v").data_ptr() != place;
+  };
+  EXPECT_TRUE(moves_beside([](const at::Tensor& x) { return x.narrow(1, 2, 3); }));  // refers to the tensor
+  EXPECT_TRUE(moves_beside([](const at::Tensor& x) { return x.variable_data(); }));  // to its memory alone
+  EXPECT_FALSE(moves_beside([](const at::Tensor& x) { return x.clone(); }));
 }
 
 TEST(AttentionCache, RowsThatPauseKeepTheirKeys) {
