@@ -5,6 +5,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <cmath>
+#include <functional>
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
@@ -14,6 +15,7 @@
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/krylov.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/ops/bilinear_step.h"
 
 namespace longwave {
 namespace {
@@ -73,13 +75,12 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
     check_input("lssl", x, d_, lengths, state);
     const auto valid = valid_steps(lengths, x);
     const auto u = zero_padding(x, valid);
-    const auto system = discrete();
     at::Tensor y;  // [b, t, m, h]
     constexpr std::int64_t kStepwise = 8;
     if (state && u.size(1) <= kStepwise)
-      y = by_steps(system, u, lengths, state->at("h"));
+      y = by_steps(u, lengths, state->at("h"));
     else
-      y = by_convolution(system, u, lengths, state);
+      y = by_convolution(discrete(), u, lengths, state);
     y = activate(config_.activation, y).transpose(2, 3).flatten(2);
     return zero_padding(output_->forward(y), valid);
   }
@@ -125,24 +126,41 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
     return y;
   }
 
-  at::Tensor by_steps(const System& system, const at::Tensor& u, const Lengths& lengths, at::Tensor& state) {
-    auto x = state.to(at::kDouble).unsqueeze(-1);  // [b, h, n, 1]
+  at::Tensor by_steps(const at::Tensor& u, const Lengths& lengths, at::Tensor& state) {
+    const auto next_of = transition();
     std::vector<at::Tensor> y;
     for (std::int64_t k = 0; k < u.size(1); ++k) {
-      const auto input = u.select(1, k).unsqueeze(-1);  // [b, h, 1]
-      const auto next = at::matmul(system.a, x) + (system.b * input).unsqueeze(-1);
-      x = lengths.defined() ? at::where((lengths > k).view({-1, 1, 1, 1}), next, x) : next;
-      const auto out = at::matmul(system.c, next).squeeze(-1).to(u.scalar_type()) + skip_ * input;  // [b, h, m]
+      const auto input = u.select(1, k);  // [b, h]
+      const auto next = next_of(state, input);
+      state = lengths.defined() ? at::where((lengths > k).view({-1, 1, 1}), next, state) : next;
+      const auto out = (c_ * next.unsqueeze(2)).sum(-1) + skip_ * input.unsqueeze(-1);  // [b, h, m]
       y.push_back(out.transpose(1, 2));
     }
-    state = x.squeeze(-1).to(u.scalar_type());
     return at::stack(y, 1);
+  }
+
+  /// The step (x [b, h, n], u [b, h]) -> x. A triangular A, as LegS is unless trained, is read as it stands; any other
+  /// one as the dense matrix of every feature.
+  std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> transition() {
+    const auto shared = shared_cache_.get(*this, {a_, b_, log_dt_}, [this]() -> std::vector<at::Tensor> {
+      const auto a = a_.to(at::kDouble);
+      if (at::GradMode::is_enabled() || !a.is_cpu() || !at::equal(a, a.tril())) return {at::Tensor()};
+      return {a, b_.to(at::kDouble), 0.5 * at::exp(log_dt_.to(at::kDouble))};
+    });
+    if (shared[0].defined())
+      return [shared](const at::Tensor& x, const at::Tensor& u) {
+        return ops::bilinear_step(shared[0], shared[1], shared[2], x, u);
+      };
+    return [system = discrete()](const at::Tensor& x, const at::Tensor& u) {
+      const auto kept = at::matmul(system.a, x.to(at::kDouble).unsqueeze(-1)).squeeze(-1);
+      return (kept + system.b * u.unsqueeze(-1)).to(x.scalar_type());
+    };
   }
 
   Config config_;
   std::int64_t d_;
   at::Tensor a_, b_, log_dt_, c_, skip_;
-  DerivedCache cache_;
+  DerivedCache cache_, shared_cache_;
   torch::nn::Linear output_{nullptr};
 };
 
