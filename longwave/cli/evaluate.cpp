@@ -81,7 +81,7 @@ void evaluate(const Arguments& arguments) {
   run.recipe = with_data(run.recipe, arguments.overrides);
   if (arguments.step_scale != 1) scale_step(run, arguments.step_scale);
   RunOptions options;
-  options.data = arguments.data;
+  options.data = arguments.data.empty() ? data_of_run(arguments.run) : std::filesystem::path(arguments.data);
   const auto task = make_task(run, options);
   const auto split = split_of(arguments.split);
   const auto samples = task->samples(split);
@@ -117,7 +117,7 @@ void define(CLI::App& app) {
                  "multiply the step size of state-space models: 2 on data of half the sampling rate")
       ->capture_default_str();
   app.add_flag("--json", a->json, "print JSON");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data")
+  app.add_option("--data", a->data, "folder with the data sets; default that of the training, LONGWAVE_DATA, ./data")
       ->check(existing_folder());
   app.callback([a] { evaluate(*a); });
 }

@@ -13,6 +13,7 @@
 #include "longwave/cli/validators.h"
 #include "longwave/tasks/forecast.h"
 #include "longwave/train/experiment.h"
+#include "longwave/train/run_directory.h"
 
 namespace longwave {
 namespace {
@@ -45,7 +46,8 @@ VarInspection inspect_run(const Arguments& a) {
   check(run.recipe.model == "samovar" || run.recipe.model == "fixedvar", a.run, ": inspect reads the VAR weights of ",
         "samovar and fixedvar; this run is of ", run.recipe.model);
   RunOptions options;
-  if (run.recipe.task.type == "forecast") options.forecast_data = data_of(run.recipe, a.data);
+  if (run.recipe.task.type == "forecast")
+    options.forecast_data = data_of(run.recipe, a.data.empty() ? data_of_run(a.run).string() : a.data);
   const auto task = make_task(run, options);
   const auto sizes = forecast_sizes(run.sizes);
   std::vector<std::string> names;
@@ -108,7 +110,7 @@ void define(CLI::App& app) {
   app.add_option("--paths", a->paths, "influence paths to list")->check(not_below(1))->capture_default_str();
   app.add_option("--out", a->out, "folder to write to; default RUN/inspect");
   app.add_flag("--json", a->json, "print the JSON; files are written only with --out");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data")
+  app.add_option("--data", a->data, "folder with the data sets; default that of the training, LONGWAVE_DATA, ./data")
       ->check(existing_folder());
   app.callback([a] { inspect(*a); });
 }

@@ -79,7 +79,11 @@ std::string wrong_number(const CLI::App& command) {
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   const auto& command = chosen_command(app);
   auto text = std::string(error.what());
-  if (const auto extras = command.remaining(); dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
+  const auto extras = command.remaining();
+  // An option that is wanting may be there, mistyped.
+  const bool mistyped =
+      dynamic_cast<const CLI::RequiredError*>(&error) && !extras.empty() && extras.front().starts_with("-");
+  if ((dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) || mistyped) {
     const auto name = extras.front().substr(0, extras.front().find('='));
     if (name.starts_with("-")) {
       const auto near = nearest_name(name, option_names(command));

@@ -8,6 +8,7 @@
 #include "longwave/cli/command.h"
 #include "longwave/cli/validators.h"
 #include "longwave/train/experiment.h"
+#include "longwave/train/run_directory.h"
 
 namespace longwave {
 namespace {
@@ -79,6 +80,7 @@ void train(Arguments arguments) {
   const auto run = arguments.run.empty() ? default_run_directory(recipe) : std::filesystem::path(arguments.run);
   check(!arguments.resume || std::filesystem::exists(run), run.string(),
         ": no such run directory; leave out --resume to begin a run there");
+  if (arguments.resume && arguments.data.empty()) arguments.data = data_of_run(run).string();
   fmt::print(stderr, "run directory: {}\n", run.string());
   const auto result = run_experiment(recipe, {.run = run,
                                               .data = arguments.data,
@@ -106,7 +108,8 @@ void define(CLI::App& app) {
   app.add_option("--run", a->run,
                  "run directory; default runs/<data>-<lookback>-<horizon>-<model>-<seed>, of sequences "
                  "runs/<data>-<model>-<seed>, with <protocol> before the seed if it is not scratch");
-  app.add_option("--data", a->data, "folder with the data sets; default LONGWAVE_DATA, else ./data")
+  app.add_option("--data", a->data,
+                 "folder with the data sets; default LONGWAVE_DATA, else ./data; with --resume that of the run")
       ->check(existing_folder());
   app.add_flag("--resume", a->resume, "continue from the last checkpoint of the run directory");
   app.add_flag("--overwrite", a->overwrite, "replace a run that lies there");

@@ -143,7 +143,7 @@ class Experiment {
 
   void begin_directory(std::int64_t step) {
     if (!directory_) return;
-    directory_->write_start(json_);
+    directory_->write_start(json_, options_.data);
     directory_->open_metrics(step);
   }
 

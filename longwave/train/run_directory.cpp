@@ -133,8 +133,10 @@ void RunDirectory::refuse_or_clear(bool resume, bool overwrite) {
   check(!begun || resume, name, ": holds an unfinished run; continue it with --resume or replace it with --overwrite");
 }
 
-void RunDirectory::write_start(const Json& recipe_sections) {
-  write_file(environment(), environment_report().dump(2) + "\n");
+void RunDirectory::write_start(const Json& recipe_sections, const std::filesystem::path& data) {
+  auto report = environment_report();
+  if (!data.empty()) report["data"] = std::filesystem::absolute(data).lexically_normal().string();
+  write_file(environment(), report.dump(2) + "\n");
   write_file(recipe(), to_toml(recipe_sections));
 }
 
@@ -162,6 +164,16 @@ std::int64_t RunDirectory::write_result(Json json, std::int64_t touches) {
   touches += file.read();
   write_count(file, touches, json, result());
   return touches;
+}
+
+std::filesystem::path data_of_run(const std::filesystem::path& run) {
+  std::error_code unknown;
+  const auto file = (std::filesystem::is_directory(run, unknown) ? run : run.parent_path()) / "environment.json";
+  if (!std::filesystem::exists(file, unknown)) return {};
+  const auto report = Json::parse(read_file(file), nullptr, false);
+  if (!report.is_object() || !report.contains("data") || !report["data"].is_string()) return {};
+  const std::filesystem::path folder = report["data"].get<std::string>();
+  return std::filesystem::is_directory(folder, unknown) ? folder : std::filesystem::path();
 }
 
 std::int64_t add_test_touches(const std::filesystem::path& run, std::int64_t times) {

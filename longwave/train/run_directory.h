@@ -12,7 +12,7 @@ namespace longwave {
 
 /// The folder of one run:
 ///   recipe.toml        complete recipe
-///   environment.json   what the run ran on
+///   environment.json   what the run ran on, and the folder of its data if one was named
 ///   metrics.jsonl      one JSON object for every log entry
 ///   events.out.tfevents.*  the same as curves for TensorBoard
 ///   last.safetensors   checkpoint to resume from
@@ -34,7 +34,8 @@ class RunDirectory {
   std::filesystem::path recipe() const { return path_ / "recipe.toml"; }
   std::filesystem::path result() const { return path_ / "result.json"; }
 
-  void write_start(const Json& recipe);
+  /// `data`: the folder that --data named; empty: none.
+  void write_start(const Json& recipe, const std::filesystem::path& data);
 
   /// Begins metrics.jsonl, keeping the entries up to `step` of an earlier process.
   void open_metrics(std::int64_t step);
@@ -58,6 +59,10 @@ class RunDirectory {
   std::ofstream log_;
   std::optional<EventWriter> events_;
 };
+
+/// The folder that --data named when the run (its directory or a file there) was trained; empty if none was named, or
+/// it is gone.
+std::filesystem::path data_of_run(const std::filesystem::path& run);
 
 /// Counts `times` more scorings of the test split of the run in this folder, in its result.json too if it is finished,
 /// and returns how often that was in all; 0, and nothing is written, if the folder is no run directory. Several

@@ -40,6 +40,9 @@ TEST(Program, AValueThatIsNoNumberIsNamed) {
   const auto outcome = run("forecast own.csv --horizon abc");
   EXPECT_EQ(outcome.code, 2);
   EXPECT_EQ(outcome.out, "error: --horizon is abc; expected a whole number; see longwave forecast --help\n");
+  EXPECT_EQ(run("forecast own.csv --horizn 3").out,
+            "error: unknown option --horizn; did you mean '--horizon'? see longwave forecast --help\n");
+  EXPECT_EQ(run("forecast own.csv").out, "error: --horizon is required; see longwave forecast --help\n");
   EXPECT_EQ(run("forecast own.csv --horizon 3 --budget 1x").out,
             "error: --budget is 1x; expected a number; see longwave forecast --help\n");
 }

@@ -103,6 +103,24 @@ TEST_F(TrainTest, MistakesEndWithTwoAndLeaveNoFolder) {
   EXPECT_NE(train("").out.find("run it with longwave compare"), std::string::npos);
 }
 
+TEST_F(TrainTest, TheFolderOfTheDataIsRememberedForResumingAndScoring) {
+  const auto file = folder_ / "exchange_rate.csv";
+  fs::rename(folder_ / "series.csv", file);
+  const auto named = "task.data=exchange_rate --data " + folder_.string() + " --run " + path("run");
+  ASSERT_EQ(train(named + " train.epochs=1").code, 0);
+  const auto scores = testing::run_program("evaluate " + path("run"));
+  EXPECT_EQ(scores.code, 0) << scores.out;
+  EXPECT_EQ(testing::run_program("evaluate " + path("run/best.safetensors")).code, 0);
+  fs::remove(folder_ / "run" / "result.json");
+  const auto resumed = testing::run_program("train --resume " + path("run") + " train.epochs=2");
+  EXPECT_EQ(resumed.code, 0) << resumed.out;
+  EXPECT_EQ(testing::run_program("evaluate " + path("run")).code, 0) << "the resumed run remembers it as well";
+  fs::create_directory(folder_ / "moved");
+  fs::rename(file, folder_ / "moved" / file.filename());
+  EXPECT_EQ(testing::run_program("evaluate " + path("run")).code, 2);
+  EXPECT_EQ(testing::run_program("evaluate " + path("run") + " --data " + path("moved")).code, 0);
+}
+
 TEST_F(TrainTest, EvaluateOnDataWithOtherSeriesNamesBothCounts) {
   ASSERT_EQ(train("--run " + path("run")).code, 0);
   auto csv = "date,b,a,OT\n" + read_file(folder_ / "series.csv").substr(10);
