@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -98,7 +97,7 @@ double median_seconds(double budget, const std::function<void()>& body) {
 }
 
 Peak peak_of(const std::function<void()>& body) {
-  malloc_trim(0);  // what earlier calls left
+  release_memory();  // what earlier calls left
   reset_peak_memory();
   const double before = kilobytes_of("/proc/self/status", "VmRSS");
   const double seconds = seconds_of(body);

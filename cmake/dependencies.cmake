@@ -21,4 +21,5 @@ set(LONGWAVE_CORE_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json ZLIB::ZLIB Lib
 
 if(NOT LONGWAVE_SANITIZE)
   find_package(Torch REQUIRED)
+  pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 endif()

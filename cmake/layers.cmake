@@ -1,7 +1,7 @@
 # One folder of longwave/ is one target of the same name; its sources are all .cpp files directly in it.
 function(longwave_layer name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/longwave/${name}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")  # the program, not the library
+  list(FILTER sources EXCLUDE REGEX "/(main|allocator)\\.cpp$")  # of programs, not of the library
   if(NOT sources)
     add_library(${name} INTERFACE)
     return()

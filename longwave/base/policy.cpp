@@ -1,7 +1,5 @@
 #include "longwave/base/policy.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -10,6 +8,8 @@
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
+
+#include "longwave/base/memory.h"
 
 namespace longwave {
 namespace {
@@ -20,19 +20,6 @@ constexpr const char* kSetByPolicy = "LONGWAVE_POLICY";
 /// Turns that a thread waits awake for the others. On idle cores steps take as long as with libgomp's own number, 60
 /// times as many; beside three busy processes a small step took 8 ms instead of 33.
 constexpr const char* kSpins = "5000";
-
-constexpr int kMapBytes = 1 << 30;  // the largest power of two that mallopt's int takes
-constexpr int kNeverTrim = -1;      // a training step frees more than any limit, and would have to touch it all anew
-constexpr int kTopPad = 64 << 20;
-
-void keep_memory() {
-  const auto set = [](const char* variable, int parameter, int value) {
-    if (!std::getenv(variable)) mallopt(parameter, value);
-  };
-  set("MALLOC_MMAP_THRESHOLD_", M_MMAP_THRESHOLD, kMapBytes);
-  set("MALLOC_TRIM_THRESHOLD_", M_TRIM_THRESHOLD, kNeverTrim);
-  set("MALLOC_TOP_PAD_", M_TOP_PAD, kTopPad);
-}
 
 /// Numbers too small for a normal exponent cost a hundred times as much as others, and gradients that decay over a long
 /// sequence are such numbers after a few hundred steps: a step of training took 2.4 times as long with them.
@@ -73,7 +60,6 @@ std::map<std::string, std::string> preferred_environment(const Cpu& cpu) {
 }
 
 void apply_process_policy(const Cpu& cpu) {
-  keep_memory();
   flush_denormals();
   std::vector<std::string> set;  // those of a parent's policy stay the policy's
   if (const auto inherited = environment(kSetByPolicy); !inherited.empty()) set.push_back(inherited);
@@ -102,14 +88,10 @@ Json machine_report(const Cpu& cpu) {
                                   : set ? "user"
                                         : "nobody"}};
   }
-  return {{"cpu", cpu.model},
-          {"features", cpu.features},
-          {"cores", cpu.cores},
-          {"memory_bytes", cpu.memory_bytes},
-          {"l2_bytes", cpu.l2_bytes},
-          {"threads", compute_threads(cpu)},
-          {"malloc", std::getenv(kSetByPolicy) ? "large blocks kept" : "default"},
-          {"denormals", flushes_denormals() ? "flushed to zero" : "kept"},
+  return {{"cpu", cpu.model},         {"features", cpu.features},
+          {"cores", cpu.cores},       {"memory_bytes", cpu.memory_bytes},
+          {"l2_bytes", cpu.l2_bytes}, {"threads", compute_threads(cpu)},
+          {"malloc", malloc_name()},  {"denormals", flushes_denormals() ? "flushed to zero" : "kept"},
           {"variables", variables}};
 }
 

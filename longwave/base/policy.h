@@ -14,8 +14,7 @@ namespace longwave {
 /// libraries are loaded, so they must be set before.
 std::map<std::string, std::string> preferred_environment(const Cpu& cpu);
 
-/// Sets the preferred variables that the user has not set or has set to nothing, lets malloc keep large blocks (a
-/// fresh 64 MB result costs three times its arithmetic in page faults otherwise), and lets this thread, and all that it
+/// Sets the preferred variables that the user has not set or has set to nothing, and lets this thread, and all that it
 /// starts later, take denormal numbers (float: below 1.2e-38) for zero. Call first in main(), before loading libtorch.
 void apply_process_policy(const Cpu& cpu);
 

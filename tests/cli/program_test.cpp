@@ -54,6 +54,7 @@ TEST(Doctor, JsonParsesAndSaysWhatWasMeasured) {
   EXPECT_GT(report.at("gemm_gflops").get<double>(), 0);
   EXPECT_GT(report.at("memory_gb_per_s").get<double>(), 0);
   EXPECT_TRUE(report.at("problems").is_array());
+  EXPECT_EQ(report.at("malloc").get<std::string>().find("jemalloc"), 0u) << report.at("malloc");
 }
 
 TEST(Models, ListsMixersChannelMixersAndForecasters) {
