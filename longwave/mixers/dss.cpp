@@ -86,8 +86,8 @@ class Dss final : public SequenceMixer, public HasStateParameters {
     auto y = config_.version == "exp" ? by_exp(u, lengths, state)
              : lengths.defined()      ? by_softmax_of_each_length(u, lengths)
                                       : convolve(u, softmax_kernel(u.size(1)));
-    y = at::linear(activate(config_.activation, y), weight_, bias_.squeeze(-1));
-    return zero_padding(activate_or_gate(config_.postact, y), valid);
+    y = activate(config_.activation, y);
+    return zero_padding(map_and_activate(config_.postact, y, weight_, bias_.squeeze(-1)), valid);
   }
 
   State initial_state(std::int64_t b) const override {

@@ -104,8 +104,9 @@ class S4Block final : public SequenceMixer {
       y = y * activate(config_.gate_act, gate_->forward(x));
     }
     y = drop(activate(config_.mult_act, y));
-    if (output_) y = output_->forward(y);
-    return zero_padding(activate_or_gate(config_.final_act, y), valid);
+    y = output_ ? map_and_activate(config_.final_act, y, output_->weight, output_->bias)
+                : activate_or_gate(config_.final_act, y);
+    return zero_padding(y, valid);
   }
 
   State initial_state(std::int64_t b) const override {

@@ -112,8 +112,7 @@ class Sgconv final : public SequenceMixer {
     auto y = activate(config_.activation, ops::fft_convolution(zero_padding(x, valid), k, parts));
     if (is_training() && config_.dropout > 0)
       y = y * Dropout{config_.dropout, &random_}(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
-    y = output_->forward(y);
-    return zero_padding(activate_or_gate(config_.postact, y), valid);
+    return zero_padding(map_and_activate(config_.postact, y, output_->weight, output_->bias), valid);
   }
 
   TensorMap import_reference(TensorMap weights) const override {

@@ -8,6 +8,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/ops/gated_linear_unit.h"
 
 namespace longwave {
 namespace {
@@ -77,9 +78,13 @@ const std::vector<std::string>& gated_activation_names() {
 }
 
 at::Tensor activate_or_gate(const std::string& name, const at::Tensor& x) {
-  return name == "glu" ? gated_linear_unit(x) : activate(name, x);
+  return name == "glu" ? ops::gated_linear_unit(x) : activate(name, x);
 }
 
-at::Tensor gated_linear_unit(const at::Tensor& x) { return at::glu(x, -1); }
+at::Tensor map_and_activate(const std::string& name, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias) {
+  return name == "glu" ? ops::gated_linear_unit(at::linear(x, weight), bias)
+                       : activate(name, at::linear(x, weight, bias));
+}
 
 }  // namespace longwave

@@ -21,10 +21,11 @@ at::Tensor exact_gelu(const at::Tensor& x);
 /// The same names, and glu.
 const std::vector<std::string>& gated_activation_names();
 
-/// `activate`, or for glu `gated_linear_unit`, which halves the last axis.
+/// `activate`, or for glu ops::gated_linear_unit, which halves the last axis.
 at::Tensor activate_or_gate(const std::string& name, const at::Tensor& x);
 
-/// First half of the last axis times the logistic function of the second half.
-at::Tensor gated_linear_unit(const at::Tensor& x);
+/// activate_or_gate of weight x + bias: a gate adds the bias in its own pass.
+at::Tensor map_and_activate(const std::string& name, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias);
 
 }  // namespace longwave
