@@ -1,5 +1,6 @@
 """What both sides of a comparison run with, whatever the shell has set, and how a program of either side is run."""
 
+import ctypes.util
 import json
 import os
 import pathlib
@@ -18,6 +19,8 @@ def environment():
         env["OPENBLAS_CORETYPE"] = "Haswell"
         env["ATEN_CPU_CAPABILITY"] = "avx2"
     # No page faults on every large temporary; PyTorch's guide to its tuning recommends this malloc. Settings as ours.
+    if not ctypes.util.find_library("jemalloc"):
+        sys.exit("libjemalloc is missing; install the package libjemalloc2")
     env["LD_PRELOAD"] = "libjemalloc.so.2"
     env["MALLOC_CONF"] = "dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0,thp:always"
     return env

@@ -71,6 +71,7 @@ Json machine_record() {
   const auto* commit = std::getenv("BENCH_COMMIT");
   return {{"cpu", report["cpu"]},
           {"threads", report["threads"]},
+          {"malloc", report["malloc"]},
           {"aten", report["aten_capability"]},
           {"blas_core", report["blas_core"]},
           {"highway", report["highway_targets"].empty() ? Json() : report["highway_targets"][0]},

@@ -2,7 +2,7 @@
 //
 // usage: train_step MODEL LOOKBACK HORIZON CHANNELS BATCH STEPS [field=value ...]
 // Prints one JSON line: seconds of every step, peak resident memory in MiB. Process settings (threads, instruction
-// sets, malloc) come from the environment; train_steps.py sets the same for both sides.
+// sets) come from the environment; train_steps.py sets the same for both sides, and gives PyTorch our malloc.
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

@@ -29,7 +29,10 @@ std::string malloc_name() {
   auto size = sizeof version;
   if (!mallctl || mallctl("version", &version, &size, nullptr, 0) != 0) return "of the C library";
   const std::string number = version;  // 5.3.0-0-g54eaed1d8b56
-  return "jemalloc " + number.substr(0, number.find('-'));
+  const char* pages = "";
+  size = sizeof pages;
+  const bool huge = mallctl("opt.thp", &pages, &size, nullptr, 0) == 0 && std::string(pages) == "always";
+  return "jemalloc " + number.substr(0, number.find('-')) + (huge ? ", huge pages" : "");
 }
 
 void release_memory() {

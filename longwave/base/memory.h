@@ -10,7 +10,7 @@ void reset_peak_memory();
 /// The most memory that this process has held resident since reset_peak_memory, in bytes.
 double peak_memory_bytes();
 
-/// Which malloc this process has: "jemalloc 5.3.0" or "of the C library".
+/// Which malloc this process has: "jemalloc 5.3.0, huge pages" or "of the C library".
 std::string malloc_name();
 
 /// Gives back to the system what was freed and kept for later.

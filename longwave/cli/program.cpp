@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <system_error>
@@ -80,18 +81,21 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   const auto& command = chosen_command(app);
   auto text = std::string(error.what());
   const auto extras = command.remaining();
-  // An option that is wanting may be there, mistyped.
-  const bool mistyped =
-      dynamic_cast<const CLI::RequiredError*>(&error) && !extras.empty() && extras.front().starts_with("-");
-  if ((dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) || mistyped) {
-    const auto name = extras.front().substr(0, extras.front().find('='));
+  auto extra = extras.begin();
+  if (dynamic_cast<const CLI::RequiredError*>(&error))  // what is wanting may be there, mistyped
+    extra = std::find_if(extras.begin(), std::find(extras.begin(), extras.end(), "--"),
+                         [](const std::string& word) { return word.starts_with("-"); });
+  else if (!dynamic_cast<const CLI::ExtrasError*>(&error))
+    extra = extras.end();
+  if (extra != extras.end() && *extra != "--") {
+    const auto name = extra->substr(0, extra->find('='));
     if (name.starts_with("-")) {
       const auto near = nearest_name(name, option_names(command));
       text = fmt::format("unknown option {}{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
     } else if (&command == &app) {
       text = "unknown command '" + name + "'" + suggestion(name, command_names());
     } else {
-      text = fmt::format("unexpected argument '{}'", extras.front());
+      text = fmt::format("unexpected argument '{}'", *extra);
     }
   }
   if (dynamic_cast<const CLI::ConversionError*>(&error))

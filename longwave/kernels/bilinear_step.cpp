@@ -79,7 +79,7 @@ struct Features {
 void bilinear_step_all(const BilinearStep<float>& p) {
   const auto width = kVectors * static_cast<std::int64_t>(hn::Lanes(D()));
   const auto all = p.rows * p.h;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (all > width)
   for (std::int64_t first = 0; first < all; first += width) {
     Features features(p, first, std::min(width, all - first));
     features.load();

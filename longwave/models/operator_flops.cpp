@@ -90,6 +90,9 @@ double diagonal_ssm(Inputs in) {
 /// selective_scan(u [b, t, d], delta, A [d, n], ...): decay h + (step u) B, and C h.
 double selective_scan(Inputs in) { return numel(in[0]) * size(in[2], 1) * (in[2].toTensor().is_complex() ? 16 : 6); }
 
+/// bilinear_step(a, b, half, x [b, h, n], u): a triangle of a, and the rest by number.
+double bilinear_step(Inputs in) { return numel(in[3]) * size(in[3], 2); }
+
 /// wkv4(w, u, k [b, t, c], ...): numerator and denominator, each read and updated.
 double wkv4(Inputs in) { return 8 * numel(in[2]); }
 
@@ -138,6 +141,9 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::adamw_step", nothing},
       {"longwave::arx_tokens", arx_tokens},
       {"longwave::arx_tokens_grad", twice<arx_tokens, 1>},
+      {"longwave::batch_norm", nothing},
+      {"longwave::batch_norm_grad", nothing},
+      {"longwave::bilinear_step", bilinear_step},
       {"longwave::cauchy_kernel", cauchy_kernel},
       {"longwave::cauchy_kernel_grad", twice<cauchy_kernel, 1>},
       {"longwave::causal_linear_attention", causal_linear_attention},
@@ -152,6 +158,8 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::fill_steps", nothing},
       {"longwave::gated_activation", nothing},
       {"longwave::gated_activation_grad", nothing},
+      {"longwave::gated_linear_unit", nothing},
+      {"longwave::gated_linear_unit_grad", nothing},
       {"longwave::gated_linear_attention", gated_linear_attention},
       {"longwave::gated_linear_attention_grad", twice<gated_linear_attention, 3>},
       {"longwave::grad_norm", nothing},

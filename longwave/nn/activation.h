@@ -24,7 +24,8 @@ const std::vector<std::string>& gated_activation_names();
 /// `activate`, or for glu ops::gated_linear_unit, which halves the last axis.
 at::Tensor activate_or_gate(const std::string& name, const at::Tensor& x);
 
-/// activate_or_gate of weight x + bias: a gate adds the bias in its own pass.
+/// activate_or_gate of weight x + bias, x [..., in], weight [out, in], bias [out] or undefined; a gate adds the bias in
+/// its own pass and gives [..., out / 2]. UserError for another name.
 at::Tensor map_and_activate(const std::string& name, const at::Tensor& x, const at::Tensor& weight,
                             const at::Tensor& bias);
 

@@ -2,6 +2,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/ops/batch_norm.h"
 #include "longwave/ops/rms_norm.h"
 
 namespace longwave {
@@ -34,17 +35,19 @@ struct BatchNorm final : SequenceNorm {
         variance(register_buffer("running_var", at::ones({d}))) {}
 
   at::Tensor forward(const at::Tensor& x, const at::Tensor& valid) override {
-    const auto rows = x.reshape({-1, x.size(-1)});
-    if (!valid.defined() || !is_training()) return normalise(rows).view(x.sizes());
-    const auto real = valid.reshape({-1}).nonzero().squeeze(1);
-    if (real.numel() == 0) return at::zeros_like(x);
-    return at::zeros_like(rows).index_copy(0, real, normalise(rows.index_select(0, real))).view(x.sizes());
-  }
-
-  at::Tensor normalise(const at::Tensor& rows) {
-    check(!is_training() || rows.size(0) > 1,
-          "batch norm: a batch of one step has no variance; expected a larger batch");
-    return at::batch_norm(rows, weight, bias, mean, variance, is_training(), kMomentum, kEps, false);
+    if (!is_training()) {
+      const auto rows = x.reshape({-1, x.size(-1)});
+      return at::batch_norm(rows, weight, bias, mean, variance, false, kMomentum, kEps, false).view(x.sizes());
+    }
+    const auto count = valid.defined() ? valid.sum().item<std::int64_t>() : x.numel() / x.size(-1);
+    if (count == 0) return at::zeros_like(x);
+    check(count > 1, "batch norm: a batch of one step has no variance; expected a larger batch");
+    const auto result = ops::batch_norm(x, weight, bias, valid, kEps);
+    const at::NoGradGuard no_grad;
+    const auto follow = [](at::Tensor running, const at::Tensor& now) { running.lerp_(now, kMomentum); };
+    follow(mean, result.mean);
+    follow(variance, result.variance * (static_cast<double>(count) / static_cast<double>(count - 1)));
+    return result.y;
   }
   at::Tensor weight, bias, mean, variance;
 };

@@ -67,7 +67,7 @@ Tensor step_meta(const Tensor& a, const Tensor& b, const Tensor& half, const Ten
 Tensor bilinear_step(const Tensor& a, const Tensor& b, const Tensor& half, const Tensor& x, const Tensor& u) {
   for (const auto& input : {a, b, half, x, u})
     check(!at::GradMode::is_enabled() || !input.requires_grad(),
-          "bilinear_step: has no gradient, but an input asks for ", "one");
+          "bilinear_step: has no gradient, but an input asks for one");
   static const auto op =
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("longwave::bilinear_step", "")

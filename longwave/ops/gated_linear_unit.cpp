@@ -124,7 +124,7 @@ Tensor forward_autograd(const Tensor& x, const Tensor& bias) {
 
 Tensor gated_linear_unit(const Tensor& x, const Tensor& bias) {
   const auto or_empty = bias.defined() ? bias : at::empty({0}, x.options().requires_grad(false));
-  return x.is_cpu() ? call_forward(x, or_empty) : composed(x, or_empty);
+  return x.is_cpu() || x.is_meta() ? call_forward(x, or_empty) : composed(x, or_empty);
 }
 
 TORCH_LIBRARY_FRAGMENT(longwave, library) {

@@ -136,7 +136,8 @@ void RunDirectory::refuse_or_clear(bool resume, bool overwrite) {
 void RunDirectory::write_start(const Json& recipe_sections, const std::filesystem::path& data) {
   auto report = environment_report();
   if (!data.empty()) report["data"] = std::filesystem::absolute(data).lexically_normal().string();
-  write_file(environment(), report.dump(2) + "\n");
+  write_file(environment(),
+             report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");  // a folder's name may be no text
   write_file(recipe(), to_toml(recipe_sections));
 }
 

@@ -42,6 +42,9 @@ TEST(Program, AValueThatIsNoNumberIsNamed) {
   EXPECT_EQ(outcome.out, "error: --horizon is abc; expected a whole number; see longwave forecast --help\n");
   EXPECT_EQ(run("forecast own.csv --horizn 3").out,
             "error: unknown option --horizn; did you mean '--horizon'? see longwave forecast --help\n");
+  EXPECT_EQ(run("forecast a.csv b.csv --horizn 3").out,
+            "error: unknown option --horizn; did you mean '--horizon'? see longwave forecast --help\n");
+  EXPECT_EQ(run("forecast -- own.csv").out, "error: --horizon is required; see longwave forecast --help\n");
   EXPECT_EQ(run("forecast own.csv").out, "error: --horizon is required; see longwave forecast --help\n");
   EXPECT_EQ(run("forecast own.csv --horizon 3 --budget 1x").out,
             "error: --budget is 1x; expected a number; see longwave forecast --help\n");
@@ -54,7 +57,10 @@ TEST(Doctor, JsonParsesAndSaysWhatWasMeasured) {
   EXPECT_GT(report.at("gemm_gflops").get<double>(), 0);
   EXPECT_GT(report.at("memory_gb_per_s").get<double>(), 0);
   EXPECT_TRUE(report.at("problems").is_array());
-  EXPECT_EQ(report.at("malloc").get<std::string>().find("jemalloc"), 0u) << report.at("malloc");
+  const auto malloc_of_program = report.at("malloc").get<std::string>();
+  EXPECT_EQ(malloc_of_program.find("jemalloc"), 0u) << malloc_of_program;
+  EXPECT_NE(malloc_of_program.find("huge pages"), std::string::npos)
+      << "its settings were not read: " << malloc_of_program;
 }
 
 TEST(Models, ListsMixersChannelMixersAndForecasters) {

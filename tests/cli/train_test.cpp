@@ -106,7 +106,7 @@ TEST_F(TrainTest, MistakesEndWithTwoAndLeaveNoFolder) {
 TEST_F(TrainTest, TheFolderOfTheDataIsRememberedForResumingAndScoring) {
   const auto file = folder_ / "exchange_rate.csv";
   fs::rename(folder_ / "series.csv", file);
-  const auto named = "task.data=exchange_rate --data " + folder_.string() + " --run " + path("run");
+  const auto named = "task.data=exchange_rate --data " + fs::relative(folder_).string() + " --run " + path("run");
   ASSERT_EQ(train(named + " train.epochs=1").code, 0);
   const auto scores = testing::run_program("evaluate " + path("run"));
   EXPECT_EQ(scores.code, 0) << scores.out;
@@ -115,10 +115,15 @@ TEST_F(TrainTest, TheFolderOfTheDataIsRememberedForResumingAndScoring) {
   const auto resumed = testing::run_program("train --resume " + path("run") + " train.epochs=2");
   EXPECT_EQ(resumed.code, 0) << resumed.out;
   EXPECT_EQ(testing::run_program("evaluate " + path("run")).code, 0) << "the resumed run remembers it as well";
+  const auto environment = nlohmann::json::parse(read_file(folder_ / "run" / "environment.json"));
+  EXPECT_TRUE(fs::path(environment.at("data").get<std::string>()).is_absolute()) << environment.at("data");
   fs::create_directory(folder_ / "moved");
   fs::rename(file, folder_ / "moved" / file.filename());
   EXPECT_EQ(testing::run_program("evaluate " + path("run")).code, 2);
   EXPECT_EQ(testing::run_program("evaluate " + path("run") + " --data " + path("moved")).code, 0);
+  write_file(folder_ / "run" / "environment.json", "{\"data\": ");
+  EXPECT_EQ(testing::run_program("evaluate " + path("run") + " --data " + path("moved")).code, 0);
+  EXPECT_EQ(testing::run_program("evaluate " + path("run")).code, 2);
 }
 
 TEST_F(TrainTest, EvaluateOnDataWithOtherSeriesNamesBothCounts) {

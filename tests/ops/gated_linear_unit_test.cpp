@@ -56,6 +56,8 @@ TEST(GatedLinearUnit, WrongInputsGetOneLine) {
   };
   EXPECT_EQ(message(at::ones({2, 5}), {}), "gated_linear_unit: x is [2, 5]; expected [..., 2 d]");
   EXPECT_EQ(message(at::ones({2, 4}), at::ones({2})), "gated_linear_unit: bias is [2]; expected [4] to fit x [2, 4]");
+  EXPECT_EQ(message(at::ones({2, 4}), at::ones({4}, at::kDouble)),
+            "gated_linear_unit: bias is Double; expected Float like x");
 }
 
 }  // namespace
