@@ -22,7 +22,9 @@ def environment():
     if not ctypes.util.find_library("jemalloc"):
         sys.exit("libjemalloc is missing; install the package libjemalloc2")
     env["LD_PRELOAD"] = "libjemalloc.so.2"
-    env["MALLOC_CONF"] = "dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0,thp:always"
+    env["MALLOC_CONF"] = (
+        "dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0,thp:always,lg_extent_max_active_fit:24"
+    )
     return env
 
 
