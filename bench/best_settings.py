@@ -4,6 +4,7 @@ import ctypes.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -18,13 +19,12 @@ def environment():
     elif "avx2" in flags:
         env["OPENBLAS_CORETYPE"] = "Haswell"
         env["ATEN_CPU_CAPABILITY"] = "avx2"
-    # No page faults on every large temporary; PyTorch's guide to its tuning recommends this malloc. Settings as ours.
+    # No page faults on every large temporary; PyTorch's guide to its tuning recommends this malloc. Our settings.
     if not ctypes.util.find_library("jemalloc"):
         sys.exit("libjemalloc is missing; install the package libjemalloc2")
     env["LD_PRELOAD"] = "libjemalloc.so.2"
-    env["MALLOC_CONF"] = (
-        "dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0,thp:always,lg_extent_max_active_fit:24"
-    )
+    source = (pathlib.Path(__file__).parents[1] / "longwave/cli/allocator.cpp").read_text()
+    env["MALLOC_CONF"] = re.search(r'malloc_conf =\s+"([^"]+)"', source)[1]
     return env
 
 

@@ -12,6 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+namespace {
 
 using D = hn::ScalableTag<double>;
 constexpr std::int64_t kVectors = 4;  // of features at once: as many sums hide the latency of one another
@@ -75,6 +76,8 @@ struct Features {
       }
   }
 };
+
+}  // namespace
 
 void bilinear_step_all(const BilinearStep<float>& p) {
   const auto width = kVectors * static_cast<std::int64_t>(hn::Lanes(D()));
