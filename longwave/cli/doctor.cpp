@@ -57,6 +57,7 @@ void print_text(const Json& report) {
   row("libtorch", text("libtorch") + (report["cuda"].get<bool>() ? ", with CUDA" : ", without CUDA"));
   row("aten kernels", text("aten_capability"));
   row("blas", text("blas_file") + (text("blas_core").empty() ? "" : ", core " + text("blas_core")));
+  row("large products", text("large_products").empty() ? "by the BLAS" : text("large_products"));
   row("highway targets", words("highway_targets"));
   for (const auto& [name, variable] : report["variables"].items())
     row("variable", fmt::format("{}={} (set by {})", name, variable["value"].get<std::string>(),

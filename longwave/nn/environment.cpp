@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "longwave/base/policy.h"
+#include "longwave/ops/matrix_products.h"
 
 namespace longwave {
 namespace {
@@ -63,6 +64,7 @@ Json environment_report() {
   report["blas"] = openblas("openblas_get_config");
   report["blas_file"] = blas_file();
   report["blas_core"] = openblas("openblas_get_corename");
+  report["large_products"] = ops::large_products();
   report["highway"] = fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH);
   report["highway_targets"] = highway_targets();
   report["cuda"] = at::hasCUDA();

@@ -13,8 +13,8 @@ const char* code_revision();
 /// ATen's instruction set, Highway targets, CUDA. Goes into every run directory and benchmark record.
 ///   {"cpu", "features", "cores", "memory_bytes", "l2_bytes", "threads", "malloc", "variables",
 ///    "device", "precision", "determinism", "revision", "libtorch", "aten_capability", "aten_threads",
-///    "blas", "blas_file", "blas_core", "highway", "highway_targets", "cuda"}
-/// blas and blas_core are "" if the BLAS is not OpenBLAS.
+///    "blas", "blas_file", "blas_core", "large_products", "highway", "highway_targets", "cuda"}
+/// blas and blas_core are "" if the BLAS is not OpenBLAS, large_products if it computes large products, too.
 Json environment_report();
 
 }  // namespace longwave
