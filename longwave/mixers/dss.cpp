@@ -132,8 +132,8 @@ class Dss final : public SequenceMixer, public HasStateParameters {
   at::Tensor convolve(const at::Tensor& u, const at::Tensor& k) {
     note("K", k);
     ops::ConvolutionParts parts{.skip = skip_};
-    if (config_.bidirectional) parts.reverse = k.slice(0, config_.channels);
-    return ops::fft_convolution(u, k.slice(0, 0, config_.channels), parts);
+    const auto causal = ops::causal_kernels(k, config_.bidirectional, parts);
+    return ops::fft_convolution(u, causal, parts);
   }
 
   /// The kernel depends on the length: rows of one length go together.

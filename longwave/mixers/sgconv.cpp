@@ -106,8 +106,7 @@ class Sgconv final : public SequenceMixer {
     auto k = whole_kernel();
     k = (k.size(-1) > t ? k.narrow(-1, 0, t) : k) / norm_;
     ops::ConvolutionParts parts{.skip = skip_};
-    if (config_.bidirectional) parts.reverse = k.slice(0, config_.channels);
-    k = k.slice(0, 0, config_.channels);
+    k = ops::causal_kernels(k, config_.bidirectional, parts);
     if (trace) note_kernel(k, parts.reverse, t);
     auto y = activate(config_.activation, ops::fft_convolution(zero_padding(x, valid), k, parts));
     if (is_training() && config_.dropout > 0)

@@ -260,10 +260,7 @@ Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state, c
   if (note) note("K", k);
   if (note && !options.bidirectional)
     for (const auto& [name, tensor] : kernel->discrete_system()) note(name, tensor);
-  if (options.bidirectional) {
-    parts.reverse = k.slice(0, options.channels);
-    k = k.slice(0, 0, options.channels);
-  }
+  k = ops::causal_kernels(k, options.bidirectional, parts);
   return kernel->forward(u, lengths, state, parts, k);
 }
 

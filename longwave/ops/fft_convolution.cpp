@@ -10,6 +10,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/fft_convolution.h"
+#include "longwave/ops/joined_kernel.h"
 
 namespace longwave::ops {
 namespace {
@@ -225,39 +226,32 @@ Outputs convolution_autograd(const Tensor& u, const Tensor& k, const Tensor& gat
   return call(u, k, gate_in, gate_out, origin, keep);
 }
 
-/// Entries that no pair of steps of a sequence of length t meets are dropped.
-Tensor crop(const Tensor& k, std::int64_t t, std::int64_t& origin) {
-  const auto first = std::max<std::int64_t>(0, origin - (t - 1)), last = std::min(k.size(2), origin + t);
-  origin -= first;
-  return k.slice(2, first, last);
-}
-
-Tensor convolve(const Tensor& u, const Tensor& k, std::int64_t origin, const Tensor& gate_in, const Tensor& gate_out) {
-  const auto none = at::empty({0}, u.options().requires_grad(false));
-  const auto in = gate_in.defined() ? gate_in : none, out = gate_out.defined() ? gate_out : none;
-  check_inputs(u, k, in, out, origin);
-  const auto cropped = crop(k, u.size(1), origin);
-  return std::get<0>(call(u, cropped, in, out, origin, false));
+Tensor empty_if_undefined(const Tensor& gate, const Tensor& u) {
+  return gate.defined() ? gate : at::empty({0}, u.options().requires_grad(false));
 }
 
 }  // namespace
 
-Tensor fft_convolution(const Tensor& u, const Tensor& k, std::int64_t origin) { return convolve(u, k, origin, {}, {}); }
+Tensor fft_convolution(const Tensor& u, const Tensor& k, std::int64_t origin) {
+  const auto none = empty_if_undefined({}, u);
+  check_inputs(u, k, none, none, origin);
+  // Entries that no pair of steps meets are left out.
+  const auto t = u.size(1), first = std::max<std::int64_t>(0, origin - (t - 1)), last = std::min(k.size(2), origin + t);
+  return std::get<0>(call(u, k.slice(2, first, last), none, none, origin - first, false));
+}
 
-Tensor fft_convolution(const Tensor& u, const Tensor& k_any, const ConvolutionParts& parts) {
-  auto k = k_any;
-  const auto origin = parts.reverse.defined() ? parts.reverse.size(2) - (1 - parts.lag) : 0;
-  if (parts.reverse.defined()) {
-    check(parts.lag == 0 || parts.lag == 1, "fft_convolution: lag is ", parts.lag, "; expected 0 or 1");
-    if (parts.lag == 0) k = k + at::constant_pad_nd(parts.reverse.slice(2, 0, 1), {0, k.size(2) - 1});
-    k = at::cat({parts.reverse.slice(2, 1 - parts.lag).flip(2), k}, 2);
-  }
-  if (parts.skip.defined()) {
-    check(parts.skip.dim() == 2 && parts.skip.size(0) == k.size(0) && parts.skip.size(1) == k.size(1),
-          "fft_convolution: skip is ", parts.skip.sizes(), "; expected [c, h] = [", k.size(0), ", ", k.size(1), "]");
-    k = k + at::constant_pad_nd(parts.skip.unsqueeze(2), {origin, k.size(2) - 1 - origin});
-  }
-  return convolve(u, k, origin, parts.gate_in, parts.gate_out);
+Tensor causal_kernels(const Tensor& k, bool bidirectional, ConvolutionParts& parts) {
+  if (!bidirectional) return k;
+  const auto halves = k.chunk(2);
+  parts.reverse = halves[1];
+  return halves[0];
+}
+
+Tensor fft_convolution(const Tensor& u, const Tensor& k, const ConvolutionParts& parts) {
+  const auto in = empty_if_undefined(parts.gate_in, u), out = empty_if_undefined(parts.gate_out, u);
+  check_inputs(u, k, in, out, 0);
+  const auto joined = join_kernels(k, parts, u.size(1));
+  return std::get<0>(call(u, joined.k, in, out, joined.origin, false));
 }
 
 TORCH_LIBRARY_FRAGMENT(longwave, library) {

@@ -21,6 +21,10 @@ struct ConvolutionParts {
   at::Tensor gate_out = {};  // [b, t, c h]
 };
 
+/// The causal half of the kernels k [2 c, h, l] of both directions, which come first; the other half goes to
+/// `parts.reverse`. Without `bidirectional` all of k is causal.
+at::Tensor causal_kernels(const at::Tensor& k, bool bidirectional, ConvolutionParts& parts);
+
 /// y[t] = gate_out[t] (sum over s <= t of k[t - s] x[s] + sum over s >= t + lag of reverse[s - t - lag] x[s] + skip
 /// x[t]), x = gate_in u. The gates cost no pass over memory of their own.
 at::Tensor fft_convolution(const at::Tensor& u, const at::Tensor& k, const ConvolutionParts& parts);

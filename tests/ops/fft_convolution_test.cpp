@@ -107,6 +107,30 @@ TEST(FftConvolution, BothConventionsForLaterSteps) {
   }
 }
 
+/// Kernels shorter and longer than the sequence; x: u, k, reverse, skip.
+TEST(FftConvolution, PartsMayHaveAnyLength) {
+  for (const std::int64_t lag : {0, 1})
+    for (const auto& [t, later, earlier] : {std::tuple{9, 9, 9}, {9, 4, 6}, {9, 14, 12}, {9, 1, 1}, {1, 3, 3}}) {
+      at::manual_seed(8);
+      const Tensors x{at::randn({2, t, 3}), at::randn({2, 3, later}), at::randn({2, 3, earlier}), at::randn({2, 3})};
+      const auto op = [lag](const Tensors& x) {
+        return Tensors{ops::fft_convolution(x[0], x[1], {.skip = x[3], .reverse = x[2], .lag = lag})};
+      };
+      auto expected = at::zeros({2, t, 2, 3}, at::kDouble);
+      for (std::int64_t to = 0; to < t; ++to)
+        for (std::int64_t from = 0; from < t; ++from) {
+          const auto u = x[0].select(1, from).unsqueeze(1).to(at::kDouble);
+          const auto add = [&](const at::Tensor& weight) { expected.select(1, to).add_(weight * u); };
+          if (from == to) add(x[3]);
+          if (from <= to && to - from < later) add(x[1].select(2, to - from));
+          if (from >= to + lag && from - to - lag < earlier) add(x[2].select(2, from - to - lag));
+        }
+      EXPECT_LT(largest_difference(op(x)[0], expected.flatten(2)), 2e-6) << lag << ' ' << later << ' ' << earlier;
+      expect_float_matches_double(op, x, 5e-6);
+      expect_gradients_match_differences(op, x);
+    }
+}
+
 TEST(FftConvolution, SaysWhatIsWrong) {
   const auto u = at::zeros({2, 4, 3}), k = at::zeros({1, 3, 4});
   expect_error([&] { ops::fft_convolution(u[0], k); }, "fft_convolution: u is [4, 3]; expected [b, t, h]");

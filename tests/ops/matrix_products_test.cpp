@@ -50,7 +50,8 @@ TEST(MatrixProducts, KeepsTheBlasOrderOfArguments) {
           const float alpha = 2;
           sgemm_(transa, transb, &m, &n, &k, &alpha, a.data_ptr<float>(), &lda, b.data_ptr<float>(), &ldb, &beta,
                  c.data_ptr<float>(), &ldc);
-          EXPECT_LT((part(c, m, false) - expected).abs().max().item<double>(), 1e-5 * std::sqrt(k)) << m << n << transa << transb;
+          EXPECT_LT((part(c, m, false) - expected).abs().max().item<double>(), 1e-5 * std::sqrt(k))
+              << m << n << transa << transb;
           EXPECT_TRUE(at::equal(c.narrow(1, m, 3), untouched));
         }
 }
@@ -64,7 +65,8 @@ std::vector<at::Tensor> layouts(std::int64_t rows, std::int64_t columns) {
 
 TEST(MatrixProducts, IsTheProductInEveryLayout) {
   at::manual_seed(3);
-  for (const auto& [m, n, k] : {std::tuple{1, 70, 33}, {70, 1, 33}, {1, 1, 5}, {1, 2048, 520}, {5, 7, 33}, {1, 9, 1}, {67, 65, 33}})
+  for (const auto& [m, n, k] :
+       {std::tuple{1, 70, 33}, {70, 1, 33}, {1, 1, 5}, {1, 2048, 520}, {5, 7, 33}, {1, 9, 1}, {67, 65, 33}})
     for (const auto& a : layouts(m, k))
       for (const auto& b : layouts(k, n)) {
         const auto expected = at::mm(a.to(at::kDouble), b.to(at::kDouble));
