@@ -141,6 +141,12 @@ Case stack(const std::string& mixer, const Json& settings, const std::string& ch
   return c;
 }
 
+/// Products of a state [keys, values] of `heads` heads, which is written once and read `reads` times a step, and of the
+/// visible half of a chunk of 64 steps.
+constexpr double state_products(int heads, int keys, int values, int reads = 1) {
+  return heads * ((1.0 + reads) * keys * values + 32.0 * reads * (keys + values));
+}
+
 /// Products of an input map and of recurrent matrices of four heads of 64, for each gate.
 constexpr double headwise_products(int gates) { return gates * 2 * 64 * 256; }
 
@@ -160,14 +166,14 @@ const std::vector<MixerCase>& mixer_cases() {
       {.name = "s5", .products = 4 * 256 * 256},
       {.name = "liquid_s4", .products = 12 * 64 * 256, .t = 1024},
       {.name = "mamba", .target = 10},
-      {.name = "mamba2", .target = 10},
-      {.name = "gla", .target = 10},
-      {.name = "deltanet", .target = 10},
-      {.name = "gated_deltanet"},
-      {.name = "retnet"},
+      {.name = "mamba2", .target = 10, .products = state_products(8, 128, 64)},
+      {.name = "gla", .target = 10, .products = state_products(4, 32, 64)},
+      {.name = "deltanet", .target = 10, .products = state_products(4, 64, 64, 2)},
+      {.name = "gated_deltanet", .products = state_products(4, 48, 96, 2)},
+      {.name = "retnet", .products = state_products(4, 64, 128)},
       {.name = "rwkv4"},
-      {.name = "rwkv6", .products = 2 * (5 * 32 + 64) * 256},
-      {.name = "linear_transformer", .mixer = "linear_attention"},
+      {.name = "rwkv6", .products = 2 * (5 * 32 + 64) * 256 + state_products(4, 64, 64)},
+      {.name = "linear_transformer", .mixer = "linear_attention", .products = state_products(4, 64, 64)},
       {.name = "flowformer"},
       {.name = "wave"},
       {.name = "zeros"},

@@ -108,6 +108,8 @@ void print_head(const std::string& title, const std::string& summary, const std:
 }
 
 void print_cost(const char* what, const std::function<void()>& work) {
+  work();            // the first call also takes memory for code and tables
+  release_memory();  // what it left would hide what the next one takes
   reset_peak_memory();
   const auto before = peak_memory_bytes();
   const auto count = count_flops(work);
@@ -124,7 +126,7 @@ void print_size(const Module& part, const Options& options) {
 
 template <class Part>
 void print_work(Part& part, const Options& options) {
-  const auto x = at::zeros({1, options.t, options.d});
+  const auto x = at::zeros({1, options.t, options.d}).requires_grad_();  // as the output of a layer before
   print_cost("forward", [&] {
     const at::NoGradGuard no_grad;
     part.forward(x);
