@@ -74,6 +74,7 @@ Json machine_record() {
           {"malloc", report["malloc"]},
           {"aten", report["aten_capability"]},
           {"blas_core", report["blas_core"]},
+          {"large_products", report["large_products"]},
           {"highway", report["highway_targets"].empty() ? Json() : report["highway_targets"][0]},
           {"commit", commit ? commit : "unknown"}};
 }
