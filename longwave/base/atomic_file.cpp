@@ -24,19 +24,38 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+/// Devices, pipes and sockets, also behind links.
+bool is_no_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+         !std::filesystem::is_directory(status);
+}
+
+/// Where links lead, whether there is a file or not.
+std::filesystem::path behind_links(std::filesystem::path path) {
+  std::error_code error;
+  for (int links = 0; links < 40 && std::filesystem::is_symlink(path, error); ++links)
+    path = folder_of(path) / std::filesystem::read_symlink(path, error);  // an absolute one replaces the folder
+  return path;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  temporary_ = path_;
-  temporary_ += ".tmp" + std::to_string(::getpid());
-  file_ = std::fopen(temporary_.c_str(), "wb");
+  if (!is_no_file(path_)) {
+    path_ = behind_links(path_);
+    temporary_ = path_;
+    temporary_ += ".tmp" + std::to_string(::getpid());
+  }
+  file_ = std::fopen((temporary_.empty() ? path_ : temporary_).c_str(), "wb");
   if (!file_) give_up("cannot be written");
 }
 
 AtomicFile::~AtomicFile() {
   if (!file_) return;
   std::fclose(file_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::give_up(const char* what) {
@@ -44,7 +63,7 @@ void AtomicFile::give_up(const char* what) {
   if (file_) {
     std::fclose(file_);
     file_ = nullptr;
-    ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
   }
   fail(path_.string(), ": ", what, ": ", reason);
 }
@@ -54,11 +73,14 @@ void AtomicFile::write(const void* data, std::size_t bytes) {
 }
 
 void AtomicFile::commit() {
-  if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) give_up("cannot be written");
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot be put in place");
+  if (std::fflush(file_) != 0) give_up("cannot be written");
+  if (!temporary_.empty()) {
+    if (::fsync(::fileno(file_)) != 0) give_up("cannot be written");
+    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot be put in place");
+    sync_folder(folder_of(path_));
+  }
   std::fclose(file_);
   file_ = nullptr;
-  sync_folder(folder_of(path_));
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {

@@ -8,8 +8,9 @@
 namespace longwave {
 
 /// A file that appears whole or not at all: written under a temporary name in the same folder, synced, renamed by
-/// commit(). Without commit() the temporary file is removed and an older file of that name stays as it was.
-/// Every failure (unwritable folder, full disk) is a UserError that names the path and the system's reason.
+/// commit(). Without commit() the temporary file is removed and an older file of that name stays as it was. A link
+/// stays one: the file it leads to is replaced. What is no file (/dev/stdout, a pipe) is written to as it is. Every
+/// failure (unwritable folder, full disk) is a UserError that names the path and the system's reason.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -24,7 +25,7 @@ class AtomicFile {
  private:
   [[noreturn]] void give_up(const char* what);
 
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, temporary_;  // temporary_ is empty where path_ itself is written to
   std::FILE* file_ = nullptr;
 };
 

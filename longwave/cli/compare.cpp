@@ -20,6 +20,7 @@
 #include "longwave/cli/validators.h"
 #include "longwave/data/find_data.h"
 #include "longwave/data/sequence_data.h"
+#include "longwave/data/split.h"
 #include "longwave/io/toml.h"
 #include "longwave/report/ticks.h"
 #include "longwave/tasks/metrics.h"
@@ -241,17 +242,23 @@ std::shared_ptr<const SequenceData> open_set(const ComparisonCell& cell, const s
   }
 }
 
-/// A set that is missing, or cannot be generated so, or a stack that cannot be built for it would make every cell of
-/// them fail: it is said before anything runs. Points of a search that cannot be built are failed trials, unless none
-/// can.
+/// A set that is missing or too short, or cannot be generated so, or a stack that cannot be built for it would make
+/// every cell of them fail: it is said before anything runs. Points of a search that cannot be built are failed trials,
+/// unless none can.
 void check_cells(const std::vector<ComparisonCell>& cells, const std::string& folder) {
   RunOptions options;
   std::string opened;           // one at a time; the cells of a set follow one another
   std::set<std::string> tried;  // settings without those of training
   std::set<std::string> built;  // contenders of searches
   std::map<std::string, std::string> unbuilt;
+  std::map<std::string, std::int64_t> rows;  // of sets to forecast
   for (const auto& cell : cells) {
-    if (cell.recipe.task.type == "forecast") find_data(cell.recipe.task.data, data_roots(folder));
+    if (const auto& task = cell.recipe.task; task.type == "forecast") {
+      const auto found = find_data(task.data, data_roots(folder));
+      if (!rows.contains(task.data)) rows[task.data] = read_data(found).rows;
+      split_rows(found.set ? found.set->protocol : Protocol::custom, rows.at(task.data), task.lookback, task.horizon,
+                 found.path.string());
+    }
     if (!cell.recipe.is_sequence()) continue;
     if (opened != cell.id.data) {
       options.sequence_data.reset();

@@ -9,6 +9,7 @@
 #include "longwave/base/atomic_file.h"
 #include "longwave/cli/command.h"
 #include "longwave/cli/forecast_output.h"
+#include "longwave/cli/validators.h"
 #include "longwave/models/forecaster.h"
 
 namespace longwave {
@@ -32,8 +33,9 @@ std::string output_path(const Options& options, const std::string& given, const 
 /// Refuses, before any work, a path that cannot be written or that is the input itself.
 void check_output(const std::string& path, const std::string& input) {
   const std::filesystem::path target(path);
-  const auto folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
   std::error_code error;
+  if (std::filesystem::is_character_file(target, error) || std::filesystem::is_fifo(target, error)) return;
+  const auto folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
   check(std::filesystem::is_directory(folder, error), path, ": there is no folder ", folder.string());
   check(::access(folder.c_str(), W_OK) == 0, path, ": the folder ", folder.string(), " cannot be written");
   check(!std::filesystem::is_directory(target, error), path, ": is a folder; expected a file name");
@@ -54,6 +56,7 @@ void run(Options options) {
   const auto file = read_user_file(options.file, options.targets, options.missing, options.forecast.horizon);
   if (!options.quiet && !options.json)
     options.forecast.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  check_forecast_names(file);
   const auto result = auto_forecast(file.series, options.forecast);
   write_file(csv, forecast_csv(file, result));
   write_file(svg, forecast_svg(file, result));
@@ -72,14 +75,15 @@ void define(CLI::App& app) {
   app.add_option("file", options->file, "CSV file (.gz, .xz): a header, dates in one column, numbers in others")
       ->required();
   app.add_option("--horizon", options->forecast.horizon, "steps to forecast")->required();
-  app.add_option("--targets", options->targets, "columns to forecast (default: all numeric ones)")->delimiter(',');
-  app.add_option("--lookback", options->forecast.lookback, "observed steps a forecast is made from (default: chosen)");
+  app.add_option("--targets", options->targets, "columns to forecast, joined by commas (default: all numeric ones)");
+  app.add_option("--lookback", options->forecast.lookback, "observed steps a forecast is made from (default: chosen)")
+      ->check(not_below(1));
   app.add_option("--model", options->forecast.candidates,
                  "candidates beside the naive ones, such as dlinear,patchtst (docs/models)")
       ->delimiter(',');
   app.add_option("--budget", options->forecast.budget_seconds, "seconds for everything")->capture_default_str();
   app.add_option("--missing", options->missing, "missing values: error, interpolate or forward")->capture_default_str();
-  app.add_option("--seed", options->forecast.seed, "of all randomness")->capture_default_str();
+  app.add_option("--seed", options->forecast.seed, "of all randomness")->check(not_below(0))->capture_default_str();
   app.add_option("--out", options->out, "where the CSV goes (default: FILE.forecast.csv here)");
   app.add_option("--svg", options->svg, "where the picture goes (default: FILE.forecast.svg here)");
   app.add_flag("--json", options->json, "print everything as JSON instead of the summary");

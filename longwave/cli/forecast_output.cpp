@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "longwave/base/check.h"
 #include "longwave/models/forecaster.h"
 #include "longwave/report/chart.h"
 #include "longwave/report/stack.h"
@@ -118,18 +120,56 @@ std::string candidate_lines(const AutoForecast& r) {
   return text;
 }
 
+/// The columns of the forecast's CSV, in this order.
+std::vector<std::string> forecast_columns(const UserFile& file) {
+  std::vector<std::string> columns{file.date_name};
+  for (const auto& name : file.series.names)
+    for (const char* end : {"", "_lo80", "_hi80", "_lo95", "_hi95"}) columns.push_back(name + end);
+  return columns;
+}
+
+double deviation_of(const UserSeries& series, std::size_t channel) {
+  const auto channels = series.names.size();
+  const auto rows = static_cast<double>(series.rows);
+  double mean = 0, square = 0;
+  for (auto i = channel; i < series.values.size(); i += channels) mean += series.values[i] / rows;
+  for (auto i = channel; i < series.values.size(); i += channels)
+    square += (series.values[i] - mean) * (series.values[i] - mean) / rows;
+  return std::sqrt(square);
+}
+
+/// Models compute in units of a series' deviation, to about seven digits: what lies further down is noise.
+std::string number_text(double value, double deviation) {
+  if (deviation == 0) return fmt::format("{}", value);
+  const auto decimals = std::max(0, 5 - static_cast<int>(std::floor(std::log10(deviation))));
+  if (decimals > 15 || std::abs(value) >= 1e15) return fmt::format("{:.10g}", value);
+  auto text = fmt::format("{:.{}f}", value, decimals);
+  if (text.find('.') != std::string::npos) text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text == "-0" ? "0" : text;
+}
+
 }  // namespace
+
+void check_forecast_names(const UserFile& file) {
+  std::set<std::string> seen;
+  for (const auto& name : forecast_columns(file))
+    check(seen.insert(name).second, "the forecast would have two columns '", name,
+          "', which stand for different things; rename one of the file's columns, or choose some with --targets");
+}
 
 std::string forecast_csv(const UserFile& file, const AutoForecast& result) {
   const auto channels = file.series.names.size();
-  auto text = quoted(file.date_name);
-  for (const auto& name : file.series.names)
-    for (const char* end : {"", "_lo80", "_hi80", "_lo95", "_hi95"}) text += "," + quoted(name + end);
+  std::vector<double> deviations;
+  for (std::size_t c = 0; c < channels; ++c) deviations.push_back(deviation_of(file.series, c));
+  std::string text;
+  for (const auto& name : forecast_columns(file)) text += (text.empty() ? "" : ",") + quoted(name);
   for (std::size_t step = 0; step < file.future.size(); ++step) {
     text += "\n" + quoted(file.future[step]);
     for (std::size_t c = 0; c < channels; ++c) {
       const auto v = value_at(result, channels, step, c);
-      text += fmt::format(",{:.8g},{:.8g},{:.8g},{:.8g},{:.8g}", v.middle, v.low80, v.high80, v.low95, v.high95);
+      for (const auto number : {v.middle, v.low80, v.high80, v.low95, v.high95})
+        text += "," + number_text(number, deviations[c]);
     }
   }
   return text + "\n";
@@ -188,7 +228,8 @@ std::string forecast_summary(const UserFile& file, const AutoForecast& r, const 
   if (!file.text_columns.empty()) text += "left out, not numeric: " + join(file.text_columns) + "\n";
   if (file.filled) text += fmt::format("{} missing cells filled\n", file.filled);
   if (file.gaps)
-    text += fmt::format("{} steps between dates are of another length; rows are taken as evenly spaced\n", file.gaps);
+    text += fmt::format("{} between dates {} of another length; rows are taken as evenly spaced\n",
+                        file.gaps == 1 ? "1 step" : fmt::format("{} steps", file.gaps), file.gaps == 1 ? "is" : "are");
   if (r.origins)
     text += fmt::format(
         "backtest: {} origins in the newest {} rows, trained on {} rows before; errors in units of each series' "

@@ -11,6 +11,9 @@ namespace longwave {
 /// intervals (name, name_lo80, name_hi80, name_lo95, name_hi95).
 std::string forecast_csv(const UserFile& file, const AutoForecast& result);
 
+/// UserError if two columns of that CSV would have one name.
+void check_forecast_names(const UserFile& file);
+
 /// Everything as JSON: what was done, the candidates' scores, coverage, and the values.
 Json forecast_json(const UserFile& file, const AutoForecast& result);
 

@@ -116,7 +116,9 @@ void print_beams(const Arguments& a, const std::string& prompt, const std::vecto
   for (std::size_t i = 0; i < beams.size(); ++i) {
     const auto& beam = beams[i];
     const auto group = static_cast<std::int64_t>(i) / per_group + 1;
-    const auto words = text.decode(beam.tokens);
+    auto tokens = beam.tokens;  // --stop ends before its text
+    if (!a.stop.empty() && !tokens.empty() && tokens.back() == end_token(a, text)) tokens.pop_back();
+    const auto words = text.decode(tokens);
     if (a.json)
       list.push_back(
           {{"group", group}, {"text", words}, {"log_probability", beam.log_probability}, {"score", beam.score}});
@@ -138,6 +140,7 @@ void check_reach(std::int64_t read, std::int64_t tokens, std::int64_t most) {
 
 void generate(const Arguments& a) {
   check_sampling(a.sampling);
+  for (const auto& stop : a.stop) check(!stop.empty(), "--stop is empty; expected a text");
   check(a.beams % a.beam.groups == 0, "--beams ", a.beams, ": expected a multiple of --groups ", a.beam.groups);
   const auto run = language_run(load_run(a.run));
   const TokenText text(run.token_names);

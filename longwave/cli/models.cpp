@@ -136,8 +136,8 @@ void print_work(Part& part, const Options& options) {
 
 void show_mixer(const MixerInfo& info, const Options& options) {
   const auto config = info.resolve(settings_of_words(options.settings), "", false);
+  const auto mixer = build(info, config, options);  // refuses what it cannot be before anything is printed
   print_head(info.title, info.summary, info.source);
-  const auto mixer = build(info, config, options);
   const auto properties = mixer->properties();
   fmt::print("Family: {}. {}, {}; cost in the length: {}.\n", info.family, properties.causal ? "Causal" : "Not causal",
              properties.streams ? "streams" : "does not stream", name_of(properties.cost));
@@ -153,9 +153,9 @@ void show_mixer(const MixerInfo& info, const Options& options) {
 
 void show_channel_mixer(const ChannelInfo& info, const Options& options) {
   const auto config = info.resolve(settings_of_words(options.settings), "", false);
+  const auto mixer = build(info, config, options);
   print_head(info.title, info.summary, info.source);
   fmt::print("Mixes the channels of each step alone; cost in the length: {}.\n", name_of(Cost::linear));
-  const auto mixer = build(info, config, options);
   print_fields(info.fields, config);
   print_size(*mixer, options);
   print_work(*mixer, options);
@@ -163,14 +163,14 @@ void show_channel_mixer(const ChannelInfo& info, const Options& options) {
 
 void show_forecaster(const ForecasterInfo& info, const Options& options) {
   const auto config = info.resolve(settings_of_words(options.settings), "", false);
-  print_head(info.title, info.summary, info.source);
-  print_fields(info.fields, config);
   ForecastSizes sizes;
   sizes.lookback = kLookback;
   sizes.horizon = kHorizon;
   sizes.channels = sizes.targets = kChannels;
   sizes.label = kHorizon / 2;
   const auto model = info.make(sizes, config, 0);
+  print_head(info.title, info.summary, info.source);
+  print_fields(info.fields, config);
   fmt::print("\nAt lookback {}, horizon {} and {} channels: {} parameters.\n", kLookback, kHorizon, kChannels,
              model->parameter_count());
 }
@@ -178,6 +178,11 @@ void show_forecaster(const ForecasterInfo& info, const Options& options) {
 void models(const Options& options) {
   if (options.name.empty()) return list(options);
   check(options.d > 0 && options.t > 0, "--width and --length must be at least 1");
+  // The cost is that of passes that are really run.
+  constexpr std::int64_t kWidest = 1 << 14, kNumbers = 1 << 25;
+  check(options.d <= kWidest, "--width is ", options.d, "; expected at most ", kWidest);
+  check(options.t <= kNumbers / options.d, "--length is ", options.t, "; expected at most ", kNumbers / options.d,
+        " at width ", options.d);
   if (const auto found = mixers().find(options.name); found != mixers().end())
     return show_mixer(found->second, options);
   if (const auto found = channel_mixers().find(options.name); found != channel_mixers().end())

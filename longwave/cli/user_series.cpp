@@ -12,20 +12,54 @@ namespace {
 
 constexpr const char* kCalendar = "h";
 
-void keep_columns(CsvTable& table, const std::vector<std::string>& targets) {
-  if (targets.empty()) return;
+bool has_column(const CsvTable& table, const std::string& name) {
+  return std::find(table.columns.begin(), table.columns.end(), name) != table.columns.end();
+}
+
+/// The names joined by commas in `text`; a name may have commas itself: of several readings the longest name counts.
+std::vector<std::string> names_in(const CsvTable& table, const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    auto end = text.size();
+    while (end > begin && !has_column(table, text.substr(begin, end - begin))) {
+      const auto comma = text.rfind(',', end - 1);
+      end = comma == std::string::npos || comma < begin ? begin : comma;
+    }
+    if (end == begin) end = std::min(text.find(',', begin), text.size());  // no such column
+    names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+void keep_columns(CsvTable& table, const std::vector<std::string>& texts) {
+  if (texts.empty()) return;
+  std::vector<std::string> targets;
+  for (const auto& text : texts)
+    for (auto& name : names_in(table, text)) targets.push_back(std::move(name));
   std::vector<std::int64_t> kept;
   for (const auto& target : targets) {
     const auto found = std::find(table.columns.begin(), table.columns.end(), target);
     check(found != table.columns.end(), table.path, ": no numeric column '", target, "'",
           suggestion(target, table.columns));
     kept.push_back(found - table.columns.begin());
+    check(std::count(kept.begin(), kept.end(), kept.back()) == 1, "--targets names '", target, "' twice");
   }
   std::vector<double> values;
   for (std::int64_t row = 0; row < table.rows; ++row)
     for (const auto column : kept) values.push_back(table.values[row * table.width() + column]);
   table.values = std::move(values);
   table.columns = targets;
+}
+
+/// Errors are squared: larger numbers would overflow.
+void refuse_huge(const CsvTable& table) {
+  constexpr double kMost = 1e100;
+  for (std::size_t i = 0; i < table.values.size(); ++i)
+    check(!(std::abs(table.values[i]) > kMost), table.path, ":",
+          table.line_of(static_cast<std::int64_t>(i) / table.width()), ": column ",
+          table.columns[i % table.columns.size()], " has ", table.values[i],
+          "; expected numbers of at most 1e100: write it in another unit");
 }
 
 /// Under "error" the first missing cell of the kept columns is named.
@@ -70,6 +104,7 @@ UserFile read_user_file(const std::filesystem::path& path, const std::vector<std
   check(!table.columns.empty(), table.path, ": no numeric column; expected at least one series of numbers");
   check(horizon < table.rows, table.path, ": ", table.rows, " rows are too few for a horizon of ", horizon);
   keep_columns(table, targets);
+  refuse_huge(table);
   UserFile file;
   if (missing == "error") {
     refuse_missing(table);

@@ -119,12 +119,24 @@ std::vector<Seconds> parse_all(const CsvTable& table, const DateFormat& format) 
   return instants;
 }
 
+/// "+01:00" or "-0500" at the end of a date with a clock; "" without.
+std::string_view offset_of(std::string_view date) {
+  const auto sign = date.find_last_of("+-");
+  if (sign == std::string_view::npos || date.find(':') > sign) return {};
+  const auto offset = date.substr(sign);
+  return offset.size() >= 5 && offset.size() <= 6 ? offset : std::string_view();
+}
+
 [[noreturn]] void refuse_date(const CsvTable& table) {
   const std::vector<std::string> first = {table.dates[0]};
   const auto formats = DateFormat::candidates(first);
   std::size_t row = 0;
   if (!formats.empty())  // the row that needs more than the first one
     while (row + 1 < table.dates.size() && !DateFormat::candidates({table.dates[0], table.dates[row]}).empty()) ++row;
+  const auto first_offset = offset_of(table.dates[0]), offset = offset_of(table.dates[row]);
+  check(first_offset == offset || first_offset.empty() || offset.empty(), table.path, ":",
+        table.line_of(static_cast<std::int64_t>(row)), ": the offset from UTC changes from ", first_offset, " to ",
+        offset, "; expected one for all rows: write all dates in UTC");
   fail(table.path, ":", table.line_of(static_cast<std::int64_t>(row)), ": '", table.dates[row], "' in column '",
        table.date_name, "' is not a date",
        formats.empty() ? "" : " written as " + formats[0].describe() + " like the first",

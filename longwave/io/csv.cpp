@@ -44,6 +44,15 @@ bool looks_like_date(std::string_view text, char decimal) {
   return plain && separated && digits >= 4 && letters <= 12;
 }
 
+/// Seconds or milliseconds since 1970, of a year from 1973 to 2286: only a name tells them from any other number.
+bool is_unix_time(std::string name, std::string_view text) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  static const std::set<std::string> names = {"ts", "epoch", "unix", "unixtime", "unix_time"};
+  const bool digits = std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
+  const auto n = text.size();
+  return names.contains(name) && digits && (n == 9 || n == 10 || n == 12 || n == 13);
+}
+
 /// A whole-number column called year or month is one of dates only where it stands first.
 bool is_date_name(std::string name, bool first) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -225,7 +234,10 @@ class Parser {
     std::size_t column = 0, found = names_.size();
     if (at_ < end_) {
       do {
-        if (looks_like_date(read_cell(column), decimal_) && found == names_.size()) found = column;
+        const auto cell = read_cell(column);
+        const bool date = looks_like_date(cell, decimal_) ||
+                          (header_ && column < names_.size() && is_unix_time(names_[column], cell));
+        if (date && found == names_.size()) found = column;
         ++column;
       } while (next_cell());
     }
@@ -344,8 +356,12 @@ class Parser {
       if (columns_[i].texts > 0) refuse_text(i);
       kept.push_back(i);
     }
-    check(!kept.empty(), name_, ": no column of numbers; found ",
-          table_.columns.empty() ? "only the dates" : "only text in " + join(table_.columns));
+    if (kept.empty()) {
+      std::vector<std::string> texts;
+      for (std::size_t i = 0; i < columns_.size(); ++i)
+        texts.push_back(table_.columns[i] + (columns_[i].texts ? " (" + shown(columns_[i].first_text) + ")" : ""));
+      fail(name_, ": no column of numbers; found ", texts.empty() ? "only the dates" : "only text in " + join(texts));
+    }
     if (kept.size() < columns_.size()) keep_only(kept);
     if (options_.missing == CsvOptions::Missing::refuse && !table_.missing.empty()) {
       const auto& cell = table_.missing.front();

@@ -44,8 +44,9 @@ Intervals calibrate(const Residuals& residuals, double level, std::int64_t first
   for (std::int64_t step = 0; step < residuals.horizon; ++step)
     for (std::int64_t channel = 0; channel < residuals.channels; ++channel) {
       const auto pool = pooled(residuals, step, channel, radius, first, last);
-      result.low.push_back(lower_quantile(pool, tail));
-      result.high.push_back(upper_quantile(pool, tail));
+      // A biased forecast may have all residuals on one side.
+      result.low.push_back(std::min(0.0, lower_quantile(pool, tail)));
+      result.high.push_back(std::max(0.0, upper_quantile(pool, tail)));
     }
   return result;
 }

@@ -23,7 +23,7 @@ struct Intervals {
 
 /// Split-conformal intervals (Vovk et al. 2005; finite-sample ranks) from origins [first, last): for each channel and
 /// step the (1 - level) / 2 quantiles on both sides of the residuals at that step, pooled with neighbouring steps where
-/// the origins alone are too few. Needs at least one origin.
+/// the origins alone are too few; 0, the forecast itself, is always inside. Needs at least one origin.
 Intervals calibrate(const Residuals& residuals, double level, std::int64_t first, std::int64_t last);
 
 /// Share of the truths of origins [first, last) that lie inside.

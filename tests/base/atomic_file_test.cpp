@@ -63,5 +63,25 @@ TEST_F(AtomicFileTest, FullDiskIsOneLineLeavesNoTemporaryFileAndKeepsTheOldFile)
   EXPECT_EQ(read_file(path), std::string(40, 'x'));
 }
 
+TEST_F(AtomicFileTest, ALinkStaysOneAndItsFileIsReplaced) {
+  fs::create_directory(folder_ / "elsewhere");
+  fs::create_symlink("elsewhere/file", folder_ / "link");
+  for (const char* text : {"first", "second"}) {  // the link leads nowhere at first
+    write_file(folder_ / "link", text);
+    EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+    EXPECT_EQ(read_file(folder_ / "elsewhere/file"), text);
+  }
+}
+
+TEST_F(AtomicFileTest, ADeviceIsWrittenToAndNotReplaced) {
+  fs::create_symlink("/dev/null", folder_ / "nothing");
+  write_file(folder_ / "nothing", "lost");
+  EXPECT_TRUE(fs::is_symlink(folder_ / "nothing"));
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  fs::create_symlink("/dev/full", folder_ / "full");
+  EXPECT_EQ(message_on_a_full_disk(folder_ / "full", 10, 50),
+            (folder_ / "full").string() + ": cannot be written: No space left on device");
+}
+
 }  // namespace
 }  // namespace longwave

@@ -187,19 +187,20 @@ TEST_F(CompareProgram, ACellThatIsToldToEndIsNotAFailure) {
 }
 
 TEST_F(CompareProgram, AFailureIsStoredAndOnlyRetriedOnRequest) {
-  const auto failing = run("task.lookback=190");
+  const std::string failure = "task.features=S task.target=nothing";
+  const auto failing = run(failure);
   EXPECT_EQ(failing.code, 1) << failing.out;
   EXPECT_EQ(count_of(failing.out, "failed: "), 7u) << failing.out;  // three cells, one note, a list of three
   EXPECT_NE(failing.out.find("Without a score (3 of 3 runs):\n  own.csv, horizon 3, Last value, seed 1: failed: "),
             std::string::npos)
       << failing.out;
   EXPECT_NE(failing.out.find("The same command with --retry"), std::string::npos) << failing.out;
-  const auto again = run("task.lookback=190");
+  const auto again = run(failure);
   EXPECT_EQ(again.code, 1);
   EXPECT_NE(again.out.find("0 finished before, 3 failed before (run them again with --retry)"), std::string::npos)
       << again.out;
   EXPECT_EQ(again.out.find("[1/3]"), std::string::npos) << again.out;
-  EXPECT_NE(run("task.lookback=190 --retry").out.find("[1/3]"), std::string::npos);
+  EXPECT_NE(run(failure + " --retry").out.find("[1/3]"), std::string::npos);
 }
 
 TEST_F(CompareProgram, TrialsComeFirstAndTheBestOfThemIsRunAtAllSeeds) {
@@ -249,6 +250,14 @@ TEST_F(CompareProgram, MissingDataAreSaidBeforeAnythingIsStored) {
     EXPECT_NE(outcome.out.find(data), std::string::npos) << outcome.out;
     EXPECT_FALSE(fs::exists(store()));
   }
+}
+
+TEST_F(CompareProgram, AFileThatIsTooShortIsRefusedBeforeTheFirstRun) {
+  const auto outcome = run("task.lookback=190");
+  EXPECT_EQ(outcome.code, 2) << outcome.out;
+  EXPECT_EQ(count_of(outcome.out, "\n"), 1u) << outcome.out;
+  EXPECT_NE(outcome.out.find("are too few for lookback 190 and horizon 3"), std::string::npos) << outcome.out;
+  EXPECT_FALSE(fs::exists(store()));
 }
 
 constexpr const char* kSequences =

@@ -167,6 +167,61 @@ TEST_F(Forecast, MissingValuesAreRefusedOrFilled) {
   EXPECT_NE(filled.out.find("1 missing cells filled"), std::string::npos) << filled.out;
 }
 
+/// Rows of `step,name` with a weekly pattern around `level`.
+std::string weeks(const std::string& name, double level) {
+  std::ostringstream text;
+  text.precision(17);
+  text << "step," << name << "\n";
+  for (int t = 0; t < 120; ++t) text << t << "," << level + t % 7 << "\n";
+  return text.str();
+}
+
+TEST_F(Forecast, KeepsTheDigitsThatTheSeriesHas) {
+  const auto file = write("large.csv", weeks("a", 1e12));
+  ASSERT_EQ(run_program(forecast(file, "--horizon 7 --targets a --model nlinear")).code, 0);
+  std::istringstream rows(text_of("f.csv"));
+  std::string row;
+  std::getline(rows, row);
+  for (int t = 120; std::getline(rows, row); ++t) {
+    const auto value = std::stod(row.substr(row.find(',') + 1));
+    EXPECT_NEAR(value - 1e12, t % 7, 0.05) << row;
+  }
+}
+
+TEST_F(Forecast, TheForecastLiesInItsIntervals) {
+  std::string text = "a\n";
+  for (int t = 0; t < 60; ++t) text += std::to_string(t * t) + "\n";  // the last value is always too low
+  const auto outcome = run_program(forecast(write("up.csv", text), "--horizon 2 --model naive-last --json"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  const auto a = nlohmann::json::parse(outcome.out)["series"]["a"];
+  for (int step = 0; step < 2; ++step) {
+    EXPECT_LE(a["lo95"][step], a["lo80"][step]);
+    EXPECT_LE(a["lo80"][step], a["forecast"][step]);
+    EXPECT_LE(a["forecast"][step], a["hi80"][step]);
+  }
+}
+
+TEST_F(Forecast, ANameMayHaveCommas) {
+  std::string text = "\"a, b\",c,d\n";
+  for (int t = 0; t < 60; ++t) text += std::to_string(t % 7) + ",1,2\n";
+  const auto file = write("commas.csv", text);
+  const auto outcome = run_program(forecast(file, "--horizon 2 --targets 'c,a, b' --model naive-last --json"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  const auto series = nlohmann::json::parse(outcome.out)["series"];
+  EXPECT_EQ(series.size(), 2u);
+  EXPECT_TRUE(series.contains("a, b"));
+}
+
+TEST_F(Forecast, SecondsSince1970AreDates) {
+  std::string text = "ts,a\n";
+  for (int t = 0; t < 60; ++t) text += std::to_string(1600000000 + 3600 * t) + "," + std::to_string(t % 7) + "\n";
+  const auto outcome = run_program(forecast(write("ts.csv", text), "--horizon 1 --model naive-last --json"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json["frequency"], "hourly");
+  EXPECT_EQ(json["dates"][0], std::to_string(1600000000 + 3600 * 60));
+}
+
 TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
   const auto good = write("a.csv", waves(100));
   const struct {
@@ -180,6 +235,16 @@ TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
       {good + " --horizon 2 --missing guess", "--missing is guess; expected error, interpolate or forward"},
       {"/nonexistent.csv --horizon 2", "/nonexistent.csv"},
       {write("empty.csv", "") + " --horizon 2", "empty"},
+      {good + " --horizon 2 --targets load,load", "--targets names 'load' twice"},
+      {good + " --horizon 2 --lookback -4", "--lookback: is -4; expected at least 1"},
+      {write("huge.csv", weeks("a", 1e301)) + " --horizon 2", "huge.csv:2: column a has 1e+301; expected numbers"},
+      {write("clash.csv", "a,a_lo80\n1,2\n2,3\n3,4\n4,5\n") + " --horizon 1", "would have two columns 'a_lo80'"},
+      {write("thousands.csv", "a\n\"1,104\"\n\"1,204\"\n\"1,304\"\n") + " --horizon 1", "only text in a ('1,104')"},
+      {write("zones.csv",
+             "date,a\n2024-03-30T00:00:00+01:00,1\n2024-03-31T00:00:00+01:00,2\n"
+             "2024-04-01T00:00:00+02:00,3\n2024-04-02T00:00:00+02:00,3\n") +
+           " --horizon 1",
+       "zones.csv:4: the offset from UTC changes from +01:00 to +02:00; expected one for all rows"},
   };
   for (const auto& c : cases) {
     const auto outcome = run_program(forecast(c.arguments, ""));

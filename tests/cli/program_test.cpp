@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -76,6 +77,13 @@ TEST(Models, CountsParametersAtTheGivenWidth) {
   EXPECT_NE(outcome.out.find("parameters                   1152\n"), std::string::npos) << outcome.out;  // 2 x 24 x 24
   EXPECT_EQ(run("models mingro").out, "error: unknown model 'mingro'; did you mean 'mingru'?\n");
   EXPECT_EQ(run("models mingru expansionfactor=2").code, 2);
+  for (const auto* refused :
+       {"models attention heads=3", "models mingru --length 100000000", "models mlp --width 100000"}) {
+    const auto answer = run(refused);
+    EXPECT_EQ(answer.code, 2) << refused;
+    EXPECT_EQ(answer.out.find("error: "), 0u) << answer.out;
+    EXPECT_EQ(std::count(answer.out.begin(), answer.out.end(), '\n'), 1) << answer.out;
+  }
 }
 
 TEST(Models, ShowsAChannelMixer) {

@@ -133,6 +133,14 @@ TEST_F(SequenceTrainTest, GenerateRefusesMoreThanLearnedPositionsReachBeforeItPr
             "--tokens of at most 12\n");
   EXPECT_NE(generate("--prompt hellohellohellohello --tokens 1").out.find("prompt: 20 tokens; the learned positions"),
             std::string::npos);
+  EXPECT_EQ(generate("--prompt hello --stop ''").out, "error: --stop is empty; expected a text\n");
+
+  // The most probable text until its third character comes again.
+  const auto text_of = [&](const std::string& words) { return nlohmann::json::parse(run({"generate", path("run"), words}).out); };
+  const auto whole = text_of("--prompt hello --tokens 8 --beams 1 --json")["beams"][0]["text"].get<std::string>();
+  const auto end = whole.substr(2, 1);
+  EXPECT_EQ(text_of("--prompt hello --tokens 8 --beams 1 --json --stop '" + end + "'")["beams"][0]["text"],
+            whole.substr(0, whole.find(end)));
 }
 
 TEST_F(SequenceTrainTest, ComparesMixersThroughTheStore) {
