@@ -10,6 +10,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/io/date_cells.h"
 #include "longwave/io/number.h"
 #include "longwave/io/text_source.h"
 #include "longwave/io/utf8.h"
@@ -23,42 +24,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
-}
-
-bool is_number(std::string_view text, char decimal) {
-  const std::string cell(text);
-  const char* at = cell.c_str();
-  double value;
-  return scan_number(at, decimal, value) && at == cell.c_str() + cell.size();
-}
-
-/// Digits with separators that are no number: 2020-01-01, 1/2/2020 3:00, 2020Q1, 2020-01-01T00:00:00Z, 3 Jan 2020.
-bool looks_like_date(std::string_view text, char decimal) {
-  if (text.size() < 5 || is_number(text, decimal)) return false;
-  const auto digits = std::count_if(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
-  const auto letters = std::count_if(text.begin(), text.end(), [](unsigned char c) { return std::isalpha(c); });
-  const bool separated = text.find_first_of("-/:. TQ") != std::string_view::npos;
-  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) || std::strchr("-/:.+, ", c) != nullptr;
-  });
-  return plain && separated && digits >= 4 && letters <= 12;
-}
-
-/// Seconds or milliseconds since 1970, of a year from 1973 to 2286: only a name tells them from any other number.
-bool is_unix_time(std::string name, std::string_view text) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  static const std::set<std::string> names = {"ts", "epoch", "unix", "unixtime", "unix_time"};
-  const bool digits = std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
-  const auto n = text.size();
-  return names.contains(name) && digits && (n == 9 || n == 10 || n == 12 || n == 13);
-}
-
-/// A whole-number column called year or month is one of dates only where it stands first.
-bool is_date_name(std::string name, bool first) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  static const std::set<std::string> sure = {"date", "datetime", "timestamp", "date_time", "date time", "ds", "time"};
-  static const std::set<std::string> likely = {"day", "week", "month", "quarter", "year"};
-  return sure.contains(name) || (first && likely.contains(name));
 }
 
 /// What is known of a column that should be numeric.

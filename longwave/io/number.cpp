@@ -75,6 +75,13 @@ bool scan_number(const char*& at, char decimal, double& value) {
   return true;
 }
 
+bool is_number(std::string_view text, char decimal) {
+  const std::string cell(text);
+  const char* at = cell.c_str();
+  double value;
+  return scan_number(at, decimal, value) && at == cell.c_str() + cell.size();
+}
+
 bool is_missing(std::string_view text) {
   constexpr std::array<std::string_view, 9> words = {"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"};
   if (text.size() > 4) return false;

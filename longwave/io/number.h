@@ -10,6 +10,9 @@ namespace longwave {
 /// '.'.
 bool scan_number(const char*& at, char decimal, double& value);
 
+/// Whether the whole text is such a number.
+bool is_number(std::string_view text, char decimal);
+
 /// Whether the text stands for a missing value: empty, NA, N/A, #N/A, NaN, null, none, ?, -  (in any case).
 bool is_missing(std::string_view text);
 

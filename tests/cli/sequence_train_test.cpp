@@ -136,7 +136,9 @@ TEST_F(SequenceTrainTest, GenerateRefusesMoreThanLearnedPositionsReachBeforeItPr
   EXPECT_EQ(generate("--prompt hello --stop ''").out, "error: --stop is empty; expected a text\n");
 
   // The most probable text until its third character comes again.
-  const auto text_of = [&](const std::string& words) { return nlohmann::json::parse(run({"generate", path("run"), words}).out); };
+  const auto text_of = [&](const std::string& words) {
+    return nlohmann::json::parse(run({"generate", path("run"), words}).out);
+  };
   const auto whole = text_of("--prompt hello --tokens 8 --beams 1 --json")["beams"][0]["text"].get<std::string>();
   const auto end = whole.substr(2, 1);
   EXPECT_EQ(text_of("--prompt hello --tokens 8 --beams 1 --json --stop '" + end + "'")["beams"][0]["text"],
