@@ -24,31 +24,42 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-/// Devices, pipes and sockets, also behind links.
-bool is_no_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
-         !std::filesystem::is_directory(status);
-}
-
-/// Where links lead, whether there is a file or not.
-std::filesystem::path behind_links(std::filesystem::path path) {
-  std::error_code error;
-  for (int links = 0; links < 40 && std::filesystem::is_symlink(path, error); ++links)
-    path = folder_of(path) / std::filesystem::read_symlink(path, error);  // an absolute one replaces the folder
-  return path;
+/// N of /proc/self/fd/N, which /dev/stdout and /dev/fd/N lead to; -1 of another path.
+int descriptor_in(const std::filesystem::path& path) {
+  const auto name = path.filename().string();
+  const bool number = !name.empty() && name.size() < 6 && name.find_first_not_of("0123456789") == std::string::npos;
+  const auto folder = path.parent_path();
+  return number && (folder == "/proc/self/fd" || folder == "/dev/fd") ? std::stoi(name) : -1;
 }
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  if (!is_no_file(path_)) {
-    path_ = behind_links(path_);
-    temporary_ = path_;
-    temporary_ += ".tmp" + std::to_string(::getpid());
+Destination destination_of(const std::filesystem::path& path) {
+  Destination to{path};
+  std::error_code error;
+  for (int links = 0; links < 40; ++links) {
+    to.descriptor = descriptor_in(to.path);
+    if (to.descriptor >= 0 || !std::filesystem::is_symlink(to.path, error)) break;
+    to.path =
+        folder_of(to.path) / std::filesystem::read_symlink(to.path, error);  // an absolute one replaces the folder
   }
-  file_ = std::fopen((temporary_.empty() ? path_ : temporary_).c_str(), "wb");
+  const auto status = std::filesystem::status(to.path, error);
+  const bool file = std::filesystem::is_regular_file(status) || std::filesystem::is_directory(status);
+  to.directly = to.descriptor >= 0 || (std::filesystem::exists(status) && !file);
+  return to;
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), to_(destination_of(path_)) {
+  if (to_.descriptor >= 0) {
+    const int own = ::dup(to_.descriptor);
+    file_ = own < 0 ? nullptr : ::fdopen(own, "wb");
+  } else {
+    if (!to_.directly) {
+      temporary_ = to_.path;
+      temporary_ += ".tmp" + std::to_string(::getpid());
+    }
+    file_ = std::fopen((to_.directly ? to_.path : temporary_).c_str(), "wb");
+  }
   if (!file_) give_up("cannot be written");
 }
 
@@ -76,8 +87,8 @@ void AtomicFile::commit() {
   if (std::fflush(file_) != 0) give_up("cannot be written");
   if (!temporary_.empty()) {
     if (::fsync(::fileno(file_)) != 0) give_up("cannot be written");
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot be put in place");
-    sync_folder(folder_of(path_));
+    if (std::rename(temporary_.c_str(), to_.path.c_str()) != 0) give_up("cannot be put in place");
+    sync_folder(folder_of(to_.path));
   }
   std::fclose(file_);
   file_ = nullptr;

@@ -7,6 +7,14 @@
 
 namespace longwave {
 
+/// Where writing to a path ends up.
+struct Destination {
+  std::filesystem::path path;  // behind all links
+  bool directly = false;       // it is no file but a device, a pipe, or an open descriptor such as /dev/stdout
+  int descriptor = -1;         // that one
+};
+Destination destination_of(const std::filesystem::path& path);
+
 /// A file that appears whole or not at all: written under a temporary name in the same folder, synced, renamed by
 /// commit(). Without commit() the temporary file is removed and an older file of that name stays as it was. A link
 /// stays one: the file it leads to is replaced. What is no file (/dev/stdout, a pipe) is written to as it is. Every
@@ -25,7 +33,9 @@ class AtomicFile {
  private:
   [[noreturn]] void give_up(const char* what);
 
-  std::filesystem::path path_, temporary_;  // temporary_ is empty where path_ itself is written to
+  std::filesystem::path path_;  // as given
+  Destination to_;
+  std::filesystem::path temporary_;  // empty where the destination itself is written to
   std::FILE* file_ = nullptr;
 };
 

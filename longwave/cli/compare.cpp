@@ -242,6 +242,20 @@ std::shared_ptr<const SequenceData> open_set(const ComparisonCell& cell, const s
   }
 }
 
+/// UserError if the file to forecast is missing, cannot be read, or has too few rows for this model's lookback and
+/// horizon. `rows`: of the sets that were read before.
+void check_rows(const ComparisonCell& cell, const std::string& folder, std::map<std::string, std::int64_t>& rows) {
+  const auto& task = cell.recipe.task;
+  const auto found = find_data(task.data, data_roots(folder));
+  if (!rows.contains(task.data)) rows[task.data] = read_data(found).rows;
+  try {
+    split_rows(found.set ? found.set->protocol : Protocol::custom, rows.at(task.data), task.lookback, task.horizon,
+               found.path.string());
+  } catch (const UserError& error) {
+    fail(error.what(), " (cell ", cell.id.model, ", ", cell.id.data, ", horizon ", cell.id.horizon, ")");
+  }
+}
+
 /// A set that is missing or too short, or cannot be generated so, or a stack that cannot be built for it would make
 /// every cell of them fail: it is said before anything runs. Points of a search that cannot be built are failed trials,
 /// unless none can.
@@ -253,12 +267,7 @@ void check_cells(const std::vector<ComparisonCell>& cells, const std::string& fo
   std::map<std::string, std::string> unbuilt;
   std::map<std::string, std::int64_t> rows;  // of sets to forecast
   for (const auto& cell : cells) {
-    if (const auto& task = cell.recipe.task; task.type == "forecast") {
-      const auto found = find_data(task.data, data_roots(folder));
-      if (!rows.contains(task.data)) rows[task.data] = read_data(found).rows;
-      split_rows(found.set ? found.set->protocol : Protocol::custom, rows.at(task.data), task.lookback, task.horizon,
-                 found.path.string());
-    }
+    if (cell.recipe.task.type == "forecast") check_rows(cell, folder, rows);
     if (!cell.recipe.is_sequence()) continue;
     if (opened != cell.id.data) {
       options.sequence_data.reset();

@@ -32,14 +32,14 @@ std::string output_path(const Options& options, const std::string& given, const 
 
 /// Refuses, before any work, a path that cannot be written or that is the input itself.
 void check_output(const std::string& path, const std::string& input) {
-  const std::filesystem::path target(path);
+  const auto to = destination_of(path);
+  if (to.directly) return;
+  const auto folder = to.path.has_parent_path() ? to.path.parent_path() : std::filesystem::path(".");
   std::error_code error;
-  if (std::filesystem::is_character_file(target, error) || std::filesystem::is_fifo(target, error)) return;
-  const auto folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
   check(std::filesystem::is_directory(folder, error), path, ": there is no folder ", folder.string());
   check(::access(folder.c_str(), W_OK) == 0, path, ": the folder ", folder.string(), " cannot be written");
-  check(!std::filesystem::is_directory(target, error), path, ": is a folder; expected a file name");
-  check(!std::filesystem::equivalent(target, input, error), path, ": is the input; choose another name");
+  check(!std::filesystem::is_directory(to.path, error), path, ": is a folder; expected a file name");
+  check(!std::filesystem::equivalent(to.path, input, error), path, ": is the input; choose another name");
 }
 
 void run(Options options) {
@@ -51,7 +51,7 @@ void run(Options options) {
   check(options.forecast.horizon >= 1, "--horizon is ", options.forecast.horizon, "; expected at least 1");
   const auto csv = output_path(options, options.out, ".forecast.csv"),
              svg = output_path(options, options.svg, ".forecast.svg");
-  check(csv != svg, "--out and --svg are both ", csv, "; expected two names");
+  check(csv != svg || destination_of(csv).directly, "--out and --svg are both ", csv, "; expected two names");
   for (const auto& path : {csv, svg}) check_output(path, options.file);
   const auto file = read_user_file(options.file, options.targets, options.missing, options.forecast.horizon);
   if (!options.quiet && !options.json)

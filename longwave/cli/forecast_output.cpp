@@ -128,6 +128,7 @@ std::vector<std::string> forecast_columns(const UserFile& file) {
   return columns;
 }
 
+/// Standard deviation of a series; 0 where what varies is rounding.
 double deviation_of(const UserSeries& series, std::size_t channel) {
   const auto channels = series.names.size();
   const auto rows = static_cast<double>(series.rows);
@@ -135,18 +136,21 @@ double deviation_of(const UserSeries& series, std::size_t channel) {
   for (auto i = channel; i < series.values.size(); i += channels) mean += series.values[i] / rows;
   for (auto i = channel; i < series.values.size(); i += channels)
     square += (series.values[i] - mean) * (series.values[i] - mean) / rows;
-  return std::sqrt(square);
+  const double deviation = std::sqrt(square);
+  return deviation <= 1e-12 * std::abs(mean) ? 0 : deviation;
 }
 
-/// Models compute in units of a series' deviation, to about seven digits: what lies further down is noise.
+/// Models compute in units of a series' deviation, to about seven digits: what lies further down, both there and in
+/// the value itself, is noise.
 std::string number_text(double value, double deviation) {
-  if (deviation == 0) return fmt::format("{}", value);
-  const auto decimals = std::max(0, 5 - static_cast<int>(std::floor(std::log10(deviation))));
-  if (decimals > 15 || std::abs(value) >= 1e15) return fmt::format("{:.10g}", value);
+  const auto decimals_of = [](double x) { return 5 - static_cast<int>(std::floor(std::log10(std::abs(x)))); };
+  if (deviation == 0 || value == 0) return fmt::format("{}", value + 0.0);
+  const auto decimals = std::max({0, decimals_of(deviation), decimals_of(value)});
+  if (decimals > 15 || std::abs(value) >= 1e17) return fmt::format("{}", value);
   auto text = fmt::format("{:.{}f}", value, decimals);
   if (text.find('.') != std::string::npos) text.erase(text.find_last_not_of('0') + 1);
   if (text.ends_with('.')) text.pop_back();
-  return text == "-0" ? "0" : text;
+  return text;
 }
 
 }  // namespace

@@ -137,8 +137,11 @@ void print_work(Part& part, const Options& options) {
 void show_mixer(const MixerInfo& info, const Options& options) {
   const auto config = info.resolve(settings_of_words(options.settings), "", false);
   const auto mixer = build(info, config, options);  // refuses what it cannot be before anything is printed
-  print_head(info.title, info.summary, info.source);
   const auto properties = mixer->properties();
+  constexpr std::int64_t kLongest = 1 << 15;  // of quadratic cost: a few seconds
+  check(properties.cost != Cost::quadratic || options.t <= kLongest, "--length is ", options.t, "; expected at most ",
+        kLongest, " of a mixer of quadratic cost");
+  print_head(info.title, info.summary, info.source);
   fmt::print("Family: {}. {}, {}; cost in the length: {}.\n", info.family, properties.causal ? "Causal" : "Not causal",
              properties.streams ? "streams" : "does not stream", name_of(properties.cost));
   if (!properties.reason.empty()) fmt::print("  {}\n", properties.reason);

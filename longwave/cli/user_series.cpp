@@ -26,7 +26,7 @@ std::vector<std::string> names_in(const CsvTable& table, const std::string& text
       end = comma == std::string::npos || comma < begin ? begin : comma;
     }
     if (end == begin) end = std::min(text.find(',', begin), text.size());  // no such column
-    names.push_back(text.substr(begin, end - begin));
+    if (end > begin) names.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
   return names;
@@ -88,6 +88,8 @@ void add_dates(UserFile& file, const CsvTable& table, std::int64_t horizon) {
 
 void number_rows(UserFile& file, std::int64_t rows, std::int64_t horizon) {
   file.date_name = "step";
+  while (std::find(file.series.names.begin(), file.series.names.end(), file.date_name) != file.series.names.end())
+    file.date_name += "_number";
   for (std::int64_t i = 1; i <= rows; ++i) file.past.push_back(std::to_string(i));
   for (std::int64_t i = rows + 1; i <= rows + horizon; ++i) file.future.push_back(std::to_string(i));
   file.series.marks.assign((rows + horizon) * calendar_width(kCalendar), 0.f);

@@ -119,12 +119,14 @@ std::vector<Seconds> parse_all(const CsvTable& table, const DateFormat& format) 
   return instants;
 }
 
-/// "+01:00" or "-0500" at the end of a date with a clock; "" without.
+/// "+01:00", "-0500", "+01" or "Z" at the end of a date with a clock; "" without.
 std::string_view offset_of(std::string_view date) {
+  if (date.ends_with('Z')) return "Z";
   const auto sign = date.find_last_of("+-");
   if (sign == std::string_view::npos || date.find(':') > sign) return {};
   const auto offset = date.substr(sign);
-  return offset.size() >= 5 && offset.size() <= 6 ? offset : std::string_view();
+  const bool digits = offset.substr(1).find_first_not_of("0123456789:") == std::string_view::npos;
+  return digits && (offset.size() == 3 || offset.size() == 5 || offset.size() == 6) ? offset : std::string_view();
 }
 
 [[noreturn]] void refuse_date(const CsvTable& table) {

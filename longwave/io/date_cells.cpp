@@ -22,10 +22,9 @@ bool looks_like_date(std::string_view text, char decimal) {
 
 bool is_unix_time(std::string name, std::string_view text) {
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  static const std::set<std::string> names = {"ts", "epoch", "unix", "unixtime", "unix_time"};
+  static const std::set<std::string> names = {"ts", "epoch", "unixtime", "unix_time"};
   const bool digits = std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
-  const auto n = text.size();
-  return names.contains(name) && digits && (n == 9 || n == 10 || n == 12 || n == 13);
+  return names.contains(name) && digits && text.starts_with('1') && (text.size() == 10 || text.size() == 13);
 }
 
 bool is_date_name(std::string name, bool first) {

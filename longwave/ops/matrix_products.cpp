@@ -1,11 +1,12 @@
 // Which library computes a matrix product of floats. libtorch asks the BLAS for all of them by sgemm_; the loader finds
 // the sgemm_ of this file before that of the BLAS. A libtorch that has its BLAS within calls that and is not changed.
-//   one row or column   the BLAS's matrix-vector product: OpenBLAS's product of matrices first reorders a matrix of
+//   one row or column   the BLAS's matrix-vector product. OpenBLAS's product of matrices first reorders a matrix of
 //   more
 //                       than a million numbers, which doubles the time of a streaming step (2048 x 512: 428 us, this
-//                       way 191)
-//   large               oneDNN, which libtorch brings with it: at the depths of linear maps it is 1.3 to 1.5 times as
-//                       fast as OpenBLAS 0.3.21
+//                       way 191).
+//   large               oneDNN, which libtorch brings with it, in the place of OpenBLAS: at the depths of linear maps
+//   it
+//                       is 1.3 to 1.5 times as fast as OpenBLAS 0.3.21.
 //   others              the BLAS
 
 #include "longwave/ops/matrix_products.h"
@@ -39,10 +40,11 @@ Function* find(void* where, const char* name) {
 bool is_transposed(const char* flag) { return *flag != 'n' && *flag != 'N'; }
 char row_major(const char* flag) { return is_transposed(flag) ? 'T' : 'N'; }
 
-/// Null where the processor lacks what oneDNN's kernels are written for.
+/// Null where the BLAS is not OpenBLAS, or the processor lacks what oneDNN's kernels are written for.
 RowMajorGemm* onednn() {
-  static RowMajorGemm* const gemm =
-      longwave::detect_cpu().has("avx2") ? find<RowMajorGemm>(RTLD_DEFAULT, "dnnl_sgemm") : nullptr;
+  static RowMajorGemm* const gemm = longwave::detect_cpu().has("avx2") && dlsym(RTLD_DEFAULT, "openblas_get_corename")
+                                        ? find<RowMajorGemm>(RTLD_DEFAULT, "dnnl_sgemm")
+                                        : nullptr;
   return gemm;
 }
 
@@ -98,7 +100,8 @@ std::string large_products() {
     int major, minor, patch;
   };
   auto* const version = find<const Version*()>(RTLD_DEFAULT, "dnnl_version");
-  if (!onednn() || !version) return "";
+  const bool called = dlsym(RTLD_DEFAULT, "sgemm_") == reinterpret_cast<void*>(&sgemm_);
+  if (!called || !onednn() || !version) return "";
   return fmt::format("oneDNN {}.{}.{}", version()->major, version()->minor, version()->patch);
 }
 

@@ -1,7 +1,9 @@
 #include "longwave/base/atomic_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,14 +75,29 @@ TEST_F(AtomicFileTest, ALinkStaysOneAndItsFileIsReplaced) {
   }
 }
 
-TEST_F(AtomicFileTest, ADeviceIsWrittenToAndNotReplaced) {
-  fs::create_symlink("/dev/null", folder_ / "nothing");
-  write_file(folder_ / "nothing", "lost");
-  EXPECT_TRUE(fs::is_symlink(folder_ / "nothing"));
-  EXPECT_TRUE(fs::is_character_file("/dev/null"));
-  fs::create_symlink("/dev/full", folder_ / "full");
-  EXPECT_EQ(message_on_a_full_disk(folder_ / "full", 10, 50),
-            (folder_ / "full").string() + ": cannot be written: No space left on device");
+TEST_F(AtomicFileTest, APipeIsWrittenToAndNotReplaced) {
+  const auto pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  fs::create_symlink("pipe", folder_ / "link");
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  for (const auto* path : {"pipe", "link"}) {
+    write_file(folder_ / path, "text");
+    char text[5] = {};
+    EXPECT_EQ(::read(reader, text, 4), 4);
+    EXPECT_STREQ(text, "text");
+  }
+  ::close(reader);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+}
+
+TEST_F(AtomicFileTest, ADescriptorIsWrittenToWhereItStands) {
+  const auto path = folder_ / "file";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
+  ASSERT_EQ(::write(file, "before ", 7), 7);
+  write_file("/proc/self/fd/" + std::to_string(file), "written ");
+  ASSERT_EQ(::write(file, "behind", 6), 6);
+  ::close(file);
+  EXPECT_EQ(read_file(path), "before written behind");
 }
 
 }  // namespace

@@ -257,6 +257,7 @@ TEST_F(CompareProgram, AFileThatIsTooShortIsRefusedBeforeTheFirstRun) {
   EXPECT_EQ(outcome.code, 2) << outcome.out;
   EXPECT_EQ(count_of(outcome.out, "\n"), 1u) << outcome.out;
   EXPECT_NE(outcome.out.find("are too few for lookback 190 and horizon 3"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find(" (cell naive-last, own.csv, horizon 3)\n"), std::string::npos) << outcome.out;
   EXPECT_FALSE(fs::exists(store()));
 }
 

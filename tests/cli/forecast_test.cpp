@@ -177,15 +177,45 @@ std::string weeks(const std::string& name, double level) {
 }
 
 TEST_F(Forecast, KeepsTheDigitsThatTheSeriesHas) {
-  const auto file = write("large.csv", weeks("a", 1e12));
-  ASSERT_EQ(run_program(forecast(file, "--horizon 7 --targets a --model nlinear")).code, 0);
+  std::ostringstream text;
+  text.precision(17);
+  text << "step,large,mixed,flat\n";
+  for (int t = 0; t < 120; ++t)
+    text << t << "," << 1e12 + 0.5 * (t % 7) << "," << (t == 50 ? 1e7 : 0.25 * (t % 7)) << ",50000.1\n";
+  const auto file = write("digits.csv", text.str());
+  const auto outcome = run_program(forecast(file, "--horizon 7 --targets large,mixed,flat --model naive-last --json"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  const auto json = nlohmann::json::parse(outcome.out);
   std::istringstream rows(text_of("f.csv"));
   std::string row;
   std::getline(rows, row);
-  for (int t = 120; std::getline(rows, row); ++t) {
-    const auto value = std::stod(row.substr(row.find(',') + 1));
-    EXPECT_NEAR(value - 1e12, t % 7, 0.05) << row;
+  for (std::size_t step = 0; std::getline(rows, row); ++step) {
+    std::vector<std::string> cells;
+    std::istringstream parts(row);
+    for (std::string cell; std::getline(parts, cell, ',');) cells.push_back(cell);
+    for (std::size_t c = 0; c < 3; ++c) {
+      const char* names[] = {"large", "mixed", "flat"};
+      const auto value = json["series"][names[c]]["forecast"][step].get<double>();
+      const double noise = c == 1 ? 1e-5 * std::max(1.0, std::abs(value)) : 2e-5;  // deviations: 1, 9e5, 0
+      EXPECT_NEAR(std::stod(cells.at(1 + 5 * c)), value, noise) << row;
+    }
+    EXPECT_EQ(cells.at(11), "50000.1");
   }
+}
+
+TEST_F(Forecast, WritesToADescriptor) {
+  const auto file = write("a.csv", weeks("a", 0));
+  const auto to_stdout = run_program("forecast " + file + " --horizon 2 --targets a --model naive-last --quiet --svg " +
+                                     (folder_ / "f.svg").string() + " --out /dev/stdout");
+  ASSERT_EQ(to_stdout.code, 0) << to_stdout.out;
+  EXPECT_EQ(to_stdout.out.find("step,a,a_lo80,"), 0u) << to_stdout.out;
+  EXPECT_NE(to_stdout.out.find("wrote /dev/stdout and "), std::string::npos) << to_stdout.out;
+}
+
+TEST_F(Forecast, RowsThatAreNumberedAlreadyAreASeries) {
+  const auto outcome = run_program(forecast(write("a.csv", weeks("a", 0)), "--horizon 2 --model naive-last"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_EQ(text_of("f.csv").find("step_number,step,step_lo80,"), 0u);
 }
 
 TEST_F(Forecast, TheForecastLiesInItsIntervals) {

@@ -131,6 +131,14 @@ TEST(FftConvolution, PartsMayHaveAnyLength) {
     }
 }
 
+TEST(FftConvolution, GradientsOfPartsAreTensorsOfTheirOwn) {
+  auto k = at::ones({1, 2, 1}).requires_grad_(), skip = at::ones({1, 2}).requires_grad_();
+  for (int pass = 0; pass < 2; ++pass)
+    ops::fft_convolution(at::ones({1, 1, 2}), k, {.skip = skip}).sum().backward();  // the second adds in place
+  EXPECT_LT(largest_difference(k.grad(), at::full({1, 2, 1}, 2.0f)), 1e-6);
+  EXPECT_LT(largest_difference(skip.grad(), at::full({1, 2}, 2.0f)), 1e-6);
+}
+
 TEST(FftConvolution, SaysWhatIsWrong) {
   const auto u = at::zeros({2, 4, 3}), k = at::zeros({1, 3, 4});
   expect_error([&] { ops::fft_convolution(u[0], k); }, "fft_convolution: u is [4, 3]; expected [b, t, h]");

@@ -27,8 +27,17 @@ TEST(MatrixProducts, IsWhatLibtorchCalls) {
 }
 
 TEST(MatrixProducts, LargeOnesAreOneDnns) {
-  const bool there = dlsym(RTLD_DEFAULT, "dnnl_sgemm") && detect_cpu().has("avx2");
-  EXPECT_EQ(ops::large_products().substr(0, 7), there ? "oneDNN " : "");
+  using Gemm = int(char, char, std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t,
+                   const float*, std::int64_t, float, float*, std::int64_t);
+  auto* const onednn = reinterpret_cast<Gemm*>(dlsym(RTLD_DEFAULT, "dnnl_sgemm"));
+  if (!onednn || !detect_cpu().has("avx2") || !dlsym(RTLD_DEFAULT, "openblas_get_corename"))
+    GTEST_SKIP() << "no oneDNN, no AVX2, or another BLAS than OpenBLAS";
+  EXPECT_EQ(ops::large_products().substr(0, 7), "oneDNN ");
+  const auto a = at::randn({300, 200}), b = at::randn({200, 100});
+  const auto expected = at::empty({300, 100});
+  onednn('N', 'N', 300, 100, 200, 1, a.data_ptr<float>(), 200, b.data_ptr<float>(), 100, 0, expected.data_ptr<float>(),
+         100);
+  EXPECT_TRUE(at::equal(at::mm(a, b), expected));
 }
 
 TEST(MatrixProducts, KeepsTheBlasOrderOfArguments) {
