@@ -48,8 +48,7 @@ std::string picture(const std::string& mixer, const Series& series, const std::s
   const bool time = what == "seconds";
   Chart chart;
   chart.width = kWidth, chart.height = kHeight;
-  chart.title =
-      fmt::format("{}: {} per step of one sequence, one block of width 256", mixer, time ? "time" : "peak memory");
+  chart.title = fmt::format("{}: {} per step, one block of width 256", mixer, time ? "time" : "peak memory");
   chart.description =
       fmt::format("{} per step over the length of the sequence, both axes logarithmic", time ? "Time" : "Peak memory");
   chart.x = {.label = "steps of the sequence", .logarithmic = true};
