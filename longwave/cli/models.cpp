@@ -138,7 +138,7 @@ void show_mixer(const MixerInfo& info, const Options& options) {
   const auto config = info.resolve(settings_of_words(options.settings), "", false);
   const auto mixer = build(info, config, options);  // refuses what it cannot be before anything is printed
   const auto properties = mixer->properties();
-  constexpr std::int64_t kLongest = 1 << 15;  // of quadratic cost: a few seconds
+  constexpr std::int64_t kLongest = 1 << 14;  // of quadratic cost: some ten seconds
   check(properties.cost != Cost::quadratic || options.t <= kLongest, "--length is ", options.t, "; expected at most ",
         kLongest, " of a mixer of quadratic cost");
   print_head(info.title, info.summary, info.source);

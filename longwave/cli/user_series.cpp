@@ -37,6 +37,7 @@ void keep_columns(CsvTable& table, const std::vector<std::string>& texts) {
   std::vector<std::string> targets;
   for (const auto& text : texts)
     for (auto& name : names_in(table, text)) targets.push_back(std::move(name));
+  check(!targets.empty(), "--targets names no column; expected some of ", join(table.columns));
   std::vector<std::int64_t> kept;
   for (const auto& target : targets) {
     const auto found = std::find(table.columns.begin(), table.columns.end(), target);

@@ -265,6 +265,7 @@ TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
       {good + " --horizon 2 --missing guess", "--missing is guess; expected error, interpolate or forward"},
       {"/nonexistent.csv --horizon 2", "/nonexistent.csv"},
       {write("empty.csv", "") + " --horizon 2", "empty"},
+      {good + " --horizon 2 --targets ,", "--targets names no column; expected some of load, flat"},
       {good + " --horizon 2 --targets load,load", "--targets names 'load' twice"},
       {good + " --horizon 2 --lookback -4", "--lookback: is -4; expected at least 1"},
       {write("huge.csv", weeks("a", 1e301)) + " --horizon 2", "huge.csv:2: column a has 1e+301; expected numbers"},

@@ -33,10 +33,11 @@ TEST(MatrixProducts, LargeOnesAreOneDnns) {
   if (!onednn || !detect_cpu().has("avx2") || !dlsym(RTLD_DEFAULT, "openblas_get_corename"))
     GTEST_SKIP() << "no oneDNN, no AVX2, or another BLAS than OpenBLAS";
   EXPECT_EQ(ops::large_products().substr(0, 7), "oneDNN ");
-  const auto a = at::randn({300, 200}), b = at::randn({200, 100});
+  // So deep that OpenBLAS adds up in another order; at a depth of 500 both give the same bits.
+  const auto a = at::randn({300, 2000}), b = at::randn({2000, 100});
   const auto expected = at::empty({300, 100});
-  onednn('N', 'N', 300, 100, 200, 1, a.data_ptr<float>(), 200, b.data_ptr<float>(), 100, 0, expected.data_ptr<float>(),
-         100);
+  onednn('N', 'N', 300, 100, 2000, 1, a.data_ptr<float>(), 2000, b.data_ptr<float>(), 100, 0,
+         expected.data_ptr<float>(), 100);
   EXPECT_TRUE(at::equal(at::mm(a, b), expected));
 }
 
