@@ -5,7 +5,9 @@
 // than a million numbers, which doubles the time of a streaming step (2048 x 512: 428 us, this way 191).
 //
 // Large ones: oneDNN, which libtorch brings with it, in the place of OpenBLAS. At the depths of linear maps it is 1.3
-// to 1.5 times as fast as OpenBLAS 0.3.21 with AVX-512.
+// to 1.5 times as fast as OpenBLAS 0.3.21 with AVX-512. It reorders a left-hand side that lies transposed slowly where
+// that one's rows are long, above all a power of two: of a weight gradient d' x with a wide d the transpose x' d is
+// computed, which is up to 1.75 times as fast.
 //
 // All others: the BLAS.
 
@@ -14,9 +16,13 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <new>
 
 #include "longwave/base/cpu.h"
 
@@ -71,6 +77,37 @@ void vector_product(Gemv* gemv, const char* transa, const char* transb, int m, i
     gemv("T", k, &n, alpha, b, ldb, a, &a_step, add, c, &c_step);
 }
 
+/// c [rows, columns] = alpha a' b + beta c, row-major, from its transpose b' a. False where there is no memory for it.
+bool by_the_transpose(std::int64_t rows, std::int64_t columns, std::int64_t depth, float alpha, const float* a,
+                      std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc) {
+  const std::unique_ptr<float[]> other(new (std::nothrow) float[static_cast<std::size_t>(rows * columns)]);
+  if (!other || onednn()('T', 'N', columns, rows, depth, alpha, b, ldb, a, lda, 0, other.get(), rows) != 0)
+    return false;
+  constexpr std::int64_t kBlock = 16;  // a cache line
+  for (std::int64_t block = 0; block < columns; block += kBlock)
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (auto j = block; j < std::min(columns, block + kBlock); ++j) {
+        const float value = other[static_cast<std::size_t>(j * rows + i)];
+        float& to = c[i * ldc + j];
+        to = beta == 0 ? value : value + beta * to;  // what lies in c may be no number
+      }
+  return true;
+}
+
+/// c [rows, columns] = alpha op(a) op(b) + beta c, row-major. False where that is left to the BLAS.
+bool large_product(char transa, char transb, std::int64_t rows, std::int64_t columns, std::int64_t depth, float alpha,
+                   const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
+                   std::int64_t ldc) {
+  constexpr double kLarge = 1 << 17;       // multiplications; below it OpenBLAS has kernels without reordering
+  constexpr std::int64_t kDeep = 512;      // from here on a transposition costs next to nothing
+  constexpr std::int64_t kMost = 8 << 20;  // numbers of a transpose
+  if (1.0 * rows * columns * depth < kLarge || !onednn()) return false;
+  if (transa == 'T' && transb == 'N' && lda > ldb && depth >= kDeep && rows * columns <= kMost &&
+      by_the_transpose(rows, columns, depth, alpha, a, lda, b, ldb, beta, c, ldc))
+    return true;
+  return onednn()(transa, transb, rows, columns, depth, alpha, a, lda, b, ldb, beta, c, ldc) == 0;
+}
+
 }  // namespace
 
 /// c [m, n] = alpha op(a) op(b) + beta c, column-major.
@@ -83,13 +120,10 @@ extern "C" void sgemm_(const char* transa, const char* transb, const int* m, con
     std::fputs("longwave: sgemm_ was called, but there is no BLAS behind the library; link one\n", stderr);
     std::abort();
   }
-  constexpr double kLarge = 1 << 17;  // multiplications; below it OpenBLAS has kernels without reordering
   if (gemv && (*n == 1 || *m == 1) && *k > 0)
     return vector_product(gemv, transa, transb, *m, *n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   // Row-major, the product is that of the transposes: b' a'.
-  if (1.0 * *m * *n * *k >= kLarge && onednn() &&
-      onednn()(row_major(transb), row_major(transa), *n, *m, *k, *alpha, b, *ldb, a, *lda, *beta, c, *ldc) == 0)
-    return;
+  if (large_product(row_major(transb), row_major(transa), *n, *m, *k, *alpha, b, *ldb, a, *lda, *beta, c, *ldc)) return;
   gemm(transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 

@@ -43,7 +43,8 @@ TEST(MatrixProducts, LargeOnesAreOneDnns) {
 
 TEST(MatrixProducts, KeepsTheBlasOrderOfArguments) {
   at::manual_seed(4);
-  for (const auto& [m, n, k] : {std::tuple{1, 6, 4}, {6, 1, 4}, {1, 1, 4}, {3, 5, 4}, {70, 50, 40}})
+  for (const auto& [m, n, k] :
+       {std::tuple{1, 6, 4}, {6, 1, 4}, {1, 1, 4}, {3, 5, 4}, {70, 50, 40}, {40, 70, 600}, {70, 40, 600}})
     for (const char* transa : {"N", "T"})
       for (const char* transb : {"n", "t"})
         for (const float beta : {0.0f, 1.0f, 0.5f}) {
@@ -100,6 +101,9 @@ TEST(MatrixProducts, OverwritesWhatIsNoNumber) {
     EXPECT_TRUE(at::isfinite(out).all().item<bool>());
     EXPECT_TRUE(at::equal(out, at::mm(a, b)));
   }
+  auto out = at::full({70, 40}, NAN);  // a weight gradient, computed by its transpose
+  at::mm_out(out, at::randn({600, 70}).t(), at::randn({600, 40}));
+  EXPECT_TRUE(at::isfinite(out).all().item<bool>());
 }
 
 TEST(MatrixProducts, KeepsWhatIsNoNumber) {
