@@ -10,7 +10,7 @@
 #include "longwave/cli/validators.h"
 #include "longwave/models/language_model.h"
 #include "longwave/tasks/metrics.h"
-#include "longwave/train/experiment.h"
+#include "longwave/train/loaded_run.h"
 #include "longwave/train/run_directory.h"
 
 namespace longwave {

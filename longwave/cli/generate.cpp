@@ -20,7 +20,7 @@
 #include "longwave/stream/session.h"
 #include "longwave/stream/stop_strings.h"
 #include "longwave/stream/token_text.h"
-#include "longwave/train/experiment.h"
+#include "longwave/train/loaded_run.h"
 
 namespace longwave {
 namespace {

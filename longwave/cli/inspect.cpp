@@ -12,7 +12,7 @@
 #include "longwave/cli/var_pictures.h"
 #include "longwave/cli/validators.h"
 #include "longwave/tasks/forecast.h"
-#include "longwave/train/experiment.h"
+#include "longwave/train/loaded_run.h"
 #include "longwave/train/run_directory.h"
 
 namespace longwave {

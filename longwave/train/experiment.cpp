@@ -11,10 +11,10 @@
 #include "longwave/base/interrupt.h"
 #include "longwave/base/memory.h"
 #include "longwave/base/progress.h"
-#include "longwave/models/language_model.h"
 #include "longwave/tasks/metrics.h"
 #include "longwave/tasks/pretrain.h"
 #include "longwave/train/help_checklist.h"
+#include "longwave/train/loaded_run.h"
 #include "longwave/train/model_cost.h"
 #include "longwave/train/run_directory.h"
 #include "longwave/train/subject.h"
@@ -33,8 +33,8 @@ std::string scores_text(const Scores& scores) {
 
 /// Fields of [train] that say what a position in the epoch means or what is trained; the others may differ between the
 /// processes of a run (more epochs, a longer cap).
-const std::vector<std::string> kFixedTraining{"batch",        "accumulate", "seed",    "random_channel_drop",
-                                              "extra_losses", "eval_steps", "protocol"};
+const std::vector<std::string> kFixedTraining{"batch",        "accumulate", "seed",     "random_channel_drop",
+                                              "extra_losses", "eval_steps", "protocol", "start_from"};
 
 /// UserError if there is no such score.
 void check_metric(const std::string& metric, const Scores& scores) {
@@ -71,9 +71,11 @@ class Experiment {
     check(result_.parameters == 0 || result_.task->samples(Split::train) > 0, subject_.data,
           ": nothing to train on; expected data.train_samples above 0 and a training text that is not empty");
     if (recipe.pretrain) check_first_phase();
+    if (!recipe.train.start_from.empty()) start_from(recipe.train.start_from);
     // Only now: a mistake in the recipe or the data must not cost a finished run, nor leave an empty folder.
     if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
     if (options.progress) progress_.emplace(stderr);
+    if (result_.about.contains("start")) note(result_.about["start"]);
   }
 
   RunResult run() {
@@ -89,6 +91,16 @@ class Experiment {
 
  private:
   using SaveHook = decltype(Trainer::Hooks::save);
+
+  /// Trained weights in the place of fresh ones, charged with what they cost as far as that is known.
+  void start_from(const std::filesystem::path& run) {
+    const auto before = load_run(run);
+    const auto start = start_weights(before, *result_.model, subject_.sizes);
+    result_.model->load(start.weights, run.string());
+    result_.about["start"] = start.text();
+    const auto total = total_of_run(run);
+    if (recipe_.is_sequence() && !total.is_null()) result_.about["pretraining"] = total;
+  }
 
   /// UserError where the first phase could not be run.
   void check_first_phase() const {
@@ -302,18 +314,6 @@ class Experiment {
   std::int64_t batches_ = 0, epochs_ = 0;
 };
 
-/// The weights of a run directory, or the file of weights itself. UserError where `run` is neither.
-std::filesystem::path weights_of(const std::filesystem::path& run) {
-  const char* expected = "expected a run directory, as `longwave train` makes it, or its best.safetensors";
-  check(std::filesystem::exists(run), run.string(), ": there is no such folder; ", expected);
-  if (run.extension() == ".safetensors") return run;
-  const auto path = run / "best.safetensors";
-  if (std::filesystem::exists(path)) return path;
-  check(!std::filesystem::exists(run / "environment.json"), run.string(), ": holds a run without a finished epoch, so ",
-        "there are no weights yet; go on with `longwave train --resume --run ", run.string(), "`");
-  fail(run.string(), ": is no run directory; ", expected);
-}
-
 }  // namespace
 
 Json result_json(const RunResult& result) {
@@ -344,36 +344,6 @@ Json result_json(const RunResult& result) {
 void check_experiment(const Recipe& recipe, const RunOptions& options) { Experiment(recipe, options); }
 
 RunResult run_experiment(const Recipe& recipe, const RunOptions& options) { return Experiment(recipe, options).run(); }
-
-LoadedRun load_run(const std::filesystem::path& run) {
-  const auto path = weights_of(run);
-  const auto weights = read_weights(path);
-  LoadedRun loaded;
-  loaded.path = run;
-  loaded.recipe = recipe_from_json(weights.recipe, path.string());
-  loaded.sizes = weights.sizes;
-  try {
-    loaded.model = build_model(loaded.recipe, loaded.sizes).module;
-  } catch (const Json::exception& error) {
-    fail(path.string(), ": damaged: its sizes are not complete (", error.what(), ")");
-  }
-  loaded.model->load(weights.tensors, path.string());
-  loaded.model->eval();
-  return loaded;
-}
-
-std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options) {
-  const auto subject = open_subject(run.recipe, options);
-  subject.check_fits(run);
-  return subject.make_task(*run.model);
-}
-
-LanguageRun language_run(const LoadedRun& run) {
-  auto model = std::dynamic_pointer_cast<LanguageModel>(run.model);
-  check(model != nullptr, run.path.string(), ": is a run of ", run.recipe.task.data, " with ", run.recipe.model,
-        ", not of a language model; expected a run on a set of text");
-  return {model, sequence_sizes_from_json(run.sizes).token_names};
-}
 
 double RunResult::total_seconds() const {
   return train_seconds + (about.contains("pretraining") ? about["pretraining"].at("seconds").get<double>() : 0);

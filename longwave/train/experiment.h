@@ -12,8 +12,6 @@
 
 namespace longwave {
 
-class LanguageModel;
-
 /// One epoch (with train.steps: one round of train.eval_steps) as the trainer saw it.
 struct EpochRecord {
   std::int64_t epoch = 0;  // 1, 2, ...
@@ -80,26 +78,6 @@ RunResult run_experiment(const Recipe& recipe, const RunOptions& options = {});
 
 /// Opens the data and builds the model as run_experiment does, and runs nothing. Throws its UserError where that fails.
 void check_experiment(const Recipe& recipe, const RunOptions& options);
-
-/// A finished or unfinished run directory: its recipe and its model with the best weights so far.
-struct LoadedRun {
-  std::filesystem::path path;
-  Recipe recipe;
-  std::shared_ptr<Module> model;  // in evaluation mode: see as_forecaster, as_classifier, as_language_model
-  Json sizes;                     // that its data dictated: see forecast_sizes, sequence_sizes_from_json
-};
-LoadedRun load_run(const std::filesystem::path& run);
-
-/// A run of goal language: its model and the names of its tokens.
-struct LanguageRun {
-  std::shared_ptr<LanguageModel> model;
-  std::vector<std::string> token_names;  // [vocabulary]; empty if the data set names none
-};
-/// UserError if the run is of another kind.
-LanguageRun language_run(const LoadedRun& run);
-
-/// The task of a loaded run, for scoring its model. UserError if the data are of other sizes by now.
-std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options);
 
 /// The run directory when none is given: runs/<data>-<lookback>-<horizon>-<model>-<seed>; for sequences
 /// runs/<data>-<model>-<seed>, with <protocol> before the seed if it is not "scratch";

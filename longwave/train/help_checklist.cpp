@@ -30,11 +30,14 @@ std::string pooling(const Json& model, SequenceGoal goal) {
 Json help_checklist(const Recipe& recipe, SequenceGoal goal, SequenceModel& model, const Json& about) {
   const auto& config = recipe.model_config;
   const auto& protocol = recipe.train.protocol;
+  const auto before = protocol != "scratch"             ? protocol + ", on the inputs of the training split"
+                      : recipe.train.start_from.empty() ? "none"
+                                                        : "weights of " + recipe.train.start_from;
   return {{"input", input(config, about)},
           {"positions", positions(config)},
           {"augmentation", about.value("augmentation", "none")},
           {"extra_data", recipe.sequence.fresh ? "new samples for every step" : "none"},
-          {"pretraining", protocol == "scratch" ? "none" : protocol + ", on the inputs of the training split"},
+          {"pretraining", before},
           {"auxiliary_losses", "none"},
           {"pooling", pooling(config, goal)},
           {"directions", model.backbone().properties().causal ? "forward" : "both"},

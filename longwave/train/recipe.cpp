@@ -127,8 +127,9 @@ TrainConfig resolve_train(const Settings& settings, const std::string& section) 
 void resolve_pretrain(const Sections& sections, Recipe& recipe) {
   auto settings = section_of(sections, "train");
   const auto own = section_of(sections, "pretrain");
-  check(!own.contains("protocol"), own.contains("protocol") ? own.at("protocol").where : "",
-        ": pretrain.protocol has no meaning; set train.protocol");
+  for (const std::string key : {"protocol", "start_from"})
+    check(!own.contains(key), own.contains(key) ? own.at(key).where : "", ": pretrain.", key,
+          " has no meaning; set train.", key);
   if (own.contains("epochs") && !own.contains("steps")) settings.erase("steps"), settings.erase("eval_steps");
   for (const auto& [key, setting] : own) settings[key] = setting;
   settings.erase("protocol");
@@ -137,6 +138,8 @@ void resolve_pretrain(const Sections& sections, Recipe& recipe) {
   check(recipe.sequence.objective == "task", "task.objective is \"", recipe.sequence.objective,
         "\", which is a phase of pretraining itself; expected \"task\" with train.protocol = \"", recipe.train.protocol,
         "\"");
+  check(recipe.train.start_from.empty(), "train.start_from gives weights that are trained, train.protocol = \"",
+        recipe.train.protocol, "\" trains them first; expected one of them");
   recipe.pretrain = pretrain;
 }
 
@@ -285,7 +288,7 @@ Json recipe_json(const Recipe& recipe) {
   json["train"] = TrainConfig::fields().dump(recipe.train);
   if (recipe.pretrain) {
     json["pretrain"] = TrainConfig::fields().dump(*recipe.pretrain);
-    json["pretrain"].erase("protocol");
+    for (const char* key : {"protocol", "start_from"}) json["pretrain"].erase(key);
   }
   if (recipe.pass) json["pass"] = PassConfig::fields().dump(*recipe.pass);
   return json;

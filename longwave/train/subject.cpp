@@ -8,6 +8,7 @@
 #include "longwave/tasks/sequence_model.h"
 #include "longwave/tasks/sequence_task.h"
 #include "longwave/tasks/synthetic_var.h"
+#include "longwave/train/loaded_run.h"
 
 namespace longwave {
 namespace {

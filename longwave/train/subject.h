@@ -8,6 +8,8 @@
 
 namespace longwave {
 
+struct LoadedRun;
+
 /// What a recipe and its data give: the sizes that the data dictate, and the task. One small interface for every kind
 /// of model; the loop, the run directory and the commands know nothing else of it.
 struct Subject {

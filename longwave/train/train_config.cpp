@@ -34,6 +34,10 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
           .add("protocol", &C::protocol,
                "sequences: from scratch, or after pretraining on the inputs of the training split (section [pretrain])",
                one_of({"scratch", "masked", "causal"}))
+          .add("start_from", &C::start_from,
+               "run directory, or its best.safetensors, whose weights are the first ones wherever name and shape are "
+               "the "
+               "same; empty: new ones")
           .add("stuck_steps", &C::stuck_steps,
                "after so many steps, say if the loss is still that of guessing among the classes; 0: never",
                at_least<Int>(0))

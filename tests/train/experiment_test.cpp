@@ -12,6 +12,7 @@
 #include "longwave/base/atomic_file.h"
 #include "longwave/tasks/forecast.h"
 #include "longwave/train/checkpoint.h"
+#include "longwave/train/loaded_run.h"
 #include "longwave/train/trainer.h"
 #include "tests/support/series.h"
 

@@ -15,6 +15,7 @@
 #include "longwave/tasks/step_scores.h"
 #include "longwave/train/checkpoint.h"
 #include "longwave/train/experiment.h"
+#include "longwave/train/loaded_run.h"
 #include "longwave/train/trainer.h"
 #include "tests/support/sequences.h"
 
