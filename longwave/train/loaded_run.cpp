@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
 #include "longwave/models/language_model.h"
@@ -57,9 +60,12 @@ LanguageRun language_run(const LoadedRun& run) {
 }
 
 std::string StartWeights::text() const {
-  const auto all = weights.size();
-  return fmt::format("weights: {} of {} tensors of {}{}", all - fresh.size(), all, from,
-                     fresh.empty() ? "" : "; new: " + join(fresh, ", "));
+  constexpr std::size_t kShown = 6;
+  const auto all = weights.size(), shown = std::min(fresh.size(), kShown);
+  auto text = fmt::format("weights: {} of {} tensors of {}", all - fresh.size(), all, from);
+  if (shown > 0) text += "; new: " + join({fresh.begin(), fresh.begin() + static_cast<std::ptrdiff_t>(shown)}, ", ");
+  if (shown < fresh.size()) text += fmt::format(" and {} more", fresh.size() - shown);
+  return text;
 }
 
 StartWeights start_weights(const LoadedRun& run, const Module& model, const Json& sizes) {
