@@ -12,6 +12,7 @@
 #include "longwave/base/policy.h"
 #include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/terminal.h"
 #include "longwave/nn/environment.h"
 
 namespace longwave {
@@ -118,11 +119,14 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& code) {
     return code.get_exit_code();  // of a command that has already said why
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", help_for_terminal(app.help()));
+    return 0;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    if (error.get_exit_code() == 0) return app.exit(error);  // --version
     return report_usage(app, error);
   }
-  if (app.get_subcommands().empty()) fmt::print("{}", app.help());
+  if (app.get_subcommands().empty()) fmt::print("{}", help_for_terminal(app.help()));
   return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/cli/command.h"
+#include "longwave/cli/terminal.h"
 #include "longwave/cli/validators.h"
 #include "longwave/train/experiment.h"
 #include "longwave/train/run_directory.h"
@@ -68,7 +69,7 @@ void take_recipe_of_run(Arguments& arguments) {
 }
 
 void train(Arguments arguments) {
-  if (arguments.fields) return fmt::print("{}", fields_text(true));
+  if (arguments.fields) return fmt::print("{}", help_for_terminal(fields_text(true)));
   check(!arguments.resume || !arguments.overwrite, "--resume goes on with a run, which --overwrite would throw away; ",
         "expected one of them");
   if (arguments.resume) take_recipe_of_run(arguments);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "tests/support/program.h"
@@ -23,6 +24,17 @@ TEST(Program, HelpListsCommands) {
   const auto outcome = run("--help");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_NE(outcome.out.find("verify"), std::string::npos) << outcome.out;
+}
+
+TEST(Program, HelpFitsThePage) {
+  for (const auto* command : {"train", "train --fields", "forecast", "compare", "generate"}) {
+    const auto outcome = run(std::string(command) + (std::string(command).ends_with("s") ? "" : " --help"));
+    EXPECT_EQ(outcome.code, 0);
+    std::istringstream lines(outcome.out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120) << line;
+  }
+  // What is said of a field stays below it.
+  EXPECT_NE(run("train --fields").out.find("\n                       (default \"forecast\""), std::string::npos);
 }
 
 TEST(Program, MistypedCommandSuggests) {
