@@ -2,10 +2,11 @@
 // width 256 with the mixer's defaults, one sequence, evaluation (forward) and training (forward + backward), from 256
 // to 1048576 steps.
 //
-// usage: mixer_scaling [--longest-run SECONDS] [--longest STEPS] [--evaluation-only] [NAME ...]
+// usage: mixer_scaling [--longest-run SECONDS] [--longest STEPS] [--evaluation-only] [--memory-alone] [NAME ...]
 // Prints one JSON line for each mixer and length: seconds and peak memory (beyond weights and input) of both passes. A
 // pass that is expected to run longer than --longest-run (5 s), or to need more memory than there is, is left out and
-// its field says why; its expectation comes from the length before.
+// its field says why; its expectation comes from the length before. With --memory-alone it is 2 x instead of a mixer:
+// what reading a sequence and writing as much costs by itself.
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -24,7 +25,7 @@ constexpr std::int64_t kWidth = 256, kShortest = 256, kFactor = 4;
 struct Options {
   double longest_run = 5;
   std::int64_t longest = 1 << 20;
-  bool training = true;
+  bool training = true, memory_alone = false;
   std::set<std::string> names;
 };
 
@@ -82,6 +83,14 @@ void measure_mixer(const MixerInfo& info, const Options& options) {
   }
 }
 
+void measure_memory(const Options& options) {
+  Pass forward(options.longest_run);
+  for (std::int64_t t = kShortest; t <= options.longest; t *= kFactor) {
+    const auto x = at::randn({1, t, kWidth});
+    print({{"memory_alone", "2 x"}, {"d", kWidth}, {"t", t}, {"forward", forward.measure([&] { at::mul(x, 2); })}});
+  }
+}
+
 Options options_of(int count, char** words) {
   Options options;
   for (int i = 1; i < count; ++i) {
@@ -92,6 +101,8 @@ Options options_of(int count, char** words) {
       options.longest = std::strtoll(words[++i], nullptr, 10);
     else if (word == "--evaluation-only")
       options.training = false;
+    else if (word == "--memory-alone")
+      options.memory_alone = true;
     else
       options.names.insert(find_mixer(word).name);
   }
@@ -101,6 +112,7 @@ Options options_of(int count, char** words) {
 int run(int count, char** words) {
   const auto options = options_of(count, words);
   print(machine_record());
+  if (options.memory_alone) return measure_memory(options), 0;
   for (const auto& [name, info] : mixers())
     if (options.names.empty() || options.names.count(name)) measure_mixer(info, options);
   return 0;

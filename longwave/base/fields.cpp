@@ -94,6 +94,8 @@ bool read_value(const Json& json, double& out) {
 }
 
 bool read_value(const Json& json, std::string& out) {
+  if (json.is_number_integer())  // a name that looks like a number, such as resolution = 128
+    return out = json.dump(), true;
   if (!json.is_string() && !json.is_null()) return false;
   out = json.is_null() ? "none" : json.get<std::string>();
   return true;

@@ -12,6 +12,7 @@
 #include "longwave/tasks/metrics.h"
 #include "longwave/train/loaded_run.h"
 #include "longwave/train/run_directory.h"
+#include "longwave/train/subject.h"
 
 namespace longwave {
 namespace {
@@ -78,12 +79,14 @@ std::int64_t touch(const std::filesystem::path& run) {
 
 void evaluate(const Arguments& arguments) {
   auto run = load_run(arguments.run);
-  run.recipe = with_data(run.recipe, arguments.overrides);
+  const auto trained = run.recipe;
+  run.recipe = with_data(trained, arguments.overrides);
   if (arguments.step_scale != 1) scale_step(run, arguments.step_scale);
   RunOptions options;
   options.data = arguments.data.empty() ? data_of_run(arguments.run) : std::filesystem::path(arguments.data);
   const auto task = make_task(run, options);
   const auto split = split_of(arguments.split);
+  check_unseen(trained, run.recipe, split, options);
   const auto samples = task->samples(split);
   check(samples > 0, arguments.run, ": this task has no ", arguments.split, " split");
   check(!arguments.drop_last || !dynamic_cast<const LanguageModel*>(run.model.get()),

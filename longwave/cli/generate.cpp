@@ -88,6 +88,8 @@ std::int32_t end_token(const Arguments& a, const TokenText& text) {
   if (a.stop.empty()) return -1;
   const auto tokens = text.encode(a.stop.front());
   check(a.stop.size() == 1 && tokens.size() == 1, "--stop with --beams: expected one text of one token");
+  check(text.decode(tokens) == a.stop.front(), "--stop '", a.stop.front(),
+        "' with --beams: the model has no such token; expected one of its vocabulary");
   return tokens.front();
 }
 

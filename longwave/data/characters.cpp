@@ -42,11 +42,17 @@ const FieldTable<CharactersConfig>& CharactersConfig::fields() {
   return table;
 }
 
-std::vector<std::int32_t> tokens_of(std::string_view text, bool bytes) {
+std::vector<std::int32_t> tokens_of(std::string_view text, bool bytes, const std::string& name) {
   std::vector<std::int32_t> tokens;
-  for (std::size_t at = 0; at < text.size();)
-    tokens.push_back(
-        static_cast<std::int32_t>(bytes ? static_cast<unsigned char>(text[at++]) : next_code_point(text, at)));
+  for (std::size_t at = 0; at < text.size();) {
+    const auto begin = at;
+    const auto token = bytes ? static_cast<unsigned char>(text[at++]) : next_code_point(text, at);
+    // What is no UTF-8 is read as the character that stands for it, of one byte and not of its own three.
+    check(bytes || token != 0xFFFD || at == begin + 3, name, ": byte ", begin + 1,
+          " is no UTF-8; expected a text in UTF-8",
+          " (iconv -f latin1 -t utf8 converts an older one), or data.unit=byte");
+    tokens.push_back(static_cast<std::int32_t>(token));
+  }
   return tokens;
 }
 
@@ -67,7 +73,7 @@ class Characters final : public TokenStreams {
       const auto text = read_text(path);
       check(!text.empty(), path.string(), ": is empty");
       hash.update(text);
-      parts.push_back(tokens_of(text, config.unit == "byte"));
+      parts.push_back(tokens_of(text, config.unit == "byte", path.string()));
       facts_.found.push_back(path.string());
     }
     if (parts.size() == 1) parts = split(parts[0], config);

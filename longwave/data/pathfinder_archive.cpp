@@ -63,6 +63,9 @@ fs::path write_pathfinder(const PathfinderConfig& config, const fs::path& folder
   const auto root = folder / fmt::format("pathfinder{}", rule.side) / contour_folder(rule.contour_length);
   const auto total = config.train_samples + config.val_samples + config.test_samples;
   make_folder(root / "metadata");
+  const auto next = root / "metadata" / fmt::format("{}.npy", (total + kBatch - 1) / kBatch);
+  check(!fs::exists(next), root.string(), ": holds a larger set (", next.filename().string(), "), which this one of ",
+        total, " images would replace in part; choose another folder with --out, or remove that one");
   for (std::int64_t first = 0; first < total; first += kBatch) {
     const auto count = std::min(kBatch, total - first), batch = first / kBatch;
     const auto images = fmt::format("imgs/{}", batch);

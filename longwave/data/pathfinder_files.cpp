@@ -79,7 +79,7 @@ class PathfinderFiles final : public LabelledSet {
     split(config);
     limit(config);
     describe(hash.hex());
-    facts_.found.push_back("the hash is of the metadata; images are read when they are used");
+    facts_.found.push_back("the hash is of the metadata and of the images' sizes; images are read when they are used");
   }
 
  private:
@@ -103,6 +103,7 @@ class PathfinderFiles final : public LabelledSet {
       std::error_code error;
       const auto size = fs::file_size(path, error);
       check(!error, path.string(), ": missing; ", batch.string(), ":", record.line, " names it");
+      hash.update(std::to_string(size) + "\n");
       skipped_ += size == 0;
       if (size == 0) continue;
       if (!record.strokes.empty()) strokes_.insert(record.strokes);

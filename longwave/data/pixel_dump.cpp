@@ -60,7 +60,10 @@ class PixelDump final : public PixelSet {
     const auto read_labels = parse_label_text(label_text, labels.string());
     check(std::ssize(read_labels) == count, labels.string(), ": ", read_labels.size(),
           " labels; expected one for each of the ", count, " images of ", images.string());
-    for (const auto label : read_labels) {
+    for (std::size_t i = 0; i < read_labels.size(); ++i) {
+      const auto label = read_labels[i];
+      check(split == Split::train || label < classes_, labels.string(), ":", i + 1, ": label ", label,
+            "; expected 0 .. ", classes_ - 1, ", as in the labels that train");
       items(split).push_back(std::ssize(labels_));
       labels_.push_back(label);
       classes_ = std::max(classes_, label + 1);

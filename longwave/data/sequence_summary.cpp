@@ -36,6 +36,21 @@ void summarize_lengths(std::vector<std::int64_t> lengths, SplitSummary& summary)
 
 }  // namespace
 
+std::int64_t shared_samples(const SequenceData& known, Split in_known, const SequenceData& scored, Split in_scored) {
+  std::unordered_set<std::size_t> seen;
+  SequenceExample example;
+  for (std::int64_t i = 0; i < known.samples(in_known); ++i) {
+    known.example(in_known, i, example);
+    seen.insert(hash_steps(example));
+  }
+  std::int64_t shared = 0;
+  for (std::int64_t i = 0; i < scored.samples(in_scored); ++i) {
+    scored.example(in_scored, i, example);
+    shared += seen.contains(hash_steps(example));
+  }
+  return shared;
+}
+
 SequenceSummary summarize(const SequenceData& data) {
   const auto goal = data.facts().goal;
   const bool labelled = goal == SequenceGoal::classify || goal == SequenceGoal::classify_pair;

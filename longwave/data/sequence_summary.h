@@ -28,4 +28,7 @@ struct SequenceSummary {
 /// Makes every sample once, hence takes its time for large sets. Language sets have sizes alone.
 SequenceSummary summarize(const SequenceData& data);
 
+/// How many samples of a split of `scored` are in a split of `known`, by their steps; makes all of both.
+std::int64_t shared_samples(const SequenceData& known, Split in_known, const SequenceData& scored, Split in_scored);
+
 }  // namespace longwave

@@ -75,6 +75,8 @@ class SpeechCommands : public Recordings {
   void split_by_speaker() {
     const auto val = root_ / "validation_list.txt", test = root_ / "testing_list.txt";
     const bool lists = fs::exists(val) && fs::exists(test);
+    check(lists || (!fs::exists(val) && !fs::exists(test)), (fs::exists(val) ? test : val).string(),
+          ": missing, while the other list is there; expected both as published, or none");
     facts_.found.push_back(lists ? "split: the official lists" : "split: by the hash of the speaker (no lists there)");
     const auto val_names = lists ? read_list(val) : std::set<std::string>();
     const auto test_names = lists ? read_list(test) : std::set<std::string>();
@@ -87,6 +89,10 @@ class SpeechCommands : public Recordings {
                                                      : Split::train;
       items(split).push_back(item);
     }
+    for (const auto split : {Split::val, Split::test})
+      check((split == Split::val ? val_names : test_names).empty() || !items(split).empty(),
+            (split == Split::val ? val : test).string(), ": names none of the clips there; expected lines such as ",
+            facts_.class_names[0], "/FILE.wav");
   }
 
   /// 70 / 15 / 15 % of every class, speakers not kept apart.

@@ -33,7 +33,7 @@ const std::vector<FileLayout>& layouts() {
   static const std::vector<FileLayout> all{
       {{"aclImdb", "imdb/aclImdb"}, {"train/neg", "train/pos", "test/neg", "test/pos"}},
       {{"imdb"}, {"train.tsv", "test.tsv"}},
-      {{"imdb"}, {"train.csv", "test.csv"}},
+      {{"imdb", "imdb/plain_text", "plain_text"}, {"train.csv", "test.csv"}},
       {{"imdb"}, {"train.tsv", "test_a.tsv"}},
       parquet({"imdb"}, "train", "test"),
       parquet({"imdb", "imdb/plain_text", "plain_text"}, "train-00000-of-00001", "test-00000-of-00001"),

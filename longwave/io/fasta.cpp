@@ -39,12 +39,19 @@ char complement(char base) {
   }
 }
 
+/// For a message of one line: 'x', or the number of a byte that is no character by itself.
+std::string character_text(char c) {
+  const bool shows = c > ' ' && c < '\x7f';
+  return shows ? std::string("'") + c + "'" : "byte " + std::to_string(static_cast<unsigned char>(c));
+}
+
 }  // namespace
 
 void append_bases(std::string_view line, const std::string& name, std::int64_t number, std::string& bases) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     const auto base = kBases[static_cast<unsigned char>(line[i])];
-    check(base != 0, name, ":", number, ":", i + 1, ": '", line[i], "' is no base; expected A, C, G, T or N");
+    check(base != 0, name, ":", number, ":", i + 1, ": ", character_text(line[i]),
+          " is no base; expected A, C, G, T or N");
     bases += base;
   }
 }

@@ -111,6 +111,10 @@ std::string unpack_text(std::string bytes, const std::string& name) {
   return bytes;
 }
 
-std::string read_text(const std::filesystem::path& path) { return unpack_text(read_bytes(path), path.string()); }
+std::string read_text(const std::filesystem::path& path) {
+  auto text = unpack_text(read_bytes(path), path.string());
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  return text;
+}
 
 }  // namespace longwave

@@ -14,7 +14,7 @@ namespace longwave {
 namespace {
 
 // What layers compute for a piece of so many steps stays in the caches, and memory does not grow with the sequence.
-constexpr std::int64_t kPiece = 1024;
+constexpr std::int64_t kPiece = 2048;
 
 /// Refuses what no layer would take. Names without a dot are of what stands around the backbone.
 void check_layers(const State& state, std::size_t layers) {

@@ -31,7 +31,9 @@ class ClassifyTask final : public SampleTask {
     return {total, {{"cross_entropy", total}}};
   }
   Selection selection() const override { return {.score = "accuracy", .higher = true}; }
-  double chance_loss() const override { return std::log(static_cast<double>(facts().classes)); }
+  double chance_loss() const override {
+    return class_entropy([](const SequenceExample& sample, const Count& count) { count(sample.label); });
+  }
 
  protected:
   std::vector<Tally> tally(Module& model, const Batch& batch) const override {
@@ -70,7 +72,12 @@ class ClassifyStepsTask final : public SampleTask {
     return {total, {{"cross_entropy", total}}};
   }
   Selection selection() const override { return {.score = "accuracy", .higher = true}; }
-  double chance_loss() const override { return std::log(static_cast<double>(facts().classes)); }
+  double chance_loss() const override {
+    return class_entropy([](const SequenceExample& sample, const Count& count) {
+      for (const auto target : sample.targets)
+        if (target != kIgnoredTarget) count(target);
+    });
+  }
 
  protected:
   std::vector<Tally> tally(Module& model, const Batch& batch) const override {

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -99,6 +100,20 @@ Scores SampleTask::evaluate(Module& model, Split split, const EvaluateOptions& o
   for (const auto& [end, tally] : ranges)
     for (const auto& [name, value] : scores(tally)) result[name + "@" + std::to_string(end)] = value;
   return result;
+}
+
+double SampleTask::class_entropy(const std::function<void(const SequenceExample&, const Count&)>& take) const {
+  constexpr std::int64_t kEnough = 2000;
+  const auto all = samples(Split::train), some = std::min(all, kEnough);
+  std::map<std::int64_t, double> counts;
+  double sum = 0, entropy = 0;
+  SequenceExample sample;
+  for (std::int64_t i = 0; i < some; ++i) {
+    data_->example(Split::train, i * all / some, sample);
+    take(sample, [&](std::int64_t answer) { ++counts[answer], ++sum; });
+  }
+  for (const auto& [answer, count] : counts) entropy -= count / sum * std::log(count / sum);
+  return counts.empty() ? std::nan("") : entropy;
 }
 
 Json SampleTask::about() const {

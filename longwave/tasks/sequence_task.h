@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -57,6 +58,11 @@ class SampleTask : public Task {
   virtual std::int64_t length(Split split, std::int64_t index) const { return data_->length(split, index); }
 
   void gather_samples(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const;
+
+  /// Entropy in nats of what `take` counts in some training samples: the loss of a model that knows no more than how
+  /// frequent the classes are. NaN without training samples.
+  using Count = std::function<void(std::int64_t answer)>;
+  double class_entropy(const std::function<void(const SequenceExample&, const Count&)>& take) const;
 
   const SequenceData& data() const { return *data_; }
   const SequenceFacts& facts() const { return data_->facts(); }

@@ -43,7 +43,10 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
   add(all, "optimizer/", checkpoint.optimizer);
   add(all, "best/", checkpoint.best);
   write_tensors(path, all,
-                {{"format", kFormat}, {"recipe", checkpoint.recipe.dump()}, {"state", checkpoint.state.dump()}});
+                {{"format", kFormat},
+                 {"recipe", checkpoint.recipe.dump()},
+                 {"state", checkpoint.state.dump()},
+                 {"content", checkpoint.content}});
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
@@ -51,8 +54,13 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const auto format = file.metadata().find("format");
   check(format != file.metadata().end() && format->second == kFormat, path.string(),
         ": is no checkpoint of this version of longwave; expected format '", kFormat, "'");
-  return {metadata_json(file, "recipe", path.string()), metadata_json(file, "state", path.string()),
-          take(file, "model/"), take(file, "optimizer/"), take(file, "best/")};
+  const auto content = file.metadata().find("content");
+  return {metadata_json(file, "recipe", path.string()),
+          metadata_json(file, "state", path.string()),
+          take(file, "model/"),
+          take(file, "optimizer/"),
+          take(file, "best/"),
+          content == file.metadata().end() ? std::string() : content->second};
 }
 
 void write_weights(const std::filesystem::path& path, const TensorMap& tensors, const Json& recipe, const Json& sizes) {

@@ -10,11 +10,12 @@ namespace longwave {
 
 /// All that a run needs to go on as if it had never stopped.
 struct Checkpoint {
-  Json recipe;          // resolved
-  Json state;           // position, streams, schedule, scores (the trainer's own account)
-  TensorMap model;      // weights now
-  TensorMap optimizer;  // by parameter name
-  TensorMap best;       // weights of the best validation epoch; empty before the first
+  Json recipe;               // resolved
+  Json state;                // position, streams, schedule, scores (the trainer's own account)
+  TensorMap model;           // weights now
+  TensorMap optimizer;       // by parameter name
+  TensorMap best;            // weights of the best validation epoch; empty before the first
+  std::string content = {};  // hash of the data; empty: not known
 };
 
 /// Writes atomically: the file is the old one or the new one, never half of one.

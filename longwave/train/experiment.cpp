@@ -80,7 +80,10 @@ class Experiment {
 
   RunResult run() {
     reset_peak_memory();
-    if (recipe_.pretrain) pretrain();
+    if (recipe_.pretrain) {
+      if (directory_) directory_->write_start(json_, options_.data);  // what --resume needs in the first phase too
+      pretrain();
+    }
     if (result_.parameters > 0)
       train();
     else
@@ -166,6 +169,9 @@ class Experiment {
       const auto where = directory_->last().string();
       const auto saved = read_checkpoint(where);
       check_same_recipe(recipe_json(recipe_from_json(saved.recipe, where)), json_, where);
+      check(saved.content.empty() || saved.content == content(), where, ": the data of ", subject_.data,
+            " are not those that the run began with (their hash was ", saved.content.substr(0, 12), ", is ",
+            content().substr(0, 12), "); expected the same files, or a new run");
       trainer.restore(saved, where);
       note(fmt::format("resumed at step {}", trainer.step()));
     }
@@ -174,6 +180,9 @@ class Experiment {
     epochs_ = trainer.epochs();
     trainer.run(result_);
   }
+
+  /// Hash of the data set; empty where there are no files.
+  std::string content() const { return result_.about.value("content", ""); }
 
   Trainer::Hooks hooks() {
     return {.log = [this](const Json& entry) { log(entry); },
@@ -184,6 +193,7 @@ class Experiment {
 
   void save(Checkpoint checkpoint, bool best_changed) {
     checkpoint.recipe = json_;
+    checkpoint.content = content();
     if (best_changed) write_best(checkpoint.best);
     write_checkpoint(directory_->last(), checkpoint);
   }

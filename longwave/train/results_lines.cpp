@@ -19,7 +19,7 @@ Json names_of(const ComparisonCell& cell) {
   return {{"task", id.task},
           {"data", id.data},
           {"horizon", id.horizon > 0 ? Json(id.horizon) : Json()},
-          {"protocol", cell.recipe.train.protocol},
+          {"training", cell.recipe.train.protocol},
           {"model", id.model},
           {"cell", cell.key},
           {"seed", id.seed},
@@ -45,6 +45,7 @@ void add_result(Json& line, const ComparisonCell& cell, const CellResult& result
   // Where there is no test split, the scores are those of the validation split.
   line["test"] = result.test_touches == 0 ? Json() : score(result, result.metric);
   line["test_touches"] = result.test_touches ? Json(*result.test_touches) : Json();
+  line["protocol"] = entry(result.about, "protocol");
   line["data_hash"] = data_hash(cell, result);
   line["revision"] = entry(result.environment, "revision");
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "longwave/train/group_scores.h"
 #include "longwave/train/sequence_table.h"
@@ -100,6 +101,7 @@ Table overview(const Comparison& comparison, const std::vector<TaskScores>& task
   table.columns = {{"model", "", true}};
   for (const auto& contender : comparison.contenders) table.rows.push_back({{contender.title}});
   bool several = false, alike = true, all_asked = true;
+  std::set<std::string> protocols;
   for (const auto& task : tasks) {
     table.columns.push_back({task.data, ""});
     const auto marks = score_marks(task.groups, name);
@@ -112,9 +114,14 @@ Table overview(const Comparison& comparison, const std::vector<TaskScores>& task
       table.rows[i].push_back(std::move(cell));
     }
     alike = alike && measured_alike(task.groups);
+    const auto protocol = first_result(task.groups)->about.value("protocol", "");
+    if (protocol.starts_with("lra")) protocols.insert(protocol);
   }
   // Errors and perplexities of different sets have no common scale: their average would be the largest of them.
-  if (metric.percent) add_averages(table, tasks, metric, alike);
+  if (metric.percent) add_averages(table, tasks, metric, alike && protocols.size() <= 1);
+  if (protocols.size() > 1)
+    table.notes.push_back("Averages over several protocols (" + join({protocols.begin(), protocols.end()}) +
+                          ") are not ranked.");
   if (!all_asked) table.notes.emplace_back("Empty: the recipe does not ask for that model there.");
   if (auto note = tuning_note(comparison); !note.empty()) table.notes.push_back(std::move(note));
   if (several) table.notes.emplace_back("±: half the 95 % interval of the mean over seeds (Student's t).");

@@ -1,8 +1,10 @@
 #include "longwave/train/subject.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "longwave/base/check.h"
+#include "longwave/data/sequence_summary.h"
 #include "longwave/tasks/forecast.h"
 #include "longwave/tasks/pretrain.h"
 #include "longwave/tasks/sequence_model.h"
@@ -114,9 +116,13 @@ void check_vocabulary(const SequenceSizes& sizes, const SequenceSizes& trained, 
           trained.token_names[id], "' there; expected the same vocabulary, so the same files and [data] settings");
 }
 
+std::shared_ptr<const SequenceData> open_sequences(const Recipe& recipe, const RunOptions& options) {
+  if (options.sequence_data) return options.sequence_data;
+  return find_sequence_data(recipe.task.data).make(data_config(recipe), {data_roots(options.data)});
+}
+
 Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
-  auto data = options.sequence_data;
-  if (!data) data = find_sequence_data(recipe.task.data).make(data_config(recipe), {data_roots(options.data)});
+  const auto data = open_sequences(recipe, options);
   const auto s = recipe.sequence;
   const bool pretrains = s.objective != "task";
   auto sizes = pretrains ? pretrain_sizes(data->facts(), pretrain_options(s)) : sequence_sizes(data->facts());
@@ -153,6 +159,23 @@ BuiltModel build_sequence_model(const Recipe& recipe, const Json& sizes) {
 
 Subject open_subject(const Recipe& recipe, const RunOptions& options) {
   return recipe.is_sequence() ? sequence_subject(recipe, options) : forecast_subject(recipe, options);
+}
+
+void check_unseen(const Recipe& trained, const Recipe& scored, Split split, const RunOptions& options) {
+  if (!scored.is_sequence() || split == Split::train || trained.data == scored.data) return;
+  if (find_sequence_data(scored.task.data).layouts.empty()) return;
+  const auto before = open_sequences(trained, options), now = open_sequences(scored, options);
+  if (now->facts().goal == SequenceGoal::language) return;
+  const auto share = [&](const SequenceData& data) {
+    const auto count = std::max<std::int64_t>(1, data.samples(split));
+    return static_cast<double>(shared_samples(*before, Split::train, data, split)) / static_cast<double>(count);
+  };
+  constexpr double kChance = 0.005;  // some sets have a few samples twice
+  const double mine = share(*now);
+  check(
+      mine <= share(*before) + kChance, "with these [data] settings ", std::llround(100 * mine),
+      " % of the samples to score are among those that the run was trained on; expected settings that leave its split ",
+      "alone (the seed, shares and numbers of samples decide it)");
 }
 
 BuiltModel build_model(const Recipe& recipe, const Json& sizes) {

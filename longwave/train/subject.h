@@ -23,6 +23,10 @@ struct Subject {
 /// Opens the data. UserError where they are missing or damaged.
 Subject open_subject(const Recipe& recipe, const RunOptions& options);
 
+/// To score a run on other [data] than it was trained on: UserError if more of that split's samples were trained on
+/// than of its own. Sets from files alone; the splits of generated ones are apart by themselves.
+void check_unseen(const Recipe& trained, const Recipe& scored, Split split, const RunOptions& options);
+
 /// A model with fresh weights drawn from train.seed.
 struct BuiltModel {
   std::shared_ptr<Module> module;

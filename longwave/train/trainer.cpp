@@ -185,7 +185,7 @@ void Trainer::optimizer_step() {
   hooks_.log(entry);
 }
 
-/// A model that has learnt nothing but the number of classes stays at the same loss for thousands of steps.
+/// A model that has learnt nothing but how frequent the classes are stays at the same loss for thousands of steps.
 void Trainer::say_if_stuck() const {
   const double chance = task_.chance_loss();
   if (!(std::abs(recent_loss_ - chance) < 0.02 * chance)) return;

@@ -122,6 +122,16 @@ TEST(CharactersSet, OneFileIsCutAndThreeAreTaken) {
   const auto three = make_set("characters", {{"name", "three"}}, {folder.path()});
   EXPECT_EQ(three->samples(Split::test), 4);
   EXPECT_EQ(three->samples(Split::val), 5);
+  folder.put("marked/input.txt",
+             "\xef\xbb\xbf"
+             "abab");
+  EXPECT_EQ(make_set("characters", {{"name", "marked"}}, {folder.path()})->facts().token_names,
+            (std::vector<std::string>{"a", "b"}));
+  folder.put("latin/input.txt", "caf\xe9 noir");
+  EXPECT_NE(error_of_set("characters", {{"name", "latin"}}, {folder.path()}).find("input.txt: byte 4 is no UTF-8"),
+            std::string::npos);
+  folder.put("replaced/input.txt", "caf\xef\xbf\xbd noir");  // the character itself is one
+  EXPECT_EQ(make_set("characters", {{"name", "replaced"}}, {folder.path()})->samples(Split::train), 8);
 }
 
 TEST(CharactersReal, TinyShakespeare) {

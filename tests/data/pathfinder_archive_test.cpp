@@ -95,6 +95,13 @@ TEST(PathfinderArchive, WaitsForTheDiskOnceABatchBeforeMetadataNameItsImages) {
   write_pathfinder(config, folder.path());
   EXPECT_EQ(seen, (std::vector<std::string>{"i-im", "i-im", "imi-", "imi-"}));
   on_syncfs = {};
+  config.train_samples = 3;  // would leave the second batch of the larger set beside its own
+  try {
+    write_pathfinder(config, folder.path());
+    ADD_FAILURE() << "two sets in one folder";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("holds a larger set (1.npy)"), std::string::npos) << error.what();
+  }
 }
 
 }  // namespace

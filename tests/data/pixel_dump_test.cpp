@@ -43,6 +43,8 @@ TEST_F(PixelDump, LinesAreImagesAndLabels) {
 
 TEST_F(PixelDump, MistakesAreNamedWithTheirPlace) {
   const auto error = [&] { return error_of_set("pixel-dump", {}, {folder_.path()}); };
+  put_part(folder_, "test", "5 6 7 8", "57");
+  EXPECT_NE(error().find("test.label:1: label 57; expected 0 .. 2"), std::string::npos) << error();
   put_part(folder_, "train", "0 51 102 255\n255 0 256 0\n", "0\n2\n");
   EXPECT_NE(error().find("train.src:2:7: expected an integer from 0 to 255"), std::string::npos) << error();
   put_part(folder_, "train", "0 51 102 255\n255 0 0\n", "0\n2\n");

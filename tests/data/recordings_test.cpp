@@ -67,10 +67,16 @@ TEST(SpeechCommands, WithoutClipsToTrainOnItSaysWhereAndWhy) {
   EXPECT_NE(
       error_of_set("sc10", Json::object(), {folder.path()}).find("testing_list.txt:11: 'yes'; expected WORD/FILE"),
       std::string::npos);
+  folder.put("speech_commands/testing_list.txt", "yes/of_another_set.wav\n");
+  EXPECT_NE(error_of_set("sc10", Json::object(), {folder.path()}).find("testing_list.txt: names none of the clips"),
+            std::string::npos);
   folder.put("speech_commands/testing_list.txt", "yes/s1_nohash_0.wav\n");
   for (const auto& word : kTen)
     folder.put("speech_commands/" + word + "/s1_nohash_0.wav", wav_of(std::vector<std::int16_t>(16000), 16000));
   EXPECT_NE(error_of_set("sc10", Json::object(), {folder.path()}).find("s1_nohash_0.wav and all other training"),
+            std::string::npos);
+  std::filesystem::remove(folder.path() / "speech_commands/validation_list.txt");
+  EXPECT_NE(error_of_set("sc10", Json::object(), {folder.path()}).find("validation_list.txt: missing"),
             std::string::npos);
 }
 

@@ -57,6 +57,13 @@ TEST(SequenceSummary, CountsTestSamplesThatValidateToo) {
   EXPECT_EQ(summary.test_in_val, 2);
 }
 
+TEST(SequenceSummary, SamplesThatTwoSetsShare) {
+  const Listed trained({{{0, 1}, {2, 2}}, {{1}}, {}}), scored({{}, {}, {{2, 2}, {1}, {0, 1}, {0, 1}}});
+  EXPECT_EQ(shared_samples(trained, Split::train, scored, Split::test), 3);
+  EXPECT_EQ(shared_samples(trained, Split::val, scored, Split::test), 1);
+  EXPECT_EQ(shared_samples(trained, Split::test, scored, Split::test), 0);
+}
+
 TEST(SequenceSummary, PairsAreDuplicatesOnlyAsPairs) {
   class Pairs final : public SequenceData {
    public:

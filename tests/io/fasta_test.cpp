@@ -25,6 +25,7 @@ TEST(Fasta, JoinsLinesAndBringsLettersToFive) {
 
 TEST(Fasta, MistakesNameLineAndColumn) {
   EXPECT_EQ(error_of(">a\nACGT\nACXT\n"), "f.fa:3:3: 'X' is no base; expected A, C, G, T or N");
+  EXPECT_EQ(error_of(">a\nAC\xc3\xa9\n"), "f.fa:2:3: byte 195 is no base; expected A, C, G, T or N");
   EXPECT_EQ(error_of("ACGT\n"), "f.fa:1: expected a line that begins with '>' first (is it a FASTA file?)");
   EXPECT_EQ(error_of(">a\nAC\n>b\n"), "f.fa:3: record without bases");
   EXPECT_EQ(error_of(""), "f.fa: empty file; expected FASTA records");

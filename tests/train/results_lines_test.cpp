@@ -52,7 +52,7 @@ TEST(ResultsLines, OneOfEveryFinishedOrFailedCellInTheOrderOfTheComparison) {
   EXPECT_EQ(lines[0], (Json{{"task", "sequence"},
                             {"data", "mqar"},
                             {"horizon", nullptr},
-                            {"protocol", "masked"},
+                            {"training", "masked"},
                             {"model", "mingru"},
                             {"cell", cells[0].key},
                             {"seed", 3},
@@ -74,6 +74,7 @@ TEST(ResultsLines, OneOfEveryFinishedOrFailedCellInTheOrderOfTheComparison) {
                             {"val", 0.8},
                             {"test", 0.75},
                             {"test_touches", 1},
+                            {"protocol", nullptr},
                             {"data_hash", "abc"},
                             {"revision", "v1-2-gabcdef"}}));
   EXPECT_EQ(lines[1].at("seed"), 1);

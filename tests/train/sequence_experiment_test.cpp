@@ -338,6 +338,7 @@ TEST_P(EveryProtocol, PretrainsResumesAndChargesTheCost) {
     ::waitpid(child, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status));
     EXPECT_EQ(fs::exists(folder_ / name / "pretrain" / "result.json"), stop == 31);
+    EXPECT_TRUE(fs::exists(folder_ / name / "recipe.toml")) << "--resume needs no other one";
     auto again = options(goal, name);
     again.resume = true;
     const auto resumed = run_experiment(recipe, again);
