@@ -61,6 +61,13 @@ void LabelledSet::require_samples() const {
     check(!items(split).empty(), join(facts_.found, "; "), ": no samples to ", verb, " on; expected at least one");
 }
 
+void LabelledSet::compare_with_published(std::int64_t count, std::int64_t published, const std::string& of) {
+  if (count >= published) return;
+  facts_.caution = "a part of " + of + " (" + std::to_string(count) + " of " + std::to_string(published) +
+                   "): scores are not comparable with published ones";
+  facts_.found.push_back(facts_.caution);
+}
+
 void LabelledSet::describe(const std::string& content_hash) {
   require_samples();
   facts_.classes = static_cast<std::int64_t>(facts_.class_names.size());

@@ -56,6 +56,8 @@ class LabelledSet : public SequenceData {
   void hold_out_validation(double share, std::uint64_t seed);
   /// Keeps as many samples of each split as the options say.
   void limit(const LabelledOptions& options);
+  /// Where fewer samples are there than were published: a caution to every reader of a score.
+  void compare_with_published(std::int64_t count, std::int64_t published, const std::string& of);
   /// UserError with what was read (facts_.found) if nothing trains or nothing tests.
   void require_samples() const;
   /// Facts that follow from the items: classes and greatest length; and the content hash. Requires samples.

@@ -38,6 +38,7 @@ class Mnist : public PixelSet {
     const auto found = locate_files("MNIST", mnist_layouts(), source.roots);
     read(found.files[0], found.files[1], Split::train);
     read(found.files[2], found.files[3], Split::test);
+    compare_with_published(std::ssize(labels_), 70000, "MNIST");
     hold_out_at_random(static_cast<std::uint32_t>(options.seed));
     use_values(kSide, options.pool, {0}, {1});
     for (int digit = 0; digit < 10; ++digit) facts_.class_names.push_back(std::to_string(digit));

@@ -68,6 +68,8 @@ class PathfinderFiles final : public LabelledSet {
     side_ = any ? read_png(paths_.front()).height : std::stoll(resolution);
     facts_.found.push_back(folder + ": images of " + std::to_string(side_) + " x " + std::to_string(side_) +
                            " pixels, " + std::to_string(skipped_) + " empty ones left out");
+    constexpr std::int64_t kPublished = 199999;  // 200,000, of which one of 32 x 32 pixels is empty
+    compare_with_published(std::ssize(paths_), kPublished, "Pathfinder " + std::to_string(side_));
     if (!strokes_.empty())  // a folder given by itself does not say how difficult it is
       facts_.found.push_back("strokes of a contour: " + join({strokes_.begin(), strokes_.end()}));
     facts_.class_names = {"two contours", "one contour"};

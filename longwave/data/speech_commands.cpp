@@ -72,6 +72,8 @@ class SpeechCommands : public Recordings {
     keep_every(kRate / options.rate);
   }
 
+  std::int64_t clips() const { return std::ssize(all_); }
+
   void split_by_speaker() {
     const auto val = root_ / "validation_list.txt", test = root_ / "testing_list.txt";
     const bool lists = fs::exists(val) && fs::exists(test);
@@ -126,6 +128,7 @@ class Sc10 final : public SpeechCommands {
   };
   Sc10(const Config& config, const SequenceSource& source) : SpeechCommands(config, source, kTen, true) {
     const bool s4 = config.protocol == "sc10-s4";
+    compare_with_published(clips(), 34975, "the clips of one second of ten words");
     if (s4)
       split_by_clip(static_cast<std::uint64_t>(config.seed));
     else
@@ -145,6 +148,7 @@ class Sc35 final : public SpeechCommands {
     }
   };
   Sc35(const Config& config, const SequenceSource& source) : SpeechCommands(config, source, kAll, false) {
+    compare_with_published(clips(), 105829, "Speech Commands");
     split_by_speaker();
     pad_to(kSamples);
     facts_.protocol = "sc35-official";
