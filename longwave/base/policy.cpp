@@ -1,6 +1,7 @@
 #include "longwave/base/policy.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
@@ -60,6 +61,7 @@ std::map<std::string, std::string> preferred_environment(const Cpu& cpu) {
 }
 
 void apply_process_policy(const Cpu& cpu) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit of file size is then an error of the write, told in a line
   flush_denormals();
   std::vector<std::string> set;  // those of a parent's policy stay the policy's
   if (const auto inherited = environment(kSetByPolicy); !inherited.empty()) set.push_back(inherited);

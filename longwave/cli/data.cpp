@@ -232,7 +232,11 @@ void get(const Arguments& arguments) {
     if (url.ends_with(packed)) file += packed;
   const auto path = folder / file;
   std::error_code ignored;
-  const auto expected = !arguments.sha256.empty() ? arguments.sha256 : arguments.url.empty() ? set->sha256 : "";
+  auto given = arguments.sha256;
+  std::transform(given.begin(), given.end(), given.begin(), [](unsigned char c) { return std::tolower(c); });
+  check(given.empty() || (given.size() == 64 && given.find_first_not_of("0123456789abcdef") == std::string::npos),
+        "--sha256 is ", arguments.sha256, "; expected 64 hexadecimal digits");
+  const auto expected = !given.empty() ? given : arguments.url.empty() ? set->sha256 : "";
   if (fs::exists(path, ignored)) {
     if (!arguments.sha256.empty()) {
       const auto found = sha256_of_file(path);

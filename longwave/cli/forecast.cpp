@@ -51,7 +51,10 @@ void run(Options options) {
   check(options.forecast.horizon >= 1, "--horizon is ", options.forecast.horizon, "; expected at least 1");
   const auto csv = output_path(options, options.out, ".forecast.csv"),
              svg = output_path(options, options.svg, ".forecast.svg");
-  check(csv != svg || destination_of(csv).directly, "--out and --svg are both ", csv, "; expected two names");
+  std::error_code unknown;
+  check(std::filesystem::weakly_canonical(csv, unknown) != std::filesystem::weakly_canonical(svg, unknown) ||
+            destination_of(csv).directly,
+        "--out and --svg are both ", csv, "; expected two names");
   for (const auto& path : {csv, svg}) check_output(path, options.file);
   const auto file = read_user_file(options.file, options.targets, options.missing, options.forecast.horizon);
   if (!options.quiet && !options.json)

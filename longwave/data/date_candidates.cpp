@@ -87,6 +87,22 @@ struct DateFormat::Fitting {
     return false;
   }
 
+  /// 2024013123: a day of 1900 to 2099 and an hour, and not seconds since 1970.
+  static bool starts_with_date(std::string_view text) {
+    if (text.size() < 10) return false;
+    const auto number = [&](std::size_t at) { return (text[at] - '0') * 10 + (text[at + 1] - '0'); };
+    return (number(0) == 19 || number(0) == 20) && number(4) >= 1 && number(4) <= 12 && number(6) >= 1 &&
+           number(6) <= 31 && number(8) <= 23;
+  }
+
+  /// YYYYMMDDHH, with minutes or seconds.
+  bool take_stamp(int digits_in_all) {
+    put({field(Kind::year, 4), field(Kind::month, 2), field(Kind::day, 2), field(Kind::hour, 2)});
+    if (digits_in_all >= 12) put_everywhere(field(Kind::minute, 2));
+    if (digits_in_all >= 14) put_everywhere(field(Kind::second, 2));
+    return true;
+  }
+
   bool take_compact() {
     next = 1;
     switch (tokens[0].text.size()) {
@@ -101,10 +117,14 @@ struct DateFormat::Fitting {
         return true;
       case 9:
       case 10:
+        if (starts_with_date(tokens[0].text)) return take_stamp(10);
         put({field(Kind::epoch)});
         return true;
+      case 14:
+        return starts_with_date(tokens[0].text) && take_stamp(14);
       case 12:
       case 13:
+        if (tokens[0].text.size() == 12 && starts_with_date(tokens[0].text)) return take_stamp(12);
         put({field(Kind::epoch_ms)});
         return true;
       default:

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 namespace longwave {
 namespace {
@@ -110,15 +111,25 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks, NumberSty
     return labels;
   }
   int decimals = 0;
-  double largest = 0;
-  for (const double t : ticks) {
-    largest = std::max(largest, std::abs(t));
-    while (decimals < 9 && std::abs(t * std::pow(10, decimals) - std::round(t * std::pow(10, decimals))) > 1e-4)
-      ++decimals;
+  double largest = 0, step = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < ticks.size(); ++i) {
+    largest = std::max(largest, std::abs(ticks[i]));
+    if (i > 0) step = std::min(step, std::abs(ticks[i] - ticks[i - 1]));
   }
-  for (const double t : ticks)
-    labels.push_back(largest >= 1e6 || decimals > 6 ? fmt::format("{:g}", t)
-                                                    : fmt::format("{:.{}f}", t == 0 ? 0.0 : t, decimals));
+  if (ticks.size() < 2) step = 1;
+  for (const double t : ticks) {
+    const auto rest = [&](int d) { return std::abs(t * std::pow(10, d) - std::round(t * std::pow(10, d))); };
+    while (decimals < 15 && rest(decimals) > 1e-3 * std::min(1.0, step * std::pow(10, decimals))) ++decimals;
+  }
+  const auto label = [&](double t, int digits) {
+    t = std::abs(t) < 1e-9 * step ? 0.0 : t;
+    return largest >= 1e6 || decimals > 6 ? fmt::format("{:.{}g}", t, digits) : fmt::format("{:.{}f}", t, decimals);
+  };
+  for (int digits = 6; digits <= 15; ++digits) {  // as many as tell neighbours apart
+    labels.clear();
+    for (const double t : ticks) labels.push_back(label(t, digits));
+    if (std::adjacent_find(labels.begin(), labels.end()) == labels.end()) break;
+  }
   return labels;
 }
 

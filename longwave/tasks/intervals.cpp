@@ -20,18 +20,34 @@ std::vector<double> pooled(const Residuals& r, std::int64_t step, std::int64_t c
   return pool;
 }
 
-/// The value that a new residual exceeds with probability at most `tail`: rank ceil((n + 1)(1 - tail)), the largest if
-/// n is too small for that.
+/// The number that a normal variable exceeds with probability `tail` < 1/2, by bisection.
+double normal_quantile(double tail) {
+  double low = 0, high = 10;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (std::erfc(middle / std::sqrt(2.0)) / 2 > tail ? low : high) = middle;
+  }
+  return low;
+}
+
+/// By how much the outermost of n residuals must be stretched to be exceeded with probability `tail`: those of a normal
+/// law where n is too small to have a rank for it.
+double stretch(std::int64_t n, double tail) {
+  const double reached = 1.0 / static_cast<double>(n + 1);
+  return tail >= reached ? 1 : normal_quantile(tail) / std::max(normal_quantile(std::min(reached, 0.25)), 0.5);
+}
+
+/// The value that a new residual exceeds with probability at most `tail`: rank ceil((n + 1)(1 - tail)).
 double upper_quantile(const std::vector<double>& sorted, double tail) {
   const auto n = static_cast<std::int64_t>(sorted.size());
   const auto rank = static_cast<std::int64_t>(std::ceil((n + 1) * (1 - tail)));
-  return sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
+  return stretch(n, tail) * sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
 }
 
 double lower_quantile(const std::vector<double>& sorted, double tail) {
   const auto n = static_cast<std::int64_t>(sorted.size());
   const auto rank = static_cast<std::int64_t>(std::floor((n + 1) * tail));
-  return sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
+  return stretch(n, tail) * sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
 }
 
 }  // namespace
@@ -71,11 +87,13 @@ std::vector<double> origin_errors(const Residuals& r, const std::vector<double>&
 }
 
 bool clearly_lower(const std::vector<double>& a, const std::vector<double>& b, double horizons) {
+  constexpr double kFew = 3;  // horizons, from which no error of a difference can be told
   double mean = 0, square = 0;
   const auto n = static_cast<double>(a.size());
+  if (std::min(horizons, n) < kFew) return false;
   for (std::size_t i = 0; i < a.size(); ++i) mean += (b[i] - a[i]) / n;
   for (std::size_t i = 0; i < a.size(); ++i) square += std::pow(b[i] - a[i] - mean, 2) / n;
-  return mean > std::sqrt(square / std::clamp(horizons, 1.0, n));
+  return mean > std::sqrt(square / (std::min(horizons, n) - 1));
 }
 
 }  // namespace longwave

@@ -23,7 +23,8 @@ struct Intervals {
 
 /// Split-conformal intervals (Vovk et al. 2005; finite-sample ranks) from origins [first, last): for each channel and
 /// step the (1 - level) / 2 quantiles on both sides of the residuals at that step, pooled with neighbouring steps where
-/// the origins alone are too few; 0, the forecast itself, is always inside. Needs at least one origin.
+/// the origins alone are too few; where even these have no such rank, the outermost one is stretched as of a normal
+/// law. 0, the forecast itself, is always inside. Needs at least one origin.
 Intervals calibrate(const Residuals& residuals, double level, std::int64_t first, std::int64_t last);
 
 /// Share of the truths of origins [first, last) that lie inside.
@@ -33,7 +34,8 @@ double coverage(const Residuals& residuals, const Intervals& intervals, std::int
 std::vector<double> origin_errors(const Residuals& residuals, const std::vector<double>& std);
 
 /// Is `a` lower than `b`, the errors of the same origins, by more than one standard error of the difference? Origins
-/// closer than a horizon see the same rows, so only `horizons` of them count: the backtest's length in horizons.
+/// closer than a horizon see the same rows, so only `horizons` of them count: the backtest's length in horizons. Never
+/// with fewer than three.
 bool clearly_lower(const std::vector<double>& a, const std::vector<double>& b, double horizons);
 
 }  // namespace longwave

@@ -1,7 +1,6 @@
 #include "longwave/train/auto_forecast.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,17 +11,18 @@
 #include <optional>
 
 #include "longwave/base/check.h"
-#include "longwave/models/seasonality.h"
 #include "longwave/tasks/forecast.h"
+#include "longwave/train/series_season.h"
 
 namespace longwave {
 namespace {
 
 constexpr std::int64_t kMaxTrainRows = 20000;  // the newest; more would spend the budget on the distant past
 constexpr std::int64_t kMaxOrigins = 200;
-constexpr std::int64_t kMinWindows = 8;  // of training, in the backtest
+constexpr std::int64_t kMinWindows = 8;        // of training, in the backtest
+constexpr std::int64_t kMaxValidation = 1000;  // windows: more would spend the budget on scoring
+constexpr std::int64_t kManySeries = 32;  // from here on SAMoVAR, whose width follows them, is too slow for a budget
 constexpr std::int64_t kMaxLookback = 1024;
-constexpr std::int64_t kSeasonRows = 4096;  // searched for a season
 constexpr std::int64_t kBatch = 32;
 constexpr double kRefitShare = 0.4;  // of the budget is kept for the refit
 const std::vector<std::string> kNaive{"naive-last", "seasonal-naive", "mean"};
@@ -44,7 +44,8 @@ struct Plan {
 
 std::int64_t choose_lookback(std::int64_t rows, std::int64_t horizon, std::int64_t season) {
   const auto wish = std::clamp<std::int64_t>(std::max(3 * horizon, 3 * season), 16, kMaxLookback);
-  return std::clamp<std::int64_t>(wish, 1, std::max<std::int64_t>(1, (rows - 3 * horizon) / 3));
+  const auto most = std::max<std::int64_t>({1, (rows - 3 * horizon) / 3, season});  // one season at the least
+  return std::clamp<std::int64_t>(wish, 1, most);
 }
 
 Plan make_plan(const UserSeries& series, std::int64_t season, const AutoForecastOptions& options) {
@@ -62,23 +63,31 @@ Plan make_plan(const UserSeries& series, std::int64_t season, const AutoForecast
         longest > 0 ? "; the longest horizon that fits is " + std::to_string(longest) : "");
   const auto spare = n - needed;
   const auto test = h + std::min(spare / 3, std::max<std::int64_t>(0, n / 5 - h));
-  const auto val = h + std::min(spare / 3, std::max<std::int64_t>(0, n / 8 - h));
+  const auto val = h + std::min({spare / 3, std::max<std::int64_t>(0, n / 8 - h), kMaxValidation});
   plan.test_from = n - test;
   plan.val_from = plan.test_from - val;
   plan.train_from = std::max<std::int64_t>(0, plan.val_from - kMaxTrainRows);
   return plan;
 }
 
-/// Training statistics of rows [from, to), as the protocol of the literature has them.
-void fit_scaler(ForecastData& data, const UserSeries& s, std::int64_t from, std::int64_t to) {
+/// Mean and standard deviation of a series over rows [from, to); 0 where the variation is rounding.
+std::pair<double, double> moments(const UserSeries& s, std::int64_t j, std::int64_t from, std::int64_t to) {
   const auto c = std::ssize(s.names);
-  for (std::int64_t j = 0; j < c; ++j) {
-    double mean = 0, square = 0;
-    for (auto t = from; t < to; ++t) mean += s.values[t * c + j] / (to - from);
-    for (auto t = from; t < to; ++t) square += std::pow(s.values[t * c + j] - mean, 2) / (to - from);
-    const double deviation = std::sqrt(square);
+  double mean = 0, square = 0;
+  for (auto t = from; t < to; ++t) mean += s.values[t * c + j] / (to - from);
+  for (auto t = from; t < to; ++t) square += std::pow(s.values[t * c + j] - mean, 2) / (to - from);
+  const double deviation = std::sqrt(square);
+  return {mean, deviation <= 1e-12 * std::abs(mean) ? 0 : deviation};
+}
+
+/// Training statistics of rows [from, to), as the protocol of the literature has them. A series that begins to vary
+/// only later has its scale from all rows: no other one would let its errors compare with those of the others.
+void fit_scaler(ForecastData& data, const UserSeries& s, std::int64_t from, std::int64_t to) {
+  for (std::int64_t j = 0; j < std::ssize(s.names); ++j) {
+    const auto [mean, deviation] = moments(s, j, from, to);
+    const double scale = deviation > 0 ? deviation : moments(s, j, 0, s.rows).second;
     data.mean.push_back(mean);
-    data.std.push_back(deviation <= 1e-12 * std::abs(mean) ? 1 : deviation);  // less is rounding, not variation
+    data.std.push_back(scale > 0 ? scale : 1);
   }
 }
 
@@ -291,31 +300,21 @@ void put_constants_back(AutoForecast& result, const UserSeries& s, const std::ve
       *side = spread(*side, kept, c, horizon, [](std::int64_t) { return 0.0; });
 }
 
-std::vector<std::string> candidates_for(const AutoForecastOptions& options, std::int64_t season) {
+std::vector<std::string> candidates_for(const AutoForecastOptions& options, std::int64_t season, std::size_t series) {
   if (!options.candidates.empty()) {
-    auto all = options.candidates;  // the naive ones are always there: without them no score means anything
+    std::vector<std::string> all;
+    for (const auto& name : options.candidates)
+      if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
+    // the naive ones are always there: without them no score means anything
     for (const auto& name : kNaive)
       if (std::find(all.begin(), all.end(), name) == all.end() && (season > 1 || name != "seasonal-naive"))
         all.insert(all.begin(), name);
     return all;
   }
-  std::vector<std::string> all{"naive-last", "mean", "nlinear", "dlinear", "samovar"};
+  std::vector<std::string> all{"naive-last", "mean", "nlinear", "dlinear"};
+  if (series < kManySeries) all.push_back("samovar");
   if (season > 1) all.insert(all.begin() + 1, "seasonal-naive");
   return all;
-}
-
-/// The period that most of the series show in their newest rows; else the one that the clock suggests.
-std::int64_t find_season(const UserSeries& s, std::int64_t horizon) {
-  const auto c = std::ssize(s.names), rows = std::min(s.rows, kSeasonRows);
-  auto* newest = const_cast<double*>(s.values.data()) + (s.rows - rows) * c;  // from_blob takes no const
-  const auto periods = detect_period(at::from_blob(newest, {1, rows, c}, at::kDouble)).flatten();
-  std::map<std::int64_t, std::int64_t> votes;
-  for (std::int64_t j = 0; j < c; ++j)
-    if (const auto period = periods[j].item<std::int64_t>(); period > 1) ++votes[period];
-  auto season = s.season;  // the clock's own season wins a tie
-  for (const auto& [period, count] : votes)
-    if (count > votes[season]) season = period;
-  return season > 1 && season * 2 + 3 * horizon <= s.rows ? season : 0;
 }
 
 }  // namespace
@@ -337,7 +336,7 @@ AutoForecast auto_forecast(const UserSeries& all, const AutoForecastOptions& opt
     put_constants_back(result, all, kept, options.horizon);
     return result;
   }
-  const auto plan = make_plan(series, find_season(series, options.horizon), options);
+  const auto plan = make_plan(series, find_season(series, 3 * options.horizon + kMinWindows), options);
   const auto data =
       make_data(series, {plan.train_from, plan.val_from, plan.val_from, plan.test_from, plan.test_from, series.rows},
                 plan.lookback, options.horizon);
@@ -346,7 +345,7 @@ AutoForecast auto_forecast(const UserSeries& all, const AutoForecastOptions& opt
   result.backtest_rows = series.rows - plan.test_from;
   result.train_rows = plan.val_from - plan.train_from;
 
-  const auto names = candidates_for(options, plan.season);
+  const auto names = candidates_for(options, plan.season, series.names.size());
   std::map<std::string, Residuals> residuals;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto left = options.budget_seconds * (1 - kRefitShare) - clock.seconds();

@@ -36,6 +36,13 @@ LoadedRun load_run(const std::filesystem::path& run) {
   loaded.path = run;
   loaded.recipe = recipe_from_json(weights.recipe, path.string());
   loaded.sizes = weights.sizes;
+  const auto kept = run / "recipe.toml";  // weights that were copied into the folder of another run
+  if (std::filesystem::is_directory(run) && std::filesystem::exists(kept)) {
+    const auto here = recipe_json(resolve_recipe(read_toml(kept))), theirs = recipe_json(loaded.recipe);
+    for (const auto* section : {"task", "model"})
+      check(here.at(section) == theirs.at(section), path.string(), ": is of another run: its ", section, " is ",
+            theirs.at(section).dump(), ", but ", kept.string(), " says ", here.at(section).dump());
+  }
   try {
     loaded.model = build_model(loaded.recipe, loaded.sizes).module;
   } catch (const Json::exception& error) {

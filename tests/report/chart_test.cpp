@@ -91,6 +91,9 @@ TEST(Ticks, AreRoundAndCoverTheData) {
   EXPECT_LT(linear_ticks(5, 5, 2).front(), 5);
   EXPECT_EQ(log_ticks(30, 40000), (std::vector<double>{10, 100, 1000, 10000, 100000}));
   EXPECT_EQ(tick_labels({0, 0.25, 0.5}, NumberStyle::plain), (std::vector<std::string>{"0.00", "0.25", "0.50"}));
+  EXPECT_EQ(tick_labels({0, 1e-5, 2e-5}, NumberStyle::plain),
+            (std::vector<std::string>{"0.00000", "0.00001", "0.00002"}));
+  EXPECT_EQ(tick_labels({1234567, 1234568}, NumberStyle::plain), (std::vector<std::string>{"1234567", "1234568"}));
   EXPECT_EQ(tick_labels({1e3, 2e6}, NumberStyle::si), (std::vector<std::string>{"1 k", "2 M"}));
 }
 

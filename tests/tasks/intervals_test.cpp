@@ -46,7 +46,7 @@ TEST(Intervals, ReachFromTheForecastToASingleResidual) {
   const Residuals r{1, 1, 1, {0.5}};
   const auto i = calibrate(r, 0.8, 0, 1);
   EXPECT_EQ(i.low[0], 0);
-  EXPECT_EQ(i.high[0], 0.5);
+  EXPECT_GE(i.high[0], 0.5);
 }
 
 TEST(Intervals, ErrorsOfAnOriginAreInUnitsOfTheSeries) {
@@ -60,6 +60,16 @@ TEST(Intervals, ChanceIsNotAnImprovement) {
   EXPECT_TRUE(clearly_lower(better, naive, 4));
   EXPECT_FALSE(clearly_lower(naive, better, 4));
   EXPECT_FALSE(clearly_lower(naive, naive, 4));
+  EXPECT_FALSE(clearly_lower(better, naive, 2)) << "two horizons tell nothing of chance";
+}
+
+TEST(Intervals, OfFewResidualsTheWiderLevelIsWider) {
+  const Residuals r{1, 8, 1, {-3, -2, -1, 0, 1, 2, 3, 4}};
+  const auto narrow = calibrate(r, 0.8, 0, 1), wide = calibrate(r, 0.95, 0, 1);
+  EXPECT_GE(narrow.high[3], 4);
+  EXPECT_GT(wide.high[3], 1.3 * narrow.high[3]);  // normal quantiles 1.96 and 1.28
+  EXPECT_LT(wide.high[3], 1.7 * narrow.high[3]);
+  EXPECT_LT(wide.low[3], 1.3 * narrow.low[3]);
 }
 
 }  // namespace

@@ -49,34 +49,20 @@ TEST(ResultsLines, OneOfEveryFinishedOrFailedCellInTheOrderOfTheComparison) {
   records[cells[2].key] = {cells[2].id, CellState::running, "", {}};
   const auto lines = lines_of(comparison, records);
   ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[0], (Json{{"task", "sequence"},
-                            {"data", "mqar"},
-                            {"horizon", nullptr},
-                            {"training", "masked"},
-                            {"model", "mingru"},
-                            {"cell", cells[0].key},
-                            {"seed", 3},
-                            {"point", nullptr},
-                            {"trials", nullptr},
-                            {"ranked", true},
-                            {"parameters", 111},
-                            {"body", 100},
-                            {"embedding", 10},
-                            {"head", 1},
-                            {"tokens", 5e6},
-                            {"flops", 7e12},
-                            {"wall_seconds", 2.5},
-                            {"peak_bytes", 1e9},
-                            {"device", "cpu"},
-                            {"precision", "float32"},
-                            {"best_step", 30},
-                            {"metric", "accuracy"},
-                            {"val", 0.8},
-                            {"test", 0.75},
-                            {"test_touches", 1},
-                            {"protocol", nullptr},
-                            {"data_hash", "abc"},
-                            {"revision", "v1-2-gabcdef"}}));
+  EXPECT_EQ(lines[0], (Json{{"task", "sequence"},  {"data", "mqar"},
+                            {"horizon", nullptr},  {"training", "masked"},
+                            {"model", "mingru"},   {"cell", cells[0].key},
+                            {"seed", 3},           {"point", nullptr},
+                            {"trials", nullptr},   {"ranked", true},
+                            {"parameters", 111},   {"body", 100},
+                            {"embedding", 10},     {"head", 1},
+                            {"tokens", 5e6},       {"flops", 7e12},
+                            {"wall_seconds", 2.5}, {"peak_bytes", 1e9},
+                            {"device", "cpu"},     {"precision", "float32"},
+                            {"best_step", 30},     {"metric", "accuracy"},
+                            {"val", 0.8},          {"test", 0.75},
+                            {"test_touches", 1},   {"protocol", nullptr},
+                            {"data_hash", "abc"},  {"revision", "v1-2-gabcdef"}}));
   EXPECT_EQ(lines[1].at("seed"), 1);
   EXPECT_EQ(lines[1].at("error"), "not enough \"memory\"");
   EXPECT_FALSE(lines[1].contains("test"));
