@@ -257,7 +257,7 @@ class FreeEnergyMixer final : public SequenceMixer {
     if (!config_.compat) return g;
     const auto before = state ? state->at("log_decay") : at::zeros({x.size(0), 1, heads_}, x.options());
     const auto sum = before + g.cumsum(1);
-    if (state) state->at("log_decay") = sum.narrow(1, sum.size(1) - 1, 1);
+    if (state) state->at("log_decay") = sum.narrow(1, sum.size(1) - 1, 1).clone();
     return sum.clamp_min(-60) - at::cat({before, sum.narrow(1, 0, sum.size(1) - 1)}, 1).clamp_min(-60);
   }
 
@@ -294,9 +294,9 @@ class FreeEnergyMixer final : public SequenceMixer {
     if (state) {
       plain = plain + state->at("plain");
       count = count + state->at("steps").reshape({b, 1, 1, 1});
-      state->at("largest") = now.narrow(1, t - 1, 1);
-      state->at("averages") = scanned.select(1, -1);
-      state->at("plain") = plain.narrow(1, t - 1, 1);
+      state->at("largest") = now.narrow(1, t - 1, 1).clone();
+      state->at("averages") = scanned.select(1, -1).clone();
+      state->at("plain") = plain.narrow(1, t - 1, 1).clone();
       const auto real = valid.defined() ? valid.sum({1, 2}) : at::full({}, t, at::kLong);
       state->at("steps") = state->at("steps") + real;
     }

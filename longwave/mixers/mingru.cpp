@@ -56,7 +56,7 @@ class MinimalRecurrence : public SequenceMixer {
     const auto x = zero_padding(x_any, valid);
     const auto [keep, input] = ops::minimal_gates(projection_->forward(x), valid, lstm_);
     const auto h = ops::linear_scan(keep, input, state ? state->at("h") : Tensor());
-    if (state) state->at("h") = h.select(1, -1);
+    if (state) state->at("h") = h.select(1, -1).clone();
     return zero_padding(to_out_ ? to_out_->forward(h) : h, valid);
   }
 

@@ -116,7 +116,7 @@ class Wave final : public SequenceMixer {
     auto total = x.cumsum(1);
     if (state) {
       total = total + state->at(name);
-      state->at(name) = total.narrow(1, total.size(1) - 1, 1);
+      state->at(name) = total.narrow(1, total.size(1) - 1, 1).clone();
     }
     return total;
   }
@@ -149,7 +149,7 @@ class Wave final : public SequenceMixer {
     if (!config_.compat) return g;
     const auto before = state ? state->at("log_decay") : at::zeros({x.size(0), 1, heads_}, x.options());
     const auto sum = before + g.cumsum(1);
-    if (state) state->at("log_decay") = sum.narrow(1, sum.size(1) - 1, 1);
+    if (state) state->at("log_decay") = sum.narrow(1, sum.size(1) - 1, 1).clone();
     const auto floored = [](const Tensor& s) { return at::log(at::exp(s.clamp(-30, 30)) + 1e-6); };
     return floored(sum) - floored(at::cat({before, sum.narrow(1, 0, sum.size(1) - 1)}, 1));
   }

@@ -176,8 +176,8 @@ class ZeroSum final : public SequenceMixer {
     auto total = plain.cumsum(1);
     if (state) {
       total = total + state->at("sum_score");
-      state->at("sum_score") = total.narrow(1, total.size(1) - 1, 1);
-      state->at("largest") = now.narrow(1, now.size(1) - 1, 1);
+      state->at("sum_score") = total.narrow(1, total.size(1) - 1, 1).clone();
+      state->at("largest") = now.narrow(1, now.size(1) - 1, 1).clone();
       state->at("sum_exp") = total_exp.final_state;
       state->at("exp") = exp.final_state;
       state->at("plain") = others.final_state;

@@ -64,7 +64,7 @@ Tensor FadingPrior::average(const Tensor& x, const Tensor& values, const Tensor&
   }
   const auto scanned =
       ops::linear_scan(rate.expand(input.sizes()).flatten(2), input.flatten(2), state ? state->at("fading") : Tensor());
-  if (state) state->at("fading") = scanned.select(1, -1);
+  if (state) state->at("fading") = scanned.select(1, -1).clone();
   const auto sums = scanned.unflatten(-1, {heads_, e + 1});
   return sums.narrow(-1, 0, e) / (sums.narrow(-1, e, 1) + eps_);
 }

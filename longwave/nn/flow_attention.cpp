@@ -79,7 +79,7 @@ Tensor causal_flow_attention(const Tensor& q_any, const Tensor& k_any, const Ten
   auto total = weight.cumsum(1);
   if (state) {
     total = total + state->at("competition");
-    state->at("competition") = total.narrow(1, total.size(1) - 1, 1);
+    state->at("competition") = total.narrow(1, total.size(1) - 1, 1).clone();
   }
   const auto competition = weight / total.clamp_min(1e-30) * n;
   const auto r = ops::gated_linear_attention(q / incoming.unsqueeze(-1), k, v * competition.unsqueeze(-1), {}, {},

@@ -8,7 +8,8 @@ namespace longwave {
 
 using at::Tensor;
 
-Tensor elu_features(const Tensor& x) { return at::elu(x) + 1; }
+/// elu(x) + 1, which below 0 is e^x: added up literally it would cancel.
+Tensor elu_features(const Tensor& x) { return at::where(x > 0, x + 1, at::exp(x.clamp_max(0))); }
 
 Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, double eps) {
   const auto sums = at::matmul(k.permute({0, 2, 3, 1}), v.transpose(1, 2));  // [b, h, k, v]

@@ -39,9 +39,9 @@ Tensor merge_heads(const Tensor& x) { return x.flatten(-2); }
 
 Tensor last_steps(const Tensor& past, const Tensor& x, const Tensor& lengths) {
   const auto n = past.size(1), t = x.size(1);
-  if (!lengths.defined() && t >= n) return x.narrow(1, t - n, n);
+  if (!lengths.defined() && t >= n) return x.narrow(1, t - n, n).clone();  // x is the caller's
   const auto joined = at::cat({past, x}, 1);
-  if (!lengths.defined()) return joined.narrow(1, t, n);
+  if (!lengths.defined()) return joined.narrow(1, t, n).clone();               // and not the memory of all steps
   const auto steps = lengths.unsqueeze(1) + at::arange(n, lengths.options());  // [b, n]
   return joined.gather(1, steps.unsqueeze(-1).expand({x.size(0), n, x.size(2)}));
 }

@@ -40,13 +40,13 @@ Tensor TimeDecay::forward(const Tensor& x, const Tensor& valid, TensorMap* state
     auto sum = (input / (decay + 1e-12)).cumsum(1);
     if (state) {
       sum = sum + state->at(name + "_y");
-      state->at(name + "_y") = sum.narrow(1, sum.size(1) - 1, 1);
-      state->at(name + "_log") = log_decay.narrow(1, sum.size(1) - 1, 1);
+      state->at(name + "_y") = sum.narrow(1, sum.size(1) - 1, 1).clone();
+      state->at(name + "_log") = log_decay.narrow(1, sum.size(1) - 1, 1).clone();
     }
     y = sum * decay;
   } else {
     y = ops::linear_scan(at::exp(a), input, state ? state->at(name + "_y") : Tensor());
-    if (state) state->at(name + "_y") = y.select(1, -1);
+    if (state) state->at(name + "_y") = y.select(1, -1).clone();
   }
   return at::matmul(gate * at::layer_norm(y, {hidden_}, out_norm_->weight, out_norm_->bias), out_);
 }

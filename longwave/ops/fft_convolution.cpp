@@ -62,6 +62,14 @@ void check_inputs(const Tensor& u, const Tensor& k, const Tensor& gate_in, const
   check(origin >= 0 && origin < k.size(2), "fft_convolution: origin is ", origin, "; expected 0 .. ", k.size(2) - 1);
 }
 
+/// For what is registered: taps that no pair of steps meets have no place in its buffers. The functions below leave
+/// them out.
+void check_reach(const Tensor& u, const Tensor& k, std::int64_t origin) {
+  const auto t = u.size(1), later = k.size(2) - origin;
+  check(origin < t && later <= t, "fft_convolution: k has ", origin, " taps before its origin and ", later,
+        " from there on; expected at most ", t - 1, " and ", t, ", as u has ", t, " steps");
+}
+
 /// The smallest length >= n without prime factors above five.
 std::int64_t smooth_length(std::int64_t n) {
   for (;; ++n) {
@@ -77,6 +85,7 @@ Tensor times_gate(const Tensor& x, const Tensor& gate) { return gate.numel() ? x
 Outputs composed(const Tensor& u_any, const Tensor& k, const Tensor& gate_in, const Tensor& gate_out,
                  std::int64_t origin) {
   check_inputs(u_any, k, gate_in, gate_out, origin);
+  check_reach(u_any, k, origin);
   const auto u = times_gate(u_any, gate_in);
   const auto t = u.size(1), later = k.size(2) - origin;
   const auto length = smooth_length(t + std::max(later - 1, origin));
@@ -119,6 +128,7 @@ Outputs convolution_cpu(const Tensor& u_any, const Tensor& k_any, const Tensor& 
                         std::int64_t origin, bool keep) {
   if (u_any.scalar_type() == at::kDouble) return composed(u_any, k_any, gate_in_any, gate_out_any, origin);
   check_inputs(u_any, k_any, gate_in_any, gate_out_any, origin);
+  check_reach(u_any, k_any, origin);
   const auto u = steps_contiguous(u_any), k = k_any.contiguous();
   const auto gate_in = steps_contiguous(gate_in_any), gate_out = steps_contiguous(gate_out_any);
   const auto& plan = plan_for(u.size(1), k.size(2), origin);
@@ -145,6 +155,7 @@ Outputs convolution_cpu(const Tensor& u_any, const Tensor& k_any, const Tensor& 
 Gradients grad_cpu(const Tensor& d_any, const Tensor& sums, const Tensor& u_any, const Tensor& k_any,
                    const Tensor& gate_in_any, const Tensor& gate_out_any, std::int64_t origin) {
   check_inputs(u_any, k_any, gate_in_any, gate_out_any, origin);
+  check_reach(u_any, k_any, origin);
   check(u_any.scalar_type() == at::kFloat, "fft_convolution_grad: u is ", u_any.scalar_type(), "; expected float");
   check(d_any.dim() == 3 && d_any.size(0) == u_any.size(0) && d_any.size(1) == u_any.size(1) &&
             d_any.size(2) == k_any.size(0) * k_any.size(1) && d_any.scalar_type() == at::kFloat,

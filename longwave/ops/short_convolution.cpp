@@ -165,7 +165,9 @@ Tensor short_convolution_state(const Tensor& x, const Tensor& state, const Tenso
         "short_convolution_state: state is ", state.sizes(), "; expected [b, w, d] with b = ", x.size(0),
         ", d = ", x.size(2));
   const auto t = x.size(1), taps = state.size(1), d = x.size(2);
-  if (!lengths.defined()) return t >= taps ? x.slice(1, t - taps).contiguous() : at::cat({state.slice(1, t), x}, 1);
+  // A copy in any case: the caller may write to x before the state is read.
+  if (!lengths.defined())
+    return t >= taps ? x.slice(1, t - taps).clone(at::MemoryFormat::Contiguous) : at::cat({state.slice(1, t), x}, 1);
   check_lengths("short_convolution_state", lengths, x.size(0), t);
   // Position in x of each input that is kept; negative ones count from the end of the state.
   const auto at_step = (lengths.unsqueeze(1) + at::arange(-taps, 0, lengths.options())).unsqueeze(-1);  // [b, w, 1]

@@ -210,6 +210,23 @@ TEST_P(MixerContract, AnySplitWithCarriedStateIsTheWhole) {
   }
 }
 
+TEST_P(MixerContract, AStateIsNobodyElsesMemory) {
+  const auto properties = subject.properties();
+  if (!properties.streams) GTEST_SKIP() << properties.reason;
+  const auto mixer = subject.make(at::kFloat);
+  const at::NoGradGuard no_grad;
+  for (const std::int64_t steps : {1, 3, 4, 9}) {
+    auto x = input(1, steps, subject.d, at::kFloat);
+    auto state = mixer->initial_state(1);
+    auto y = mixer->forward(x, {}, &state);
+    State before;
+    for (const auto& [name, tensor] : state) before[name] = tensor.clone();
+    x.fill_(7), y.fill_(7);  // a caller with one buffer for all pieces
+    for (const auto& [name, tensor] : state)
+      EXPECT_TRUE(at::equal(tensor, before[name])) << name << " after " << steps << " steps";
+  }
+}
+
 TEST_P(MixerContract, AStepScaledTwiceIsWhatItWas) {
   const auto mixer = subject.make(at::kDouble);
   const at::NoGradGuard no_grad;
