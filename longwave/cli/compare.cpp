@@ -257,8 +257,8 @@ void check_rows(const ComparisonCell& cell, const std::string& folder, std::map<
 }
 
 /// A set that is missing or too short, or cannot be generated so, or a stack that cannot be built for it, makes cells
-/// fail: it is said before anything runs. Points of a search that cannot be built are failed trials,
-/// unless none can.
+/// fail: it is said before anything runs. Points of a search that cannot be built are failed
+/// trials, unless none can.
 void check_cells(const std::vector<ComparisonCell>& cells, const std::string& folder) {
   RunOptions options;
   std::string opened;           // one at a time; the cells of a set follow one another

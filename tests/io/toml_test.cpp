@@ -2,17 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/error_message.h"
+
 namespace longwave {
 namespace {
 
-std::string message(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
+using testing::message;
 
 TEST(Toml, SettingsKnowTheirPlace) {
   const auto sections = parse_toml("[train]\nepochs = 3\n\n[model.head]\n  rates = [1, 2.5]\n", "a.toml");

@@ -14,12 +14,14 @@
 #include "longwave/train/checkpoint.h"
 #include "longwave/train/loaded_run.h"
 #include "longwave/train/trainer.h"
+#include "tests/support/error_message.h"
 #include "tests/support/series.h"
 
 namespace longwave {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::message;
 
 /// Recipe text with overrides separated by spaces. One thread: some tests fork.
 Recipe recipe_of(const std::string& text, const std::string& overrides) {
@@ -52,15 +54,6 @@ class ExperimentTest : public ::testing::Test {
     if (!run.empty()) options.run = folder_ / run;
     options.forecast_data = data_;
     return options;
-  }
-
-  std::string message(const std::function<void()>& action) const {
-    try {
-      action();
-    } catch (const UserError& error) {
-      return error.what();
-    }
-    return "accepted";
   }
 
   fs::path folder_;

@@ -17,6 +17,8 @@
 #include "longwave/train/experiment.h"
 #include "longwave/train/loaded_run.h"
 #include "longwave/train/trainer.h"
+#include "tests/support/error_message.h"
+#include "tests/support/sequence_recipe.h"
 #include "tests/support/sequences.h"
 
 namespace longwave {
@@ -24,26 +26,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The set of the recipe is replaced by one in memory.
-Recipe small_recipe(const std::string& overrides = "") {
-  auto sections = parse_toml(
-      "[task]\ntype = \"sequence\"\ndata = \"copying\"\ncontext = 16\n"
-      "[model]\nname = \"mingru\"\nd_model = 16\nlayers = 1\nchannel = \"mlp\"\ndropout = 0.1\n"
-      "[train]\nepochs = 2\nbatch = 8\nseed = 5\nlearning_rate = 0.01\nthreads = 1\npatience = 0\nweight_decay = 0.0\n",
-      "test");
-  std::istringstream words(overrides);
-  for (std::string word; words >> word;) apply_override(sections, word);
-  return resolve_recipe(sections);
-}
+using testing::message;
 
-std::string message(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
+Recipe small_recipe(const std::string& overrides = "") { return testing::small_sequence_recipe(overrides); }
 
 class SequenceExperiment : public ::testing::Test {
  protected:
@@ -389,6 +374,23 @@ TEST_F(SequenceExperiment, AModelThatStaysAtChanceIsTold) {
   EXPECT_EQ(notes.front().find("step 250: the training loss is 1."), 0) << notes.front();
   train(false);
   EXPECT_TRUE(notes.empty()) << "one that learns is left alone";
+}
+
+TEST_F(SequenceExperiment, ResumesOnTheSameDataAlone) {
+  struct Hashed : testing::TinySequences {
+    explicit Hashed(const std::string& hash) : TinySequences(SequenceGoal::classify) { facts_.content_hash = hash; }
+  };
+  auto run = options(SequenceGoal::classify, "run");
+  run.sequence_data = std::make_shared<const Hashed>("one");
+  run.should_stop = [] { return true; };
+  run_experiment(small_recipe(), run);
+  fs::remove(folder_ / "run" / "result.json");
+  run.resume = true;
+  run.sequence_data = std::make_shared<const Hashed>("two");
+  EXPECT_NE(message([&] { run_experiment(small_recipe(), run); }).find("(their hash was one, is two)"),
+            std::string::npos);
+  run.sequence_data = std::make_shared<const Hashed>("one");
+  EXPECT_EQ(message([&] { run_experiment(small_recipe(), run); }), "accepted");
 }
 
 TEST_F(SequenceExperiment, AResumedRunKeepsItsRounds) {

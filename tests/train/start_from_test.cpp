@@ -4,13 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <functional>
-#include <sstream>
 
-#include "longwave/base/check.h"
 #include "longwave/train/experiment.h"
 #include "longwave/train/loaded_run.h"
 #include "longwave/train/subject.h"
+#include "tests/support/error_message.h"
+#include "tests/support/sequence_recipe.h"
 #include "tests/support/sequences.h"
 
 namespace longwave {
@@ -18,14 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string message(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
+using testing::message;
 
 class StartFrom : public ::testing::Test {
  protected:
@@ -37,16 +29,7 @@ class StartFrom : public ::testing::Test {
 
   std::string first() const { return (folder_ / "first").string(); }
 
-  Recipe recipe(const std::string& overrides = "") const {
-    auto sections = parse_toml(
-        "[task]\ntype = \"sequence\"\ndata = \"copying\"\ncontext = 16\n"
-        "[model]\nname = \"mingru\"\nd_model = 16\nlayers = 1\n"
-        "[train]\nepochs = 2\nbatch = 8\nseed = 5\nlearning_rate = 0.01\nthreads = 1\n",
-        "test");
-    std::istringstream words(overrides);
-    for (std::string word; words >> word;) apply_override(sections, word);
-    return resolve_recipe(sections);
-  }
+  Recipe recipe(const std::string& overrides = "") const { return testing::small_sequence_recipe(overrides); }
   Recipe from_first(const std::string& overrides = "") const {
     return recipe("train.start_from=\"" + first() + "\" " + overrides);
   }
@@ -130,6 +113,14 @@ TEST_F(StartFrom, IsPartOfWhatAResumedRunMustShare) {
   resumed.resume = true;
   EXPECT_NE(message([&] { run_experiment(recipe(), resumed); }).find("train.start_from was"), std::string::npos);
   EXPECT_EQ(message([&] { run_experiment(from_first(), resumed); }), "accepted");
+}
+
+TEST_F(StartFrom, WeightsCopiedIntoAnotherRunsFolderAreRefused) {
+  run_experiment(recipe("model.d_model=8"), options(SequenceGoal::classify, "second"));
+  fs::copy_file(folder_ / "first" / "best.safetensors", folder_ / "second" / "best.safetensors",
+                fs::copy_options::overwrite_existing);
+  EXPECT_NE(message([&] { load_run(folder_ / "second"); }).find("is of another run: its model is"), std::string::npos);
+  EXPECT_EQ(message([&] { load_run(folder_ / "second" / "best.safetensors"); }), "accepted");
 }
 
 }  // namespace
