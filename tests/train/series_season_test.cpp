@@ -26,6 +26,7 @@ UserSeries waves(std::int64_t rows, std::vector<double> periods, std::int64_t cl
 TEST(SeriesSeason, IsTheOneWhoseRepetitionIsWrongByLeast) {
   EXPECT_EQ(find_season(waves(400, {12}, 0), 20), 12);
   EXPECT_EQ(find_season(waves(400, {24, 0, 0, 0}, 24), 20), 24) << "noise has no vote";
+  EXPECT_EQ(find_season(waves(400, {10}, 24), 20), 10) << "the clock is not believed blindly";
   EXPECT_EQ(find_season(waves(400, {12}, 24), 20), 24) << "as good within 5 %: the clock's own";
 }
 
