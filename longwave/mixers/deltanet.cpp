@@ -8,6 +8,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/projection_taps.h"
+#include "longwave/nn/step_sizes.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
 
@@ -158,8 +159,8 @@ class GatedDeltaNet final : public DeltaBase {
     const auto h = config.num_heads;
     step_ = linear("a_proj", sizes.d, h);
     a_log_ = register_parameter("A_log", at::log(at::empty({h}).uniform_(0, config.a_max).clamp_min(1e-3)));
-    const auto dt = at::exp(at::rand({h}) * std::log(config.dt_max / config.dt_min) + std::log(config.dt_min));
-    dt_bias_ = register_parameter("dt_bias", dt + at::log(-at::expm1(-dt)));  // softplus of it is dt
+    const auto log_dt = draw_log_steps("gated_deltanet", {h}, config.dt_min, config.dt_max);
+    dt_bias_ = register_parameter("dt_bias", softplus_inverse(at::exp(log_dt)));
   }
 
  private:

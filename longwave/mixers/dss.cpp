@@ -11,6 +11,7 @@
 #include "longwave/nn/diagonal_ssm.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 #include "longwave/ops/vandermonde.h"
 
 namespace longwave {
@@ -46,7 +47,7 @@ class Dss final : public SequenceMixer, public HasStateParameters {
     const auto n = config.d_state, outputs = config.channels * (config.bidirectional ? 2 : 1);
     skip_ = register_parameter("D", at::randn({config.channels, d_}));
     auto kernel = register_module("kernel", std::make_shared<Module>());
-    const auto log_dt = at::rand({d_, 1}) * std::log(config.dt_max / config.dt_min) + std::log(config.dt_min);
+    const auto log_dt = draw_log_steps("dss", {d_, 1}, config.dt_min, config.dt_max);
     log_dt_ = kernel->register_parameter("log_dt", log_dt.repeat({1, config.sep_dt_re_im ? 2 : 1}));
     w_ = kernel->register_parameter("W", at::randn({outputs, d_, n, 2}));
     const auto frequencies = -at::imag(normal_plus_low_rank("legs", 2 * n).lambda).to(at::kFloat).contiguous();

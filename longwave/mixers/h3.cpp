@@ -11,6 +11,7 @@
 #include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 
 namespace longwave {
 namespace {
@@ -115,8 +116,7 @@ class H3 final : public SequenceMixer, public HasStateParameters {
         register_module("kernel", std::make_shared<Module>())->register_module("kernel", std::make_shared<Module>());
     const auto poles = diagonal_poles(config_.measure, 2 * half);
     const auto copies = [&](const at::Tensor& row) { return row.to(at::kFloat).repeat({copies_, 1}); };
-    log_dt_ = kernel->register_parameter(
-        "log_dt", at::rand({heads_}) * std::log(config_.dt_max / config_.dt_min) + std::log(config_.dt_min));
+    log_dt_ = kernel->register_parameter("log_dt", draw_log_steps("h3", {heads_}, config_.dt_min, config_.dt_max));
     b_ = kernel->register_parameter("B", at::stack({at::ones({copies_, half}), at::zeros({copies_, half})}, -1));
     c_ = kernel->register_parameter("C", at::randn({1, heads_, half, 2}) * std::sqrt(0.5));
     inv_a_real_ = kernel->register_parameter("inv_A_real", copies(at::log(-at::real(poles))));

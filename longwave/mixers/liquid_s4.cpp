@@ -12,6 +12,7 @@
 #include "longwave/nn/discretize.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 #include "longwave/ops/diagonal_ssm.h"
 
 namespace longwave {
@@ -55,7 +56,7 @@ class LiquidS4 final : public SequenceMixer, public HasStateParameters {
     const auto add = [&](const char* name, const Tensor& value) {
       return register_parameter(name, value.to(at::kFloat).contiguous());
     };
-    log_dt_ = add("log_dt", at::empty({d_}).uniform_(std::log(config.dt_min), std::log(config.dt_max)));
+    log_dt_ = add("log_dt", draw_log_steps("liquid_s4", {d_}, config.dt_min, config.dt_max));
     log_a_real_ = add("log_A_real", at::log(-at::real(lambda)).repeat({d_, 1}));
     a_imag_ = add("A_imag", at::imag(lambda).repeat({d_, 1}));
     b_ = add("B", at::view_as_real(b).repeat({d_, 1, 1}));

@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
 
-#include <cmath>
 #include <functional>
 
 #include "longwave/base/check.h"
@@ -15,6 +14,7 @@
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/krylov.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 #include "longwave/ops/bilinear_step.h"
 
 namespace longwave {
@@ -55,8 +55,7 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
     };
     a_ = add(*transition, "a", system.a.to(at::kFloat), config.learn & 1);
     b_ = add(*transition, "b", system.b.to(at::kFloat), config.learn & 1);
-    log_dt_ = add(*this, "log_dt", at::rand({d_}) * std::log(config.dt_max / config.dt_min) + std::log(config.dt_min),
-                  config.learn & 2);
+    log_dt_ = add(*this, "log_dt", draw_log_steps("lssl", {d_}, config.dt_min, config.dt_max), config.learn & 2);
     c_ = register_parameter("C", at::randn({d_, config.channels, n}));
     skip_ = register_parameter("D", at::randn({d_, config.channels}));
     output_ = register_module("output_linear", torch::nn::Linear(d_ * config.channels, d_));

@@ -10,6 +10,7 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/short_convolution.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 #include "longwave/ops/selective_scan.h"
 
 namespace longwave {
@@ -101,9 +102,8 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
       dt_proj_->weight.fill_(spread);
     else
       dt_proj_->weight.uniform_(-spread, spread);
-    const double low = std::log(config.dt_min), high = std::log(config.dt_max);
-    const auto dt = (at::rand({inner_}) * (high - low) + low).exp().clamp_min(config.dt_init_floor);
-    dt_proj_->bias.copy_(dt + at::log(-at::expm1(-dt)));  // inverse of softplus
+    const auto log_dt = draw_log_steps("mamba", {inner_}, config.dt_min, config.dt_max);
+    dt_proj_->bias.copy_(softplus_inverse(at::exp(log_dt).clamp_min(config.dt_init_floor)));
   }
 
   std::int64_t d_, inner_, states_, rank_;

@@ -4,11 +4,10 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
 
-#include <cmath>
-
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 #include "longwave/ops/gated_activation.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
@@ -68,9 +67,8 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
     };
     in_ = register_module("in_proj", with_bias(d_, 2 * inner_ + 2 * states_ + heads_));
     conv_ = register_module("conv1d", depthwise_taps(inner_ + 2 * states_, config.d_conv, config.conv_bias));
-    const auto dt = at::exp(at::rand({heads_}) * std::log(config.dt_max / config.dt_min) + std::log(config.dt_min))
-                        .clamp_min(config.dt_init_floor);
-    dt_bias_ = register_parameter("dt_bias", dt + at::log(-at::expm1(-dt)));  // softplus of it is dt
+    const auto log_dt = draw_log_steps("mamba2", {heads_}, config.dt_min, config.dt_max);
+    dt_bias_ = register_parameter("dt_bias", softplus_inverse(at::exp(log_dt).clamp_min(config.dt_init_floor)));
     a_log_ = register_parameter("A_log", at::log(at::empty({heads_}).uniform_(config.a_min, config.a_max)));
     skip_ = register_parameter("D", at::ones({config.D_has_hdim ? inner_ : heads_}));
     if (config.learnable_init_states)

@@ -9,6 +9,7 @@
 #include "longwave/nn/activation.h"
 #include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 
 namespace longwave {
 namespace {
@@ -33,8 +34,7 @@ class S4dMinimal final : public SequenceMixer, public HasStateParameters {
 
   S4dMinimal(const MixerSizes& sizes, const Config& config) : d_(sizes.d), half_(config.d_state / 2) {
     auto kernel = register_module("kernel", std::make_shared<Module>());
-    log_dt_ = kernel->register_parameter(
-        "log_dt", at::rand({d_}) * std::log(config.dt_max / config.dt_min) + std::log(config.dt_min));
+    log_dt_ = kernel->register_parameter("log_dt", draw_log_steps("s4d_minimal", {d_}, config.dt_min, config.dt_max));
     c_ = kernel->register_parameter("C", at::randn({d_, half_, 2}) * std::sqrt(0.5));
     log_a_real_ = kernel->register_parameter("log_A_real", at::full({d_, half_}, std::log(0.5)));
     a_imag_ = kernel->register_parameter("A_imag", (M_PI * at::arange(half_, at::kFloat)).repeat({d_, 1}));

@@ -15,6 +15,7 @@
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/output_gate.h"
 #include "longwave/nn/state_parameters.h"
+#include "longwave/nn/step_sizes.h"
 #include "longwave/ops/diagonal_scan.h"
 
 namespace longwave {
@@ -83,8 +84,7 @@ class S5 final : public SequenceMixer, public HasStateParameters {
     else
       c_ = {add("C", output_map(v))};
     skip_ = add("D", at::randn({d_}));
-    const double low = std::log(config.dt_min), high = std::log(config.dt_max);
-    log_step_ = add("log_step", at::empty({states_, 1}).uniform_(low, high));
+    log_step_ = add("log_step", draw_log_steps("s5", {states_, 1}, config.dt_min, config.dt_max));
     gate_.emplace(*this, config.activation, d_);
   }
 

@@ -93,6 +93,12 @@ double selective_scan(Inputs in) { return numel(in[0]) * size(in[2], 1) * (in[2]
 /// bilinear_step(a, b, half, x [b, h, n], u): a triangle of a, and the rest by number.
 double bilinear_step(Inputs in) { return numel(in[3]) * size(in[3], 2); }
 
+/// dplr_recurrence(x [b, t, d], g [2, n, d], b, p [r, 2, n, d], q, c [m, 2, n, d], ...): h + g h + b x, and for each
+/// rank and output a sum over states, for ranks also a multiple of p.
+double dplr_recurrence(Inputs in) {
+  return numel(in[0]) * (6 * numel(in[1]) / size(in[1], 2) + (4 * numel(in[3]) + 2 * numel(in[5])) / size(in[1], 2));
+}
+
 /// wkv4(w, u, k [b, t, c], ...): numerator and denominator, each read and updated.
 double wkv4(Inputs in) { return 8 * numel(in[2]); }
 
@@ -152,6 +158,7 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::diagonal_scan_grad", diagonal_scan_grad},
       {"longwave::diagonal_ssm", diagonal_ssm},
       {"longwave::diagonal_ssm_grad", twice<diagonal_ssm, 2>},
+      {"longwave::dplr_recurrence", dplr_recurrence},
       {"longwave::dropout", nothing},
       {"longwave::fft_convolution", fft_convolution},
       {"longwave::fft_convolution_grad", twice<fft_convolution, 2>},

@@ -11,7 +11,7 @@ namespace {
 
 using at::Tensor;
 
-// Up to so many steps the recurrence is quicker than a convolution and what goes with it.
+// Up to so many steps the recurrence is quicker than a convolution and what goes with it, gradients included.
 constexpr std::int64_t kStepwise = 64, kStepwiseOfChannels = 4;
 
 /// The fused recurrence, for one output of a feature.
@@ -93,7 +93,8 @@ Tensor diagonal_ssm(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengt
                     const ops::ConvolutionParts& parts, const Tensor& kernel) {
   const auto t = u.size(1);
   if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : ssm.kernel(t), parts);
-  if (t <= kStepwise && ssm.c.size(0) == 1 && !parts.reverse.defined())
+  // Without gradients a convolution, the response of the state and the state behind it always take longer.
+  if ((t <= kStepwise || !at::GradMode::is_enabled()) && ssm.c.size(0) == 1 && !parts.reverse.defined())
     return by_recurrence(ssm, u, lengths, *state, parts.skip);
   auto x = at::view_as_complex(state->contiguous());
   Tensor y;

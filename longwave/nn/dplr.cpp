@@ -134,7 +134,7 @@ DplrStep dplr_step(const Dplr& ssm, const Tensor& c) {
   const auto g = combine(at::linalg_inv(identity + sums(q * d, ssm.p)), q * d);
   const auto scaled = d * ssm.p;
   const auto driven = 2 * sums(g, ssm.b.unsqueeze(0)).squeeze(-1).t().unsqueeze(-1);  // <g, 2 b>: [r, h, 1]
-  return {.a = d * e,
+  return {.g = 2 * ssm.lambda * d,                                                    // d e - 1
           .b = 2 * d * ssm.b - (scaled * driven).sum(0),
           .p = scaled,
           .q = combine(identity - sums(g, ssm.p), q) + g * e,
@@ -144,7 +144,7 @@ DplrStep dplr_step(const Dplr& ssm, const Tensor& c) {
 Tensor dplr_steps(const DplrStep& step, const Tensor& u, const Tensor& lengths, Tensor& x) {
   std::vector<Tensor> y;
   for (std::int64_t k = 0; k < u.size(1); ++k) {
-    auto next = step.a * x + step.b * u.select(1, k).unsqueeze(-1);
+    auto next = x + step.g * x + step.b * u.select(1, k).unsqueeze(-1);
     for (std::int64_t r = 0; r < step.p.size(0); ++r) next = next - step.p[r] * pair_sum(step.q[r] * x).unsqueeze(-1);
     x = lengths.defined() ? at::where((lengths > k).view({-1, 1, 1}), next, x) : next;
     y.push_back(pair_sum(step.c * next.unsqueeze(1)).flatten(1));  // [b, c h]

@@ -39,9 +39,9 @@ at::Tensor dplr_kernels(const Dplr& ssm, std::int64_t t, const at::Tensor& state
 at::Tensor dplr_state_after(const Dplr& ssm, const at::Tensor& u, const at::Tensor& lengths, const at::Tensor& x);
 
 /// One step of the recurrence with all that does not depend on the state worked out before:
-/// x' = a x + b u - sum over r of p 2 Re <q, x>,  y = 2 Re <c, x'>. Complex, over the stored half.
+/// x' = x + g x + b u - sum over r of p 2 Re <q, x>,  y = 2 Re <c, x'>. Complex, over the stored half.
 struct DplrStep {
-  at::Tensor a, b;  // [h, n / 2]
+  at::Tensor g, b;  // [h, n / 2]
   at::Tensor p, q;  // [r, h, n / 2]
   at::Tensor c;     // [c, h, n / 2]: the half of output_vector
 };

@@ -6,15 +6,19 @@
 
 #include "longwave/base/check.h"
 #include "longwave/nn/activation.h"
+#include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/hippo.h"
+#include "longwave/nn/step_sizes.h"
+#include "longwave/ops/dplr_recurrence.h"
 
 namespace longwave {
 namespace {
 
 using at::Tensor;
 
-constexpr double kSmallest = 1e-4;  // of a stored magnitude whose logarithm is the parameter
-constexpr double kClip = 2;         // of the imaginary part of the HiPPO input vector
+constexpr double kSmallest = 1e-4;     // of a stored magnitude whose logarithm is the parameter
+constexpr double kClip = 2;            // of the imaginary part of the HiPPO input vector
+constexpr std::int64_t kStepwise = 8;  // up to here, with gradients, the recurrence is quicker than a convolution
 
 struct Start {
   Tensor a, b;    // [n / 2] complex128
@@ -71,16 +75,13 @@ S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
   check(!o.is_real || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 with is_real (no frequencies)");
   check(o.d % o.n_ssm == 0, "s4: n_ssm is ", o.n_ssm, "; expected a divisor of the width ", o.d);
   check(o.mode == "dplr" || o.rank == 0, "s4: rank is ", o.rank, "; expected 0 for mode diag");
-  check(o.dt_min > 0 && o.dt_min <= o.dt_max, "s4: dt_min is ", o.dt_min, ", dt_max is ", o.dt_max,
-        "; expected 0 < dt_min <= dt_max");
   start(o);
 }
 
 void S4Kernel::start(const S4Options& o) {
   const auto count = states(), outputs = o.channels * (o.bidirectional ? 2 : 1);
   const bool low_rank = o.mode == "dplr";
-  const auto dt =
-      at::exp(at::rand({o.d, o.dt_tie ? 1 : count}, at::kDouble) * std::log(o.dt_max / o.dt_min) + std::log(o.dt_min));
+  const auto dt = at::exp(draw_log_steps("s4", {o.d, o.dt_tie ? 1 : count}, o.dt_min, o.dt_max, at::kDouble));
   const auto from = low_rank ? dplr_start(o) : diagonal_start(o);
   const auto copies = [&](const Tensor& x) { return x.unsqueeze(-2).expand({-1, o.n_ssm, count}); };
   const auto a = copies(from.a.unsqueeze(0))[0];
@@ -119,7 +120,7 @@ void S4Kernel::scale_step(double factor) {
     c = output_vector(before, dense_system(before)).slice(-1, 0, states());
   }
   step_scale_ *= factor;
-  step_versions_.clear();
+  for_steps_.forget();
   if (length > 0) at::view_as_complex(c_).copy_(times_power(c, dense_system(dplr()), length, -1));
 }
 
@@ -166,43 +167,33 @@ Tensor S4Kernel::kernel(std::int64_t steps) const {
 }
 
 DplrStep S4Kernel::recurrence() const {
-  const auto compute = [&] {
-    const auto ssm = dplr();
-    const auto full = output_vector(ssm, dense_system(ssm));
-    return dplr_step(ssm, full.slice(-1, 0, states()).to(ssm.c.scalar_type()));
-  };
-  if (at::GradMode::is_enabled()) return compute();
-  if (!unchanged()) step_dplr_ = compute();
-  return step_dplr_;
+  const auto ssm = dplr();
+  const auto full = output_vector(ssm, dense_system(ssm));
+  return dplr_step(ssm, full.slice(-1, 0, states()).to(ssm.c.scalar_type()));
 }
 
-void S4Kernel::train(bool on) {
-  Module::train(on);
-  step_versions_.clear();
-}
-
-bool S4Kernel::unchanged() const {
-  if (at::GradMode::is_enabled() || is_training()) return false;
-  std::vector<std::uint64_t> versions;
-  for (const auto& x : {inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_}) {
-    if (!x.defined()) continue;
-    versions.push_back(static_cast<std::uint64_t>(x._version()));
-    versions.push_back(reinterpret_cast<std::uintptr_t>(x.data_ptr()));
-    versions.push_back(static_cast<std::uint64_t>(x.scalar_type()));
-  }
-  if (versions == step_versions_) return true;
-  step_versions_ = versions;
-  return false;
+Tensor S4Kernel::by_recurrence(const Tensor& u, const Tensor& lengths, Tensor& state, const Tensor& skip) {
+  const auto k = for_steps_.get(*this, {inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_}, [&] {
+    const auto planes = [](const Tensor& x) {  // [.., h, n / 2] -> [.., 2, n / 2, h]
+      return at::view_as_real(x.resolve_conj()).transpose(-3, -1).contiguous();
+    };
+    const auto step = recurrence();
+    return std::vector<Tensor>{planes(step.g), planes(step.b), planes(step.p), planes(step.q), planes(step.c)};
+  });
+  // Views: the state stays in memory as the operator wants it, so that the next step copies nothing.
+  const auto planes = [](const Tensor& x) { return x.transpose(1, 3); };
+  const auto result = ops::dplr_recurrence(u, {k[0], k[1], k[2], k[3], k[4]}, planes(state), lengths);
+  state = planes(result.state);
+  const auto y = skip.defined() ? result.y + skip * u.unsqueeze(2) : result.y;
+  return y.flatten(2);
 }
 
 Tensor S4Kernel::diagonal_forward(const Tensor& u, const Tensor& lengths, Tensor* state,
                                   const ops::ConvolutionParts& parts, const Tensor& kernel) {
-  if (!state || at::GradMode::is_enabled()) return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
-  if (!unchanged()) {
-    step_diagonal_ = diagonal();
-    if (options_.channels == 1) step_diagonal_.steps = step_diagonal_.step_coefficients();
-  }
-  return diagonal_ssm(step_diagonal_, u, lengths, state, parts, kernel);
+  if (!state) return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
+  const auto ssm =
+      derived_diagonal(for_steps_, *this, {inv_dt_, a_real_, a_imag_, b_, c_}, 2, [this] { return diagonal(); });
+  return diagonal_ssm(ssm, u, lengths, state, parts, kernel);
 }
 
 Tensor S4Kernel::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const ops::ConvolutionParts& parts,
@@ -218,7 +209,7 @@ Tensor S4Kernel::forward(const Tensor& u, const Tensor& lengths, Tensor* state, 
   if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : dplr_kernels(dplr(), t)[0], parts);
   auto x = at::view_as_complex(state->contiguous());
   Tensor y;
-  constexpr std::int64_t kStepwise = 8;
+  if (!at::GradMode::is_enabled()) return by_recurrence(u, lengths, *state, parts.skip);
   if (t <= kStepwise) {
     y = dplr_steps(recurrence(), u, lengths, x);
     if (parts.skip.defined()) y = y + (parts.skip * u.unsqueeze(2)).flatten(2);

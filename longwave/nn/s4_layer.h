@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "longwave/nn/derived_cache.h"
 #include "longwave/nn/diagonal_ssm.h"
 #include "longwave/nn/dplr.h"
 #include "longwave/nn/module.h"
@@ -35,9 +36,6 @@ class S4Kernel final : public Module, public HasStateParameters {
   /// out, and no others.
   void scale_step(double factor);
 
-  /// Also forgets what was computed for steps: optimisers may write parameters without a trace.
-  void train(bool on = true) override;
-
   /// Of a feature: conjugate pairs, or real ones.
   std::int64_t states() const;
 
@@ -50,6 +48,7 @@ class S4Kernel final : public Module, public HasStateParameters {
   DiagonalSsm diagonal() const;
   Dplr dplr() const;
   DplrStep recurrence() const;
+  at::Tensor by_recurrence(const at::Tensor& u, const at::Tensor& lengths, at::Tensor& state, const at::Tensor& skip);
   at::Tensor diagonal_forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
                               const ops::ConvolutionParts& parts, const at::Tensor& kernel);
   void start(const S4Options& options);
@@ -57,13 +56,7 @@ class S4Kernel final : public Module, public HasStateParameters {
   S4Options options_;
   double step_scale_ = 1;  // not all transforms reach every step size, so that the parameter cannot take it
   at::Tensor inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_;
-  /// Whether nothing is to be differentiated and the parameters are what they were at the last such call.
-  bool unchanged() const;
-
-  // What steps need, while the parameters do not change: of the low-rank and of the diagonal form.
-  mutable DplrStep step_dplr_;
-  mutable DiagonalSsm step_diagonal_;
-  mutable std::vector<std::uint64_t> step_versions_;
+  mutable DerivedCache for_steps_;
 };
 
 /// The layer of the S4 family: convolution with the kernels of a state-space model, a skip, and an activation.

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 namespace longwave {
 namespace {
 
@@ -36,6 +38,28 @@ TEST(DerivedCache, SeesParametersThatWereWrittenOrReplaced) {
   EXPECT_EQ(module.value()[0].item<float>(), 10);
   module.to(at::kDouble);
   EXPECT_EQ(module.value().scalar_type(), at::kDouble);
+}
+
+TEST(DerivedCache, ComputesAnewForWeightsThatKeepNoAccount) {
+  const c10::InferenceMode inference;
+  Doubled module;
+  module.eval();
+  module.value();
+  module.weight.fill_(5);
+  EXPECT_EQ(module.value()[0].item<float>(), 10);
+}
+
+TEST(DerivedCache, ServesSeveralThreadsAtOnce) {
+  Doubled module;
+  module.eval();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      const at::NoGradGuard no_grad;
+      for (int call = 0; call < 1000; ++call) ASSERT_EQ(module.value()[0].item<float>(), 2);
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(module.computed, 1);
 }
 
 TEST(DerivedCache, ComputesAnewInTrainingAndForGradients) {
