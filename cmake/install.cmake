@@ -6,14 +6,15 @@ include(CMakePackageConfigHelpers)
 set(LONGWAVE_PUBLIC_HEADERS
     base/check.h base/cpu.h base/fields.h base/policy.h base/random.h base/suggest.h
     io/safetensors.h
-    kernels/activation.h kernels/dropout.h kernels/gated_activation.h kernels/gated_linear_attention.h kernels/mlp.h
-    kernels/recurrent.h
+    kernels/activation.h kernels/dropout.h kernels/gated_activation.h kernels/mlp.h kernels/recurrent.h
     nn/dropout.h nn/module.h nn/seeded_init.h nn/sequence_norm.h nn/tensor_file.h
     mixers/mixer.h
     channel/channel.h
     models/adaptive_vocabulary.h models/backbone.h models/classifier.h models/forecaster.h models/language_model.h
-    models/sequence_encoder.h)
+    models/sequence_encoder.h
+    stream/beam_search.h stream/sampling.h stream/session.h)
 file(GLOB operators RELATIVE ${CMAKE_SOURCE_DIR}/longwave CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/longwave/ops/*.h)
+list(REMOVE_ITEM operators ops/gradient_checks.h ops/head_vectors.h ops/lengths.h)  # how operators read their arguments
 foreach(header IN LISTS LONGWAVE_PUBLIC_HEADERS operators)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES longwave/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/longwave/${folder})

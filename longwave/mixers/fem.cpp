@@ -23,6 +23,8 @@ namespace {
 using at::Tensor;
 using torch::nn::Linear;
 
+constexpr double kLargestCap = 60;  // its exponential, times a million steps and weights, is a float
+
 /// The multiple of `unit` nearest to x, at least one.
 std::int64_t nearest_multiple(double x, std::int64_t unit) {
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::floor(x / static_cast<double>(unit) + 0.5))) * unit;
@@ -198,10 +200,10 @@ class FreeEnergyMixer final : public SequenceMixer {
       v = at::maximum(at::minimum(v, limit), -limit);
     }
     if (kinds() == 1) return merge_heads(under_prior(seen, v, state));
-    // beta v lies within the cap, so that no exponential leaves the range of float and none needs a shift.
-    const auto both = under_prior(seen, at::cat({v, at::exp(beta * v)}, -1), state).split(e, -1);
-    const double tiny =
-        v.scalar_type() == at::kDouble ? std::numeric_limits<double>::min() : double(std::numeric_limits<float>::min());
+    // Within the cap no exponential leaves the range of float, and none needs a shift.
+    const auto exponent = config_.use_temperature ? beta * v : v.clamp(-kLargestCap, kLargestCap);
+    const auto both = under_prior(seen, at::cat({v, at::exp(exponent)}, -1), state).split(e, -1);
+    const double tiny = std::numeric_limits<float>::min();
     const auto energy = at::log(both[1].clamp_min(0) + tiny) / beta;
     const auto share = at::sigmoid(lambda);
     return (1 - share) * merge_heads(both[0]) + share * merge_heads(energy);
@@ -328,7 +330,7 @@ const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
           .add("p_t_to_fem_ratio", &Config::p_t_to_fem_ratio, "widths of queries and keys over that of the values",
                positive())
           .add("beta_max_init", &Config::beta_max_init, "initial inverse temperature, before softplus")
-          .add("value_logexp_cap", &Config::value_logexp_cap, "values are clipped to this over beta", positive())
+          .add("value_logexp_cap", &Config::value_logexp_cap, "of values, over beta", between(1e-3, kLargestCap))
           .add("eps", &Config::eps, "added to positive features", at_least(0.0))
           .add("causal", &Config::causal, "a step sees itself and the past; otherwise the whole sequence")
           .add("use_temperature", &Config::use_temperature, "a learnt inverse temperature per channel")

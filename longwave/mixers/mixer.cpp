@@ -52,27 +52,28 @@ void SequenceMixer::check_input(const char* mixer, const at::Tensor& x, std::int
   check(x.dim() == 3 && x.size(2) == d, mixer, ": x is ", x.sizes(), "; expected [b, t, ", d, "]");
   check(x.size(0) > 0, mixer, ": x has no sequences; expected at least one");
   check(x.size(1) > 0, mixer, ": x has no steps; expected at least one");
-  if (!a_weight_.defined())
+  std::call_once(weight_is_found_, [&] {
     if (const auto weights = parameters(); !weights.empty()) a_weight_ = weights.front();
-  if (a_weight_.defined())
-    check(x.scalar_type() == a_weight_.scalar_type(), mixer, ": x is ", x.scalar_type(), "; expected ",
-          a_weight_.scalar_type(), " like the weights");
-  if (lengths.defined()) ops::check_lengths(mixer, lengths, x.size(0), x.size(1));
+  });
+  if (a_weight_.defined()) check_like_weight(mixer, x, a_weight_);
+  if (lengths.defined()) ops::check_lengths(mixer, lengths, x);
   if (state) check_state(mixer, x, *state);
 }
 
 void SequenceMixer::check_state(const char* mixer, const at::Tensor& x, const State& state) const {
   const auto properties = this->properties();
   check(properties.streams, mixer, ": a state was given, but this mixer does not stream: ", properties.reason);
-  if (state_of_a_row_.empty()) {
+  std::call_once(state_is_made_, [&] {
     const at::NoGradGuard no_grad;
     state_of_a_row_ = initial_state(1);
-  }
+  });
   const auto& expected = state_of_a_row_;
   for (const auto& [name, row] : expected) {
     const auto found = state.find(name);
     check(found != state.end(), mixer, ": the state has no '", name, "'; expected one of this mixer's initial_state");
     const auto type = row.is_floating_point() ? x.scalar_type() : row.scalar_type();  // weights may change theirs
+    check(found->second.device() == x.device(), mixer, ": state ", name, " is on ", found->second.device().str(),
+          "; expected ", x.device().str(), " like x");
     if (fits(found->second, row, x.size(0), type)) continue;
     auto sizes = row.sizes().vec();
     sizes[0] = x.size(0);

@@ -3,10 +3,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "longwave/base/fields.h"
+#include "longwave/base/random.h"
 #include "longwave/nn/module.h"
 #include "longwave/nn/seeded_init.h"
 
@@ -36,6 +38,9 @@ struct MixerProperties {
 struct MixerSizes {
   std::int64_t d = 0;      // width of x and y
   std::int64_t l_max = 0;  // longest sequence, for those whose parameters depend on it; 0: unknown
+  /// Of the model's dropout, which a mixer's own dropout draws from too, so that one checkpoint restores both. It must
+  /// outlive the mixer; null: the mixer has a stream of its own.
+  RandomStream* dropout_stream = nullptr;
 };
 
 /// Mixes a sequence along time: [b, t, d] -> [b, t, d]. Weights carry the names of the reference program.
@@ -74,8 +79,8 @@ class SequenceMixer : public Module {
   /// scale_step of a mixer that stores the logarithm of its step sizes.
   static bool scale_logarithm(const at::Tensor& log_step, double factor);
 
-  /// Checks that x is [b, t, d] of the type of the weights and lengths [b] within 0 .. t, and that the state, if any,
-  /// is one of this mixer's for b rows.
+  /// Checks that x is [b, t, d] of the type and on the device of the weights, lengths [b] within 0 .. t, and that the
+  /// state, if any, is one of this mixer's for b rows.
   void check_input(const char* mixer, const at::Tensor& x, std::int64_t d, const Lengths& lengths,
                    const State* state) const;
 
@@ -83,6 +88,7 @@ class SequenceMixer : public Module {
   void check_state(const char* mixer, const at::Tensor& x, const State& state) const;
 
   // What inputs are compared with. Kept, since finding a weight or making a state takes as long as a part of a step.
+  mutable std::once_flag weight_is_found_, state_is_made_;  // by one of several threads that begin at once
   mutable at::Tensor a_weight_;
   mutable State state_of_a_row_;
 };

@@ -55,7 +55,8 @@ class S4Block final : public SequenceMixer {
  public:
   using Config = S4BlockConfig;
 
-  S4Block(const MixerSizes& sizes, const Config& any) : config_(consistent(any)), d_(sizes.d) {
+  S4Block(const MixerSizes& sizes, const Config& any)
+      : config_(consistent(any)), d_(sizes.d), random_(sizes.dropout_stream) {
     const auto& c = config_;
     check(d_ % c.bottleneck == 0, "s4_block: bottleneck is ", c.bottleneck, "; expected a divisor of the width ", d_);
     options_ = with_sizes(config_, d_ / c.bottleneck, sizes.l_max);
@@ -80,7 +81,6 @@ class S4Block final : public SequenceMixer {
       output_ = torch::nn::Linear(width, c.final_act == "glu" ? 2 * d_ : d_);
       register_module("output_linear", std::make_shared<Module>())->register_module("0", output_);
     }
-    random_.seed = static_cast<std::uint64_t>(at::randint(1LL << 62, {1}, at::kLong).item<std::int64_t>());
   }
 
   MixerProperties properties() const override {
@@ -152,7 +152,7 @@ class S4Block final : public SequenceMixer {
   }
 
   at::Tensor drop(const at::Tensor& y) {
-    const Dropout dropout{config_.dropout, &random_};
+    const Dropout dropout{config_.dropout, random_.get()};
     if (!config_.dropout_tie) return dropout(y, is_training());
     if (!is_training() || config_.dropout == 0) return y;
     return y * dropout(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
@@ -164,7 +164,7 @@ class S4Block final : public SequenceMixer {
   std::vector<std::shared_ptr<Module>> owners_;
   std::vector<S4Layer> layers_;
   torch::nn::Linear input_{nullptr}, gate_{nullptr}, to_gate_{nullptr}, join_{nullptr}, output_{nullptr};
-  RandomStream random_;
+  DropoutStream random_;
 };
 
 void configure(const Json& config, MixerSizes& sizes, Json& settings) {

@@ -63,7 +63,7 @@ class Sgconv final : public SequenceMixer {
  public:
   using Config = SgconvConfig;
 
-  Sgconv(const MixerSizes& sizes, const Config& config) : config_(config), d_(sizes.d) {
+  Sgconv(const MixerSizes& sizes, const Config& config) : config_(config), d_(sizes.d), random_(sizes.dropout_stream) {
     constexpr std::int64_t kUnknownLength = 1024;
     if (config_.l_max == 0) config_.l_max = sizes.l_max > 0 ? sizes.l_max : kUnknownLength;
     const auto ratio = static_cast<double>(config_.l_max) / static_cast<double>(config_.kernel_dim);
@@ -87,7 +87,6 @@ class Sgconv final : public SequenceMixer {
     register_module("output_linear", std::make_shared<Module>())->register_module("0", output_);
     const at::NoGradGuard no_grad;
     norm_ = register_buffer("kernel_norm", whole_kernel().norm(2, at::IntArrayRef{-1}, true));
-    random_.seed = static_cast<std::uint64_t>(at::randint(1LL << 62, {1}, at::kLong).item<std::int64_t>());
   }
 
   MixerProperties properties() const override {
@@ -110,7 +109,7 @@ class Sgconv final : public SequenceMixer {
     if (trace) note_kernel(k, parts.reverse, t);
     auto y = activate(config_.activation, ops::fft_convolution(zero_padding(x, valid), k, parts));
     if (is_training() && config_.dropout > 0)
-      y = y * Dropout{config_.dropout, &random_}(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
+      y = y * Dropout{config_.dropout, random_.get()}(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
     return zero_padding(map_and_activate(config_.postact, y, output_->weight, output_->bias), valid);
   }
 
@@ -159,7 +158,7 @@ class Sgconv final : public SequenceMixer {
   at::Tensor skip_, decay_, multiplier_, norm_;
   std::vector<at::Tensor> pieces_;
   torch::nn::Linear output_{nullptr};
-  RandomStream random_;
+  DropoutStream random_;
 };
 
 const RegisterMixer<Sgconv> registered({

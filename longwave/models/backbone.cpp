@@ -64,11 +64,10 @@ Block::Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dro
     : config_(config), dropout_{config.dropout, dropout_stream} {
   const auto& info = find_mixer(config.mixer);
   const auto settings = settings_from_json(config.mixer_settings, "mixer " + config.mixer);
-  mixer_ =
-      register_module("mixer", info.make({config.d_model, config.l_max}, info.resolve(settings, "mixer", false), seed));
-  if (config.bidirectional)
-    mixer_back_ = register_module(
-        "mixer_back", info.make({config.d_model, config.l_max}, info.resolve(settings, "mixer", false), ~seed));
+  const MixerSizes sizes{config.d_model, config.l_max, dropout_stream};
+  const auto mixer_config = info.resolve(settings, "mixer", false);
+  mixer_ = register_module("mixer", info.make(sizes, mixer_config, seed));
+  if (config.bidirectional) mixer_back_ = register_module("mixer_back", info.make(sizes, mixer_config, ~seed));
   mixer_norm_ = register_module("mixer_norm", make_sequence_norm(config.norm, config.d_model));
   if (config.channel == "none") return;
   const auto& channel = find_channel_mixer(config.channel);
@@ -121,10 +120,8 @@ Backbone::Backbone(const BackboneConfig& config, std::uint64_t seed)
 at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
   check(x.dim() == 3 && x.size(2) == config_.d_model, "backbone: x is ", x.sizes(), "; expected [b, t, ",
         config_.d_model, "]");
-  if (a_weight_.defined())
-    check(x.scalar_type() == a_weight_.scalar_type(), "backbone: x is ", x.scalar_type(), "; expected ",
-          a_weight_.scalar_type(), " like the weights");
-  if (lengths.defined()) ops::check_lengths("backbone", lengths, x.size(0), x.size(1));
+  if (a_weight_.defined()) check_like_weight("backbone", x, a_weight_);
+  if (lengths.defined()) ops::check_lengths("backbone", lengths, x);
   if (state) check_layers(*state, blocks_.size());
   const bool evaluates = !is_training() && !at::GradMode::is_enabled();
   if (evaluates && x.size(1) > 2 * kPiece)

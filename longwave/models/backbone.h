@@ -55,7 +55,7 @@ class Backbone final : public Module {
   /// x [b, t, d] -> [b, t, d]. Steps at or beyond a row's length influence nothing, and their outputs are zero. With
   /// `state`, continues from it and leaves it behind the last step. Evaluation without gradients takes long sequences
   /// piece by piece where the mixer streams at linear cost: memory for little more than x and y. UserError if x, the
-  /// lengths or the state do not fit.
+  /// lengths or the state do not fit; a state that a layer refused is not to be used again, those before it went on.
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths = {}, State* state = nullptr);
 
   /// States of all layers, by "N.name". UserError if the mixer does not stream.

@@ -62,7 +62,7 @@ Classifier::Classifier(const ClassifierConfig& config, std::uint64_t seed) : con
 
 /// Those of the steps, behind that of the class token if there is one.
 at::Tensor Classifier::all_features(const at::Tensor& x, const Lengths& lengths) {
-  if (lengths.defined()) ops::check_lengths("classifier", lengths, x.size(0), x.size(1));
+  if (lengths.defined()) ops::check_lengths("classifier", lengths, x);
   const auto encoded = encoder_->forward(x, lengths);
   return backbone_->forward(encoded, has_class_token() && lengths.defined() ? lengths + 1 : lengths);
 }

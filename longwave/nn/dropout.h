@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/ops/randint.h>
+
 #include "longwave/base/random.h"
 #include "longwave/ops/dropout.h"
 
@@ -15,6 +17,20 @@ struct Dropout {
     if (!training || p == 0) return x;
     return ops::dropout(x, p, static_cast<std::int64_t>(stream->next()));
   }
+};
+
+/// The stream that a layer's dropout draws from: the model's, or where the layer stands alone one of its own, whose
+/// seed the default generator draws.
+class DropoutStream {
+ public:
+  explicit DropoutStream(RandomStream* of_model) : of_model_(of_model) {
+    if (!of_model) own_.seed = static_cast<std::uint64_t>(at::randint(1LL << 62, {1}, at::kLong).item<std::int64_t>());
+  }
+  RandomStream* get() { return of_model_ ? of_model_ : &own_; }
+
+ private:
+  RandomStream* of_model_;
+  RandomStream own_;
 };
 
 }  // namespace longwave

@@ -33,19 +33,22 @@ TensorMap Module::state() const {
 
 void Module::load(const TensorMap& weights, const std::string& where) {
   auto own = state();
-  std::vector<std::string> missing, unexpected, mismatched;
+  std::vector<std::string> missing, unexpected, mismatched, complex;
   for (const auto& [name, tensor] : own) {
     const auto found = weights.find(name);
     if (found == weights.end())
       missing.push_back(name);
     else if (found->second.sizes() != tensor.sizes() && !is_one_number(found->second, tensor))
       mismatched.push_back(fmt::format("{} is {}; expected {}", name, shape_text(found->second), shape_text(tensor)));
+    else if (found->second.is_complex() && !tensor.is_complex())
+      complex.push_back(name);
   }
   for (const auto& [name, tensor] : weights)
     if (!own.count(name)) unexpected.push_back(name);
-  if (!missing.empty() || !unexpected.empty() || !mismatched.empty()) {
+  if (!missing.empty() || !unexpected.empty() || !mismatched.empty() || !complex.empty()) {
     auto text = where + ": weights do not fit this model";
     add_list(text, "of another shape", mismatched);
+    add_list(text, "complex where ours are real", complex);
     add_list(text, "missing", missing);
     add_list(text, "unexpected", unexpected);
     throw UserError(text);
@@ -59,6 +62,13 @@ std::int64_t Module::parameter_count() const {
   for (const auto& parameter : parameters())
     if (parameter.requires_grad()) count += parameter.numel();
   return count;
+}
+
+void check_like_weight(const char* what, const at::Tensor& x, const at::Tensor& weight) {
+  check(x.scalar_type() == weight.scalar_type(), what, ": x is ", x.scalar_type(), "; expected ", weight.scalar_type(),
+        " like the weights");
+  check(x.device() == weight.device(), what, ": x is on ", x.device().str(), "; expected ", weight.device().str(),
+        ", where the weights are");
 }
 
 }  // namespace longwave

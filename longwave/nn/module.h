@@ -21,11 +21,14 @@ class Module : public torch::nn::Module {
 
   /// Copies `weights` into the module. Every name must exist on both sides with the same shape; otherwise one UserError
   /// lists all missing, unexpected and mismatched names, `where` (a path) says whose they are, and nothing is changed.
-  /// Element types are converted.
+  /// Element types are converted, but complex numbers do not become real ones.
   void load(const TensorMap& weights, const std::string& where);
 
   /// Number of trainable numbers (a complex one counts once).
   std::int64_t parameter_count() const;
 };
+
+/// Checks that x has the element type of `weight` and is on its device. `what` begins the message.
+void check_like_weight(const char* what, const at::Tensor& x, const at::Tensor& weight);
 
 }  // namespace longwave

@@ -58,7 +58,8 @@ struct ScalarNorm final : SequenceNorm {
     // Padded steps may be constant, where this norm would divide by zero.
     const auto safe = valid.defined() ? at::where(valid, x, at::arange(x.size(-1), x.options())) : x;
     const auto centred = safe - safe.mean(-1, true);
-    return s / centred.square().mean(-1, true).sqrt() * (centred + m);
+    // A class token begins as a constant: nothing to divide by.
+    return s / centred.square().mean(-1, true).clamp_min(kEps * kEps).sqrt() * (centred + m);
   }
   at::Tensor m, s;
 };

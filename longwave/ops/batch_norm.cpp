@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/batch_norm.h"
+#include "longwave/ops/gradient_checks.h"
 
 namespace longwave::ops {
 namespace {
@@ -100,8 +101,9 @@ Triple grad_cpu(const Tensor& dy_, const Tensor& x_, const Tensor& weight_, cons
                 const Tensor& variance, double eps) {
   check_inputs(x_, weight_, weight_, valid_);
   check(x_.scalar_type() == at::kFloat, "batch_norm_grad: x is ", x_.scalar_type(), "; expected float");
-  check(dy_.sizes() == x_.sizes() && dy_.scalar_type() == at::kFloat, "batch_norm_grad: dy is ", dy_.sizes(),
-        "; expected ", x_.sizes(), " like x");
+  check_given("batch_norm_grad", "dy", dy_, x_.sizes(), x_);
+  check_given("batch_norm_grad", "mean", mean, {x_.size(-1)}, x_);
+  check_given("batch_norm_grad", "variance", variance, {x_.size(-1)}, x_);
   const auto dy = dy_.contiguous(), x = x_.contiguous(), weight = weight_.contiguous(), valid = valid_.contiguous();
   const auto gradients = like_inputs(x, weight);
   const auto& [dx, dweight, dbias] = gradients;

@@ -47,7 +47,7 @@ void check_inputs(const Tensor& pole, const Tensor& u, const Tensor& state, cons
   for (const auto& [name, x] : {std::pair{"pole", pole}, {"state", state}})
     check(x.scalar_type() == u.scalar_type(), "diagonal_scan: ", name, " is ", x.scalar_type(), "; expected ",
           u.scalar_type(), " like u");
-  if (lengths.numel() > 0) check_lengths("diagonal_scan", lengths, b, u.size(1));
+  if (lengths.numel() > 0) check_lengths("diagonal_scan", lengths, u);
 }
 
 // --- CPU

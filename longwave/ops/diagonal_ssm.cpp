@@ -55,7 +55,7 @@ void check_inputs(const Call& in) {
   for (const auto& [name, v] : {std::pair{"a", in.a}, {"b", in.b}, {"c", in.c}, {"state", in.state}})
     check(v.scalar_type() == x.scalar_type(), "diagonal_ssm: ", name, " is ", v.scalar_type(), "; expected ",
           x.scalar_type(), " like x");
-  if (in.lengths.numel() > 0) check_lengths("diagonal_ssm", in.lengths, rows, x.size(1));
+  if (in.lengths.numel() > 0) check_lengths("diagonal_ssm", in.lengths, x);
 }
 
 // --- CPU

@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include "longwave/base/check.h"
+#include "longwave/ops/gradient_checks.h"
 #include "longwave/ops/head_vectors.h"
 
 namespace longwave::ops {
@@ -186,13 +187,17 @@ Gradients grad_cpu(const Tensor& d_o, const Tensor& d_final, const Tensor& state
                    const Tensor& gain, const Tensor& skip, double scale, bool needs_dg) {
   const Inputs in{q, k, v, g, u, beta, initial, gain, skip};
   check_inputs(in);
-  check(d_o.sizes() == v.sizes(), "gated_linear_attention_grad: do is ", d_o.sizes(), "; expected ", v.sizes(),
-        " like v");
+  constexpr auto kOp = "gated_linear_attention_grad";
+  const auto b = q.size(0), h = q.size(2), dk = q.size(3), dv = v.size(3);
+  check_given(kOp, "do", d_o, v.sizes(), q);
+  check_if_given(kOp, "d_final", d_final, {b, h, dk, dv}, q);
+  check_given(kOp, "states", states, {b, h, kernels::states_kept(q.size(1)), dk, dv}, q);
   auto gradients = empty_gradients(in, needs_dg && g.numel() > 0);
   const auto du = at::empty({u.numel() ? q.size(0) : 0, q.size(2), q.size(3)}, q.options());
   const auto dskip = at::empty({skip.numel() ? q.size(0) : 0, v.size(2), v.size(3)}, q.options());
   const auto run_typed = q.scalar_type() == at::kDouble ? run_grad<double> : run_grad<float>;
-  run_typed(Prepared(in), scale, vectors_contiguous(d_o), d_final.contiguous(), states, gradients, du, dskip);
+  run_typed(Prepared(in), scale, vectors_contiguous(d_o), d_final.contiguous(), states.contiguous(), gradients, du,
+            dskip);
   if (u.numel()) gradients[4] = du.sum(0);
   if (skip.numel()) gradients[8] = dskip.sum(0);
   return gradients;

@@ -9,6 +9,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/cross_entropy.h"
+#include "longwave/ops/gradient_checks.h"
 
 namespace longwave::ops {
 namespace {
@@ -111,13 +112,14 @@ Outputs forward_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, c
   return {losses, lse};
 }
 
-Gradients grad_cpu(const Tensor& dloss_, const Tensor& lse, const Tensor& x, const Tensor& weight, const Tensor& bias,
+Gradients grad_cpu(const Tensor& dloss_, const Tensor& lse_, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    const Tensor& targets_, std::int64_t ignored) {
   check_shapes(x, weight, bias, targets_);
   check(x.scalar_type() == at::kFloat, "linear_cross_entropy_grad: x is ", x.scalar_type(), "; expected float");
-  check(dloss_.sizes() == lse.sizes(), "linear_cross_entropy_grad: dloss is ", dloss_.sizes(), "; expected ",
-        lse.sizes());
-  const auto dloss = dloss_.contiguous(), targets = targets_.contiguous();
+  check_given("linear_cross_entropy_grad", "lse", lse_, {x.size(0)}, x);
+  check_given("linear_cross_entropy_grad", "dloss", dloss_, {x.size(0)}, x);
+  const auto dloss = dloss_.contiguous(), targets = targets_.contiguous(), lse = lse_.contiguous();
+  check_targets(targets, weight.size(0), ignored);
   const Gradients d{at::empty(x.sizes(), x.options()), at::zeros(weight.sizes(), weight.options()),
                     at::zeros(bias.sizes(), bias.options())};
   auto [dx, dweight, dbias] = d;

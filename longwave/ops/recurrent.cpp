@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include "longwave/base/check.h"
+#include "longwave/ops/gradient_checks.h"
 #include "longwave/ops/lengths.h"
 
 namespace longwave::ops {
@@ -58,7 +59,7 @@ void check_inputs(const Tensor& wx, const Tensor& r, const Tensor& bias, const T
   expect("r", r, {heads, p, gates, p});
   expect("bias", bias, {kernels::biases_of(cell), heads, p});
   expect("state", state, {b, kernels::states_of(cell), heads, p});
-  if (lengths.numel() > 0) check_lengths("recurrent", lengths, b, wx.size(1));
+  if (lengths.numel() > 0) check_lengths("recurrent", lengths, wx);
 }
 
 std::vector<std::int64_t> stepwise(const Tensor& wx, std::int64_t parts) {
@@ -195,13 +196,31 @@ Tensor gradient_of_steps(const Tensor& y, Cell cell) {
   return at::empty({y.size(0), y.size(1), kernels::gates_of(cell), y.size(2), y.size(3)}, y.options());
 }
 
-Gradients grad_cpu(const Tensor& dy_, const Tensor& dlast_, const Tensor& y, const Tensor& memory, const Tensor& kept,
-                   const Tensor& r_, const Tensor& state_, const Tensor& lengths_, std::int64_t cell_, bool reverse,
-                   double clip) {
+void check_grad(const Tensor& dy, const Tensor& dlast, const Tensor& y, const Tensor& memory, const Tensor& kept,
+                const Tensor& r, const Tensor& state, const Tensor& lengths, Cell cell) {
+  constexpr auto kOp = "recurrent_grad";
+  const auto gates = kernels::gates_of(cell), carried = kernels::states_of(cell), steps = kernels::kept_of(cell);
+  check(y.dim() == 4, kOp, ": y is ", y.sizes(), "; expected [b, t, heads, p]");
+  check(y.scalar_type() == at::kFloat || y.scalar_type() == at::kDouble, kOp, ": y is ", y.scalar_type(),
+        "; expected float or double");
+  const auto b = y.size(0), t = y.size(1), heads = y.size(2), p = y.size(3);
+  check_given(kOp, "r", r, {heads, p, gates, p}, y);
+  check_given(kOp, "state", state, {b, carried, heads, p}, y);
+  check_if_given(kOp, "dy", dy, y.sizes(), y);
+  check_if_given(kOp, "dlast", dlast, state.sizes(), y);
+  if (lengths.numel() > 0) check_lengths(kOp, lengths, y);
+  if (y.numel() == 0) return;
+  // What a forward pass with keep = true returned.
+  if (carried > 1) check_given(kOp, "memory", memory, {b, t, carried - 1, heads, p}, y);
+  if (steps > 0) check_given(kOp, "kept", kept, {b, t, steps, heads, p}, y);
+}
+
+Gradients grad_cpu(const Tensor& dy_, const Tensor& dlast_, const Tensor& y_, const Tensor& memory_,
+                   const Tensor& kept_, const Tensor& r_, const Tensor& state_, const Tensor& lengths_,
+                   std::int64_t cell_, bool reverse, double clip) {
   const auto cell = checked_cell(cell_);
-  check(kernels::kept_of(cell) == 0 || kept.numel() > 0 || y.numel() == 0,
-        "recurrent_grad: kept is empty; expected what a forward pass with keep = true returned");
-  if (lengths_.numel() > 0) check_lengths("recurrent_grad", lengths_, y.size(0), y.size(1));
+  check_grad(dy_, dlast_, y_, memory_, kept_, r_, state_, lengths_, cell);
+  const auto y = y_.contiguous(), memory = memory_.contiguous(), kept = kept_.contiguous();
   const auto dwx = gradient_of_steps(y, cell);
   const auto drh = cell == Cell::gru ? at::empty_like(dwx) : dwx;
   const auto dstate = at::empty(state_.sizes(), state_.options());

@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/layer_norm.h"
+#include "longwave/ops/gradient_checks.h"
 
 namespace longwave::ops {
 namespace {
@@ -88,8 +89,10 @@ Outputs norm_cpu(const Tensor& x_, const Tensor& residual_, const Tensor& weight
 
 Gradients grad_cpu(const Tensor& dy_, const Tensor& dsum_, const Tensor& sum_, const Tensor& weight_,
                    const Tensor& bias_, double eps, bool centered) {
-  check(sum_.scalar_type() == at::kFloat && dy_.scalar_type() == at::kFloat && dy_.sizes() == sum_.sizes(),
-        "residual_norm_grad: dy is ", dy_.scalar_type(), " ", dy_.sizes(), "; expected float ", sum_.sizes());
+  check_inputs(sum_, at::empty({0}, sum_.options()), weight_, bias_);
+  check(sum_.scalar_type() == at::kFloat, "residual_norm_grad: sum is ", sum_.scalar_type(), "; expected float");
+  check_given("residual_norm_grad", "dy", dy_, sum_.sizes(), sum_);
+  check_if_given("residual_norm_grad", "dsum", dsum_, sum_.sizes(), sum_);
   const auto dy = dy_.contiguous(), dsum = dsum_.contiguous(), sum = sum_.contiguous(), weight = weight_.contiguous(),
              bias = bias_.contiguous();
   const auto kernel = make_kernel(sum, at::empty({0}, sum.options()), weight, bias, eps, centered);

@@ -8,6 +8,7 @@
 #include "longwave/base/check.h"
 #include "longwave/kernels/score_attention.h"
 #include "longwave/ops/dropout.h"
+#include "longwave/ops/gradient_checks.h"
 
 namespace longwave::ops {
 namespace {
@@ -104,7 +105,10 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dscores_, const Tensor& scor
                    const Tensor& v_, const Tensor& before_, LONGWAVE_SCORE_OPTIONS) {
   check_inputs(q_, k_, v_, before_, p);
   check(q_.scalar_type() == at::kFloat, "score_attention_grad: q is ", q_.scalar_type(), "; expected float");
-  check(dy_.sizes() == q_.sizes(), "score_attention_grad: dy is ", dy_.sizes(), "; expected ", q_.sizes(), " like q");
+  const auto sizes = scores_shape(q_, k_);
+  check_given("score_attention_grad", "dy", dy_, q_.sizes(), q_);
+  check_if_given("score_attention_grad", "scores", scores_, sizes, q_);
+  check_if_given("score_attention_grad", "dscores", dscores_, sizes, q_);
   const auto dy = dy_.contiguous(), dscores = dscores_.contiguous(), scores = scores_.contiguous(), q = q_.contiguous(),
              k = k_.contiguous(), v = v_.contiguous(), before = before_.contiguous();
   const auto like = [](const Tensor& x) { return at::empty(x.sizes(), x.options()); };

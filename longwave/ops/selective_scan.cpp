@@ -76,7 +76,7 @@ void check_inputs(const Call& in) {
   if (given(in.z)) check_shape("z", in.z, {b, t, d}, "[b, t, d]", u);
   if (given(in.bias)) check_shape("delta_bias", in.bias, {d}, "[d]", u);
   if (given(in.state)) check_shape("state", in.state, {b, d, n}, "[b, d, n]", u, complex);
-  if (given(in.lengths)) check_lengths("selective_scan", in.lengths, b, t);
+  if (given(in.lengths)) check_lengths("selective_scan", in.lengths, u);
 }
 
 Tensor like(const Tensor& x) { return at::empty(x.sizes(), x.options()); }

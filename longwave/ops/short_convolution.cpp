@@ -168,7 +168,7 @@ Tensor short_convolution_state(const Tensor& x, const Tensor& state, const Tenso
   // A copy in any case: the caller may write to x before the state is read.
   if (!lengths.defined())
     return t >= taps ? x.slice(1, t - taps).clone(at::MemoryFormat::Contiguous) : at::cat({state.slice(1, t), x}, 1);
-  check_lengths("short_convolution_state", lengths, x.size(0), t);
+  check_lengths("short_convolution_state", lengths, x);
   // Position in x of each input that is kept; negative ones count from the end of the state.
   const auto at_step = (lengths.unsqueeze(1) + at::arange(-taps, 0, lengths.options())).unsqueeze(-1);  // [b, w, 1]
   const auto from_x = x.gather(1, at_step.clamp(0, t - 1).expand({-1, -1, d}));

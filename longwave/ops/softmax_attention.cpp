@@ -9,6 +9,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/softmax_attention.h"
+#include "longwave/ops/gradient_checks.h"
 
 namespace longwave::ops {
 namespace {
@@ -133,8 +134,12 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dlse_, const Tensor& y_, con
                    const Tensor& k_, const Tensor& v_, const Tensor& key_mask_, const Tensor& offsets_, double scale,
                    bool causal) {
   check_inputs(q_, k_, v_, key_mask_, offsets_);
-  check(dy_.sizes() == y_.sizes() && dy_.scalar_type() == q_.scalar_type(), "softmax_attention_grad: dy is ",
-        dy_.sizes(), "; expected ", y_.sizes(), " like y");
+  constexpr auto kOp = "softmax_attention_grad";
+  const auto b = q_.size(0), t = q_.size(1), h = q_.size(2);
+  check_given(kOp, "y", y_, {b, t, h, v_.size(3)}, q_);
+  check_given(kOp, "dy", dy_, y_.sizes(), q_);
+  check_given(kOp, "lse", lse_, {b, h, t}, q_);
+  check_if_given(kOp, "dlse", dlse_, {b, h, t}, q_);
   const auto q = steps_contiguous(q_), k = steps_contiguous(k_), v = steps_contiguous(v_);
   const auto key_mask = key_mask_.contiguous(), offsets = offsets_.contiguous(), y = y_.contiguous(),
              lse = lse_.contiguous(), dy = dy_.contiguous(), dlse = dlse_.contiguous();

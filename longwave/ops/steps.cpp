@@ -38,7 +38,7 @@ void check_valid(const Tensor& x, const Tensor& valid) {
 
 void check_reversal(const Tensor& x, const Tensor& lengths) {
   check_steps("reverse_steps", x);
-  check_lengths("reverse_steps", lengths, x.size(0), x.size(1));
+  check_lengths("reverse_steps", lengths, x);
 }
 
 /// y of the shape of x; write(x, y, step of all b t, d) makes each of its steps.

@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/wkv4.h"
+#include "longwave/ops/gradient_checks.h"
 #include "longwave/ops/head_vectors.h"
 #include "longwave/ops/lengths.h"
 
@@ -50,7 +51,7 @@ void check_inputs(const Tensor& w, const Tensor& u, const Tensor& k, const Tenso
   for (const auto& [name, x] : {std::pair{"w", w}, {"u", u}, {"v", v}, {"initial", initial}})
     check(x.scalar_type() == k.scalar_type(), "wkv4: ", name, " is ", x.scalar_type(), "; expected ", k.scalar_type(),
           " like k");
-  if (lengths.numel() > 0) check_lengths("wkv4", lengths, k.size(0), k.size(1));
+  if (lengths.numel() > 0) check_lengths("wkv4", lengths, k);
 }
 
 // --- CPU
@@ -116,13 +117,16 @@ void run_grad(const kernels::Wkv4<T>& p, const Tensor& dy, const Tensor& d_final
     kernels::wkv4_grad_reference(p, grad);
 }
 
-Gradients grad_cpu(const Tensor& dy, const Tensor& d_final, const Tensor& states, const Tensor& w_any,
+Gradients grad_cpu(const Tensor& dy, const Tensor& d_final, const Tensor& states_any, const Tensor& w_any,
                    const Tensor& u_any, const Tensor& k_any, const Tensor& v_any, const Tensor& initial_any,
                    const Tensor& lengths_any) {
   check_inputs(w_any, u_any, k_any, v_any, initial_any, lengths_any);
-  check(dy.sizes() == k_any.sizes(), "wkv4_grad: dy is ", dy.sizes(), "; expected ", k_any.sizes(), " like k");
+  check_given("wkv4_grad", "dy", dy, k_any.sizes(), k_any);
+  check_if_given("wkv4_grad", "d_final", d_final, initial_any.sizes(), k_any);
+  check_given("wkv4_grad", "states", states_any, {k_any.size(0), kernels::states_kept(k_any.size(1)), 3, k_any.size(2)},
+              k_any);
   const auto w = w_any.contiguous(), u = u_any.contiguous(), k = k_any.contiguous(), v = v_any.contiguous(),
-             initial = initial_any.contiguous(), lengths = lengths_any.contiguous();
+             initial = initial_any.contiguous(), lengths = lengths_any.contiguous(), states = states_any.contiguous();
   const auto like = [](const Tensor& x) { return at::empty(x.sizes(), x.options()); };
   const auto rows = at::empty({2, k.size(0), k.size(2)}, k.options());
   const Gradients gradients{rows[0], rows[1], like(k), like(v), like(initial)};

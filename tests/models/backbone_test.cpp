@@ -10,6 +10,7 @@
 #include "longwave/base/check.h"
 #include "longwave/models/classifier.h"
 #include "longwave/models/language_model.h"
+#include "tests/support/error_message.h"
 #include "tests/support/op_testing.h"
 
 namespace longwave {
@@ -121,6 +122,52 @@ TEST(Backbone, TiedDropoutHasOneMaskForAllSteps) {
   EXPECT_GT((dropped == 7).sum().item<std::int64_t>(), 0);
 }
 
+TEST(Backbone, DropoutOfItsMixersIsRestoredWithItsOwnStream) {
+  for (const std::string mixer : {"s4_block", "sgconv"}) {
+    auto config = small(mixer);
+    config.mixer_settings = {{"dropout", 0.5}};
+    Backbone model(config, 3);
+    const auto x = at::randn({2, 7, 8});
+    const auto saved = model.random;
+    const auto first = model.forward(x);
+    EXPECT_FALSE(at::equal(model.forward(x), first)) << mixer;
+    model.random = saved;
+    EXPECT_TRUE(at::equal(model.forward(x), first)) << mixer;
+  }
+}
+
+TEST(Backbone, ScalarNormOfAConstantStepIsFinite) {
+  auto config = small("mingru");
+  config.norm = "scalar";
+  Backbone model(config, 3);
+  auto x = at::randn({1, 3, 8});
+  x.select(1, 0).zero_();  // as a class token is at the start
+  x.requires_grad_();
+  const auto y = model.forward(x);
+  y.sum().backward();
+  EXPECT_TRUE(at::isfinite(y).all().item<bool>());
+  EXPECT_TRUE(at::isfinite(x.grad()).all().item<bool>());
+}
+
+TEST(Backbone, RefusesInputsOnAnotherDevice) {
+  Backbone model(small("mingru"), 3);
+  const auto x = at::zeros({1, 3, 8});
+  const auto meta = at::TensorOptions().device(at::kMeta);
+  const auto refuses = [](const std::function<void()>& call, const char* line) {
+    EXPECT_EQ(testing::message(call), line);
+  };
+  refuses(
+      [&] {
+        model.forward(at::zeros({1, 3, 8}, meta));
+      },
+      "backbone: x is on meta; expected cpu, where the weights are");
+  refuses([&] { model.forward(x, at::zeros({1}, meta.dtype(at::kLong))); },
+          "backbone: lengths is on meta; expected cpu like the sequences");
+  auto state = model.initial_state(1);
+  for (auto& [name, tensor] : state) tensor = at::zeros(tensor.sizes(), meta);
+  refuses([&] { model.forward(x, {}, &state); }, "mingru: state h is on meta; expected cpu like x");
+}
+
 TEST(Backbone, BidirectionalBlocksSeeBothSidesAndNoPadding) {
   auto config = small("mingru");
   config.bidirectional = true;
@@ -171,15 +218,6 @@ TEST(Backbone, NamesTheMixerThatHasNoStep) {
   for (const double factor : {0.0, -1.0, std::nan("")}) EXPECT_THROW(other.scale_step(factor), UserError) << factor;
 }
 
-std::string refusal(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
 TEST(Backbone, RefusesTheStateOfAnotherModel) {
   auto config = small("mamba");
   Backbone model(config, 3);
@@ -193,7 +231,7 @@ TEST(Backbone, RefusesTheStateOfAnotherModel) {
   const auto x = at::randn({1, 3, 8});
   const auto of = [&](Backbone& other) {
     auto state = other.initial_state(1);
-    return refusal([&] { model.forward(x, {}, &state); });
+    return testing::message([&] { model.forward(x, {}, &state); });
   };
   EXPECT_EQ(of(model), "accepted");
   EXPECT_EQ(of(deeper),
@@ -211,7 +249,9 @@ TEST(Backbone, RefusesAnotherTypeThanTheWeightsUnderEveryNorm) {
       config.norm = norm;
       config.prenorm = prenorm;
       Backbone model(config, 3);
-      const auto of = [&](at::ScalarType type) { return refusal([&] { model.forward(at::zeros({1, 3, 8}, type)); }); };
+      const auto of = [&](at::ScalarType type) {
+        return testing::message([&] { model.forward(at::zeros({1, 3, 8}, type)); });
+      };
       EXPECT_EQ(of(at::kDouble), "backbone: x is Double; expected Float like the weights") << norm;
       EXPECT_EQ(of(at::kLong), "backbone: x is Long; expected Float like the weights") << norm;
       model.to(at::kDouble);
@@ -228,7 +268,7 @@ TEST(Backbone, RefusesLengthsOutOfRange) {
     const at::NoGradGuard no_grad;
     for (const std::int64_t t : {8, 5001})
       for (const std::int64_t length : {t + 1, std::int64_t{-1}})
-        EXPECT_EQ(refusal([&] {
+        EXPECT_EQ(testing::message([&] {
                     model.forward(at::randn({1, t, 8}), at::full({1}, length, at::kLong));
                   }),
                   "backbone: lengths[0] is " + std::to_string(length) + "; expected 0 .. t = " + std::to_string(t));
@@ -337,9 +377,9 @@ TEST(LanguageModel, NamesATokenOutsideItsVocabulary) {
     for (const std::int64_t token : {99, 16, -1}) {
       auto tokens = at::zeros({2, 3}, at::kLong);
       tokens[1][2] = token;
-      EXPECT_EQ(refusal([&] { model.forward(tokens); }), std::string(cutoffs.empty() ? "encoder" : "language model") +
-                                                             ": token " + std::to_string(token) +
-                                                             " at row 1, step 2; expected 0 .. 15, a vocabulary of 16");
+      EXPECT_EQ(testing::message([&] { model.forward(tokens); }),
+                std::string(cutoffs.empty() ? "encoder" : "language model") + ": token " + std::to_string(token) +
+                    " at row 1, step 2; expected 0 .. 15, a vocabulary of 16");
     }
   }
 }
@@ -352,11 +392,11 @@ TEST(LanguageModel, RefusesTheStateOfAModelWithOtherPositions) {
   LanguageModel with(config, 1);
   const auto tokens = at::zeros({1, 3}, at::kLong);
   auto state = with.initial_state(1), plain = without.initial_state(1), rows = with.initial_state(2);
-  EXPECT_EQ(refusal([&] { without.forward(tokens, {}, &state); }),
+  EXPECT_EQ(testing::message([&] { without.forward(tokens, {}, &state); }),
             "language model: the state has 'position', which is not this model's; expected one of its initial_state");
-  EXPECT_EQ(refusal([&] { with.forward(tokens, {}, &plain); }),
+  EXPECT_EQ(testing::message([&] { with.forward(tokens, {}, &plain); }),
             "encoder: the state has no 'position'; expected one of this model's initial_state");
-  EXPECT_EQ(refusal([&] { with.forward(tokens, {}, &rows); }),
+  EXPECT_EQ(testing::message([&] { with.forward(tokens, {}, &rows); }),
             "encoder: state position is Long [2]; expected int64 [b] = [1]");
 }
 
@@ -364,7 +404,7 @@ TEST(Classifier, NamesNumbersOfAnotherType) {
   ClassifierConfig config;
   config.backbone = small("mingru");
   Classifier model(config, 1);
-  EXPECT_EQ(refusal([&] {
+  EXPECT_EQ(testing::message([&] {
               model.forward(at::zeros({2, 3, 1}, at::kDouble));
             }),
             "encoder: x is Double [2, 3, 1]; expected Float [b, t, 1]");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/error_message.h"
+
 namespace longwave {
 namespace {
 
@@ -27,6 +29,14 @@ TEST(Forecaster, LoadingListsEveryDefectAndChangesNothing) {
                  "; 1 unexpected: odd");
   }
   EXPECT_TRUE(at::equal(before, model->state().at("Linear.bias")));
+}
+
+TEST(Forecaster, ComplexWeightsDoNotBecomeRealOnes) {
+  const auto model = make_linear(1);
+  auto weights = model->state();
+  weights.at("Linear.bias") = at::ones({3}, at::kComplexFloat);
+  EXPECT_EQ(testing::message([&] { model->load(weights, "a.st"); }),
+            "a.st: weights do not fit this model; 1 complex where ours are real: Linear.bias");
 }
 
 TEST(Forecaster, SaysWhetherItLearns) {
