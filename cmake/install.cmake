@@ -14,7 +14,7 @@ set(LONGWAVE_PUBLIC_HEADERS
     models/sequence_encoder.h
     stream/beam_search.h stream/sampling.h stream/session.h)
 file(GLOB operators RELATIVE ${CMAKE_SOURCE_DIR}/longwave CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/longwave/ops/*.h)
-list(REMOVE_ITEM operators ops/gradient_checks.h ops/head_vectors.h ops/lengths.h)  # how operators read their arguments
+list(REMOVE_ITEM operators ops/given.h ops/head_vectors.h ops/lengths.h)  # how operators read their arguments
 foreach(header IN LISTS LONGWAVE_PUBLIC_HEADERS operators)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES longwave/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/longwave/${folder})

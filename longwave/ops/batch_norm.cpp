@@ -7,7 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/batch_norm.h"
-#include "longwave/ops/gradient_checks.h"
+#include "longwave/ops/given.h"
 
 namespace longwave::ops {
 namespace {

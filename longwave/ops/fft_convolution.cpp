@@ -10,6 +10,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/fft_convolution.h"
+#include "longwave/ops/given.h"
 #include "longwave/ops/joined_kernel.h"
 
 namespace longwave::ops {
@@ -157,9 +158,9 @@ Gradients grad_cpu(const Tensor& d_any, const Tensor& sums, const Tensor& u_any,
   check_inputs(u_any, k_any, gate_in_any, gate_out_any, origin);
   check_reach(u_any, k_any, origin);
   check(u_any.scalar_type() == at::kFloat, "fft_convolution_grad: u is ", u_any.scalar_type(), "; expected float");
-  check(d_any.dim() == 3 && d_any.size(0) == u_any.size(0) && d_any.size(1) == u_any.size(1) &&
-            d_any.size(2) == k_any.size(0) * k_any.size(1) && d_any.scalar_type() == at::kFloat,
-        "fft_convolution_grad: d is ", d_any.scalar_type(), " ", d_any.sizes(), "; expected float [b, t, c h]");
+  const std::vector<std::int64_t> sizes{u_any.size(0), u_any.size(1), k_any.size(0) * k_any.size(1)};
+  check_given("fft_convolution_grad", "d", d_any, sizes, u_any);
+  check_if_given("fft_convolution_grad", "sums", sums, {d_any.numel()}, u_any);
   const auto d = steps_contiguous(d_any), u = steps_contiguous(u_any), k = k_any.contiguous();
   const auto gate_in = steps_contiguous(gate_in_any), gate_out = steps_contiguous(gate_out_any);
   const auto& plan = plan_for(u.size(1), k.size(2), origin);

@@ -6,7 +6,7 @@
 #include <torch/library.h>
 
 #include "longwave/base/check.h"
-#include "longwave/ops/gradient_checks.h"
+#include "longwave/ops/given.h"
 #include "longwave/ops/head_vectors.h"
 
 namespace longwave::ops {

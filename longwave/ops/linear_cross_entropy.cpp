@@ -9,7 +9,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/cross_entropy.h"
-#include "longwave/ops/gradient_checks.h"
+#include "longwave/ops/given.h"
 
 namespace longwave::ops {
 namespace {

@@ -8,7 +8,7 @@
 #include "longwave/base/check.h"
 #include "longwave/kernels/score_attention.h"
 #include "longwave/ops/dropout.h"
-#include "longwave/ops/gradient_checks.h"
+#include "longwave/ops/given.h"
 
 namespace longwave::ops {
 namespace {

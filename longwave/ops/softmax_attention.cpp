@@ -9,7 +9,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/softmax_attention.h"
-#include "longwave/ops/gradient_checks.h"
+#include "longwave/ops/given.h"
 
 namespace longwave::ops {
 namespace {

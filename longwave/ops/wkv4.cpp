@@ -7,7 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/wkv4.h"
-#include "longwave/ops/gradient_checks.h"
+#include "longwave/ops/given.h"
 #include "longwave/ops/head_vectors.h"
 #include "longwave/ops/lengths.h"
 

@@ -6,7 +6,7 @@
 
 namespace longwave::ops {
 
-/// Checks that `x`, which a gradient operator takes under this name, has these sizes and the element type of `like`:
+/// Checks that `x`, which an operator takes under this name, has these sizes and the element type of `like`:
 /// who calls it by hand gets one line where the kernel would read what is not there.
 inline void check_given(const char* op, const char* name, const at::Tensor& x, at::IntArrayRef sizes,
                         const at::Tensor& like) {

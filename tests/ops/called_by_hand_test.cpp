@@ -1,4 +1,4 @@
-// Gradient operators that are called by hand, as from Python, with what no forward pass returned.
+// Operators that are called by hand, as from Python, with what our own layers never give them.
 
 #include <torch/script.h>
 
@@ -20,7 +20,7 @@ Tensor f(at::IntArrayRef sizes) { return at::randn(sizes); }
 const Tensor kNone = at::empty({0});
 Tensor no_lengths() { return at::empty({0}, at::kLong); }
 
-TEST(GradientChecks, TensorsOfAnotherSizeGetOneLine) {
+TEST(OperatorsCalledByHand, TensorsOfAnotherSizeGetOneLine) {
   struct Case {
     std::string name;
     std::vector<c10::IValue> arguments;
@@ -53,6 +53,13 @@ TEST(GradientChecks, TensorsOfAnotherSizeGetOneLine) {
       {"batch_norm_grad",
        {f({2, 4}), f({2, 4}), f({4}), at::empty({0}, at::kBool), f({3}), f({4}), 1e-5},
        "batch_norm_grad: mean is Float [3]; expected Float [4]"},
+      {"fft_convolution_grad",
+       {f({1, 5, 2}), f({1, 4, 2}), f({1, 5, 2}), f({1, 2, 5}), kNone, kNone, std::int64_t{0}},
+       "fft_convolution_grad: sums is Float [1, 4, 2]; expected Float [10]"},
+      {"fft_convolution",
+       {f({1, 5, 2}), f({1, 2, 7}), kNone, kNone, std::int64_t{1}, false},
+       "fft_convolution: k has 1 taps before its origin and 6 from there on; expected at most 4 and 5, as u has 5 "
+       "steps"},
       {"linear_cross_entropy_grad",
        {f({2}), f({2}), f({2, 4}), f({3, 4}), kNone, at::tensor({0, 3}, at::kLong), std::int64_t{-100}},
        "linear_cross_entropy: target 1 is 3; expected 0 .. 2, or -100 to ignore the row"},
