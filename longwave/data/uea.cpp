@@ -119,7 +119,8 @@ class Uea final : public LabelledSet {
     series.values.assign(table.values.begin(), table.values.end());
   }
 
-  /// Every channel less its mean over its standard deviation, both of all steps of the training part.
+  /// Every channel less its mean over its standard deviation, both of all steps of the training file: a part of it that
+  /// validates counts, so that a series is the same whatever the seed.
   void standardise() {
     for (std::int64_t c = 0; c < facts_.channels; ++c) {
       double sum = 0, squares = 0, count = 0;
@@ -127,10 +128,13 @@ class Uea final : public LabelledSet {
         for (auto i = static_cast<std::size_t>(c); i < values.size(); i += static_cast<std::size_t>(facts_.channels))
           use(values[i]);
       };
-      for (const auto item : items(Split::train)) each(series_[item].values, [&](float& x) { sum += x, ++count; });
+      const auto each_known = [&](auto&& use) {
+        for (const auto split : {Split::train, Split::val})
+          for (const auto item : items(split)) each(series_[item].values, use);
+      };
+      each_known([&](float& x) { sum += x, ++count; });
       const auto mean = sum / count;
-      for (const auto item : items(Split::train))
-        each(series_[item].values, [&](float& x) { squares += (x - mean) * (x - mean); });
+      each_known([&](float& x) { squares += (x - mean) * (x - mean); });
       const auto deviation = squares > 0 ? std::sqrt(squares / count) : 1;
       for (auto& series : series_)
         each(series.values, [&](float& x) { x = static_cast<float>((x - mean) / deviation); });

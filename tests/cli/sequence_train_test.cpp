@@ -1,5 +1,6 @@
 // Sequence recipes through the built program: verdicts, evaluation, comparison.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -98,6 +99,27 @@ TEST_F(SequenceTrainTest, EvaluatesAtHalfTheSamplingRate) {
   EXPECT_EQ(whole["step_scale"], 1);
   EXPECT_NE(scaled["scores"]["loss"], unscaled["scores"]["loss"]);
   EXPECT_NE(whole["scores"]["loss"], unscaled["scores"]["loss"]);
+}
+
+TEST_F(SequenceTrainTest, RefusesToScoreWhatTheRunWasTrainedOn) {
+  for (const std::string part : {"TRAIN", "TEST"}) {
+    std::string text = "@problemName Toy\n@univariate true\n@classLabel true 0 1\n@data\n";
+    for (int i = 0; i < 20; ++i) text += fmt::format("{}.5,{}.25,{}.0:{}\n", i, part.size() + i, i % 7, i % 2);
+    make_folder(folder_ / "data/Toy");
+    write_file(folder_ / ("data/Toy/Toy_" + part + ".ts"), text);
+  }
+  write_file(
+      folder_ / "toy.toml",
+      "[task]\ntype = \"sequence\"\ndata = \"uea\"\n[data]\nname = \"Toy\"\n[model]\nname = \"mingru\"\nd_model = 8\n"
+      "layers = 1\n[train]\nepochs = 1\nthreads = 1\n");
+  ASSERT_EQ(run({"train", path("toy.toml"), "--run", path("run"), "--data", path("data")}).code, 0);
+  const std::vector<std::string> scores{"evaluate", path("run"), "--data", path("data"), "--split", "val"};
+  EXPECT_EQ(run(scores).code, 0);
+  auto other = scores;
+  other.emplace_back("data.seed=5");
+  const auto refused = run(other);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.out.find("are among those that the run was trained on"), std::string::npos) << refused.out;
 }
 
 TEST_F(SequenceTrainTest, RefusesEvaluationsThatDoNotFitTheRun) {

@@ -19,7 +19,7 @@ std::string toy(int n) {
   return text;
 }
 
-TEST(Uea, ChannelsAreStandardisedByTheTrainingPart) {
+TEST(Uea, ChannelsAreStandardisedByTheTrainingFile) {
   ScratchFolder folder;
   folder.put("Toy_TRAIN.ts", toy(30));
   folder.put("Toy_TEST.ts", toy(6));
@@ -30,11 +30,12 @@ TEST(Uea, ChannelsAreStandardisedByTheTrainingPart) {
   EXPECT_EQ(data->facts().max_length, 3);
   EXPECT_EQ(data->facts().protocol, "uea-official");
   double sum = 0, squares = 0, count = 0;
-  for (std::int64_t i = 0; i < data->samples(Split::train); ++i) {
-    const auto values = example_of(*data, Split::train, i).first.values;
-    for (std::size_t k = 0; k < values.size(); k += 2) sum += values[k], squares += values[k] * values[k], ++count;
-    EXPECT_EQ(values[1], 0) << "a constant channel";
-  }
+  for (const auto split : {Split::train, Split::val})
+    for (std::int64_t i = 0; i < data->samples(split); ++i) {
+      const auto values = example_of(*data, split, i).first.values;
+      for (std::size_t k = 0; k < values.size(); k += 2) sum += values[k], squares += values[k] * values[k], ++count;
+      EXPECT_EQ(values[1], 0) << "a constant channel";
+    }
   EXPECT_NEAR(sum / count, 0, 1e-6);
   EXPECT_NEAR(squares / count, 1, 1e-5);
   const auto first = example_of(*data, Split::test, 0);
