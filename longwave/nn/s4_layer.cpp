@@ -120,7 +120,7 @@ void S4Kernel::scale_step(double factor) {
     c = output_vector(before, dense_system(before)).slice(-1, 0, states());
   }
   step_scale_ *= factor;
-  for_steps_.forget();
+  for_steps_.forget(), for_sequences_.forget();
   if (length > 0) at::view_as_complex(c_).copy_(times_power(c, dense_system(dplr()), length, -1));
 }
 
@@ -163,7 +163,18 @@ Tensor S4Kernel::kernel(std::int64_t steps) const {
   const auto longest = std::ceil(static_cast<double>(options_.l_max) / step_scale_);  // of the same time
   const bool cut = options_.cut_kernel && longest < static_cast<double>(steps);
   const auto t = cut ? static_cast<std::int64_t>(longest) : steps;
-  return options_.mode == "dplr" ? dplr_kernels(dplr(), t)[0] : diagonal().kernel(t);
+  return options_.mode == "dplr" ? low_rank_kernel(t) : diagonal().kernel(t);
+}
+
+// However short the sequence, the kernel is made at `length` nodes: in evaluation once, and kept while that is cheap.
+Tensor S4Kernel::low_rank_kernel(std::int64_t t) const {
+  const auto length = l_kernel_.item<std::int64_t>();
+  constexpr std::int64_t kMostKept = 1 << 22;  // numbers
+  if (is_training() || at::GradMode::is_enabled() || t > length || length * c_.numel() > kMostKept * 2 * states())
+    return dplr_kernels(dplr(), t)[0];
+  const auto kept = for_sequences_.get(*this, {inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_},
+                                       [&] { return std::vector<Tensor>{dplr_kernels(dplr(), length)[0]}; });
+  return kept[0].narrow(-1, 0, t);
 }
 
 DplrStep S4Kernel::recurrence() const {
@@ -206,7 +217,7 @@ Tensor S4Kernel::forward(const Tensor& u, const Tensor& lengths, Tensor* state, 
   }
   if (options_.mode == "diag") return diagonal_forward(u, lengths, state, parts, kernel);
   const auto t = u.size(1);
-  if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : dplr_kernels(dplr(), t)[0], parts);
+  if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : low_rank_kernel(t), parts);
   auto x = at::view_as_complex(state->contiguous());
   Tensor y;
   if (!at::GradMode::is_enabled()) return by_recurrence(u, lengths, *state, parts.skip);

@@ -47,6 +47,7 @@ class S4Kernel final : public Module, public HasStateParameters {
   at::Tensor poles() const;                                // [h, n / 2] complex
   DiagonalSsm diagonal() const;
   Dplr dplr() const;
+  at::Tensor low_rank_kernel(std::int64_t t) const;
   DplrStep recurrence() const;
   at::Tensor by_recurrence(const at::Tensor& u, const at::Tensor& lengths, at::Tensor& state, const at::Tensor& skip);
   at::Tensor diagonal_forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
@@ -56,7 +57,7 @@ class S4Kernel final : public Module, public HasStateParameters {
   S4Options options_;
   double step_scale_ = 1;  // not all transforms reach every step size, so that the parameter cannot take it
   at::Tensor inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_;
-  mutable DerivedCache for_steps_;
+  mutable DerivedCache for_steps_, for_sequences_;
 };
 
 /// The layer of the S4 family: convolution with the kernels of a state-space model, a skip, and an activation.
