@@ -20,10 +20,12 @@
 #include "longwave/cli/validators.h"
 #include "longwave/data/find_data.h"
 #include "longwave/data/sequence_data.h"
+#include "longwave/data/sequence_summary.h"
 #include "longwave/data/split.h"
 #include "longwave/io/toml.h"
 #include "longwave/report/ticks.h"
 #include "longwave/tasks/metrics.h"
+#include "longwave/train/comparison_contents.h"
 #include "longwave/train/comparison_groups.h"
 #include "longwave/train/comparison_report.h"
 #include "longwave/train/experiment.h"
@@ -258,14 +260,15 @@ void check_rows(const ComparisonCell& cell, const std::string& folder, std::map<
 
 /// A set that is missing or too short, or cannot be generated so, or a stack that cannot be built for it, makes cells
 /// fail: it is said before anything runs. Points of a search that cannot be built are failed
-/// trials, unless none can.
-void check_cells(const std::vector<ComparisonCell>& cells, const std::string& folder) {
+/// trials, unless none can. Returns what the files of the sets hold.
+Contents check_cells(const std::vector<ComparisonCell>& cells, const std::string& folder) {
   RunOptions options;
   std::string opened;           // one at a time; the cells of a set follow one another
   std::set<std::string> tried;  // settings without those of training
   std::set<std::string> built;  // contenders of searches
   std::map<std::string, std::string> unbuilt;
   std::map<std::string, std::int64_t> rows;  // of sets to forecast
+  Contents contents;
   for (const auto& cell : cells) {
     if (cell.recipe.task.type == "forecast") check_rows(cell, folder, rows);
     if (!cell.recipe.is_sequence()) continue;
@@ -273,6 +276,7 @@ void check_cells(const std::vector<ComparisonCell>& cells, const std::string& fo
       options.sequence_data.reset();
       options.sequence_data = open_set(cell, folder);
       opened = cell.id.data;
+      contents[opened] = options.sequence_data->facts().content_hash;
     }
     auto settings = recipe_json(cell.recipe);
     settings["train"] = cell.recipe.train.protocol;
@@ -291,6 +295,34 @@ void check_cells(const std::vector<ComparisonCell>& cells, const std::string& fo
     }
   }
   for (const auto& [contender, message] : unbuilt) check(built.contains(contender), message);
+  return contents;
+}
+
+/// What is run first, or at all.
+std::vector<ComparisonCell> first_cells(const Comparison& comparison) {
+  return comparison.searches.empty() ? comparison.cells : trial_cells(comparison);
+}
+
+/// Without running anything the data may be away: the store says on what its cells were measured. Only where that is
+/// several things do the files, which must be there then, say which of them to show.
+Contents contents_to_show(const Comparison& comparison, const std::vector<CellRecord>& stored,
+                          const std::string& folder) {
+  Contents contents;
+  const auto cells = first_cells(comparison);
+  for (const auto& [data, known] : stored_contents(comparison, stored)) {
+    if (known.size() < 2) {
+      contents[data] = known.empty() ? "" : known.front();
+      continue;
+    }
+    const auto cell = std::find_if(cells.begin(), cells.end(), [&](const auto& c) { return c.id.data == data; });
+    try {
+      contents[data] = open_set(*cell, folder)->facts().content_hash;
+    } catch (const UserError& error) {
+      fail("the store has cells of ", data, " of ", known.size(), " different contents, and without the files it is ",
+           "not known which to show: ", error.what());
+    }
+  }
+  return contents;
 }
 
 void check_is_comparison(const Sections& sections, const std::string& path) {
@@ -307,14 +339,20 @@ void compare(const Options& options) {
   const auto written = sections["compare"];
   for (const auto& text : options.overrides) apply_override(sections, text);
   auto comparison = plan_comparison(sections, written);
-  const auto trials = trial_cells(comparison);
   const auto store = options.store.empty() ? default_folder(options.recipe) / "store.sqlite" : fs::path(options.store);
+  Contents contents;
   if (options.report_only)
     check(fs::exists(store), store.string(),
           ": no such store; run the comparison first, or name its store with --store");
   else
-    check_cells(trials.empty() ? comparison.cells : trials, options.data);
+    contents = check_cells(first_cells(comparison), options.data);
   if (!options.report_only && store.has_parent_path()) make_folder(store.parent_path());
+  const auto stored = Store(store).all();
+  if (options.report_only) contents = contents_to_show(comparison, stored, options.data);
+  for (const auto& [data, count] : take_contents(comparison, contents, stored))
+    fmt::print("{} finished cells of {} in the store are of other files than {} now, and left out\n", count, data,
+               options.report_only ? "are shown" : "lie there");
+  const auto trials = trial_cells(comparison);
   bool complete = true;
   if (!trials.empty()) {
     if (!options.report_only) Runner(trials, kTrials, store, options).run();

@@ -21,6 +21,7 @@ namespace {
 constexpr const char* kSynthetic = "synthetic-var";
 
 /// Everything that can change the result, but nothing that says where things lie or how progress is saved and shown.
+/// Files of sequence sets join later (take_contents).
 Json comparable(const Recipe& recipe) {
   auto json = recipe_json(recipe);
   for (const auto* section : {"train", "pretrain"})
@@ -30,12 +31,6 @@ Json comparable(const Recipe& recipe) {
     json["task"]["data"] = std::filesystem::path(recipe.task.data).filename().string();
     json["task"]["content"] = content_hash(read_file(recipe.task.data));
   }
-  // Files of the user's own that a sequence set is read from.
-  if (recipe.is_sequence())
-    for (const auto& item : recipe.data.items())
-      for (const auto& value : item.value().is_array() ? item.value() : Json::array({item.value()}))
-        if (value.is_string() && std::filesystem::is_regular_file(value.get<std::string>()))
-          json["data"]["content"][value.get<std::string>()] = content_hash(read_file(value.get<std::string>()));
   return json;
 }
 

@@ -184,5 +184,38 @@ TEST_F(SequenceTrainTest, ComparesMixersThroughTheStore) {
   EXPECT_NE(again.out.find("2 finished before"), std::string::npos) << again.out;
 }
 
+TEST_F(SequenceTrainTest, ACellOfOtherFilesIsAnotherCell) {
+  write_file(folder_ / "compare.toml",
+             "[compare]\nmodels = [\"mingru\"]\ndata = [\"characters\"]\nseeds = [1]\n[data]\nname = \"own\"\n[task]\n"
+             "context = 8\n[model]\nd_model = 8\nlayers = 1\n[train]\nsteps = 1\nthreads = 1\n");
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "to be or not to be\n";
+  make_folder(folder_ / "data" / "own");
+  write_file(folder_ / "data" / "own" / "input.txt", text);
+  const auto compare = [&](const std::string& more) {
+    return run({"compare", path("compare.toml"), "--store", path("store.sqlite"), "--report", path("report"), "--data",
+                path("data"), more});
+  };
+  const auto shown = [&] { return read_file(folder_ / "report" / "results.jsonl"); };
+  const auto first = compare("");
+  ASSERT_EQ(first.code, 0) << first.out;
+  const auto before = shown();
+  write_file(folder_ / "data" / "own" / "input.txt", "what a piece of work\n" + text);
+  const auto changed = compare("");
+  EXPECT_EQ(changed.code, 0) << changed.out;
+  EXPECT_NE(changed.out.find("1 cells, 0 finished before"), std::string::npos) << changed.out;
+  EXPECT_NE(changed.out.find("1 finished cells of characters in the store are of other files"), std::string::npos)
+      << changed.out;
+  EXPECT_NE(shown(), before);
+  EXPECT_NE(compare("").out.find("1 cells, 1 finished before"), std::string::npos);
+  write_file(folder_ / "data" / "own" / "input.txt", text);
+  EXPECT_EQ(compare("--report-only").code, 0);
+  EXPECT_EQ(shown(), before) << "the files say which of both";
+  fs::remove(folder_ / "data" / "own" / "input.txt");
+  const auto unknown = compare("--report-only");
+  EXPECT_EQ(unknown.code, 2) << unknown.out;
+  EXPECT_NE(unknown.out.find("of 2 different contents"), std::string::npos) << unknown.out;
+}
+
 }  // namespace
 }  // namespace longwave
