@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "longwave/data/text_encoding.h"
 #include "longwave/data/token_streams.h"
@@ -43,17 +44,27 @@ const FieldTable<CharactersConfig>& CharactersConfig::fields() {
 }
 
 std::vector<std::int32_t> tokens_of(std::string_view text, bool bytes, const std::string& name) {
+  if (!bytes) check_utf8(text, name, "data.unit=byte");
   std::vector<std::int32_t> tokens;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto begin = at;
-    const auto token = bytes ? static_cast<unsigned char>(text[at++]) : next_code_point(text, at);
-    // What is no UTF-8 is read as the character that stands for it, of one byte and not of its own three.
-    check(bytes || token != 0xFFFD || at == begin + 3, name, ": byte ", begin + 1,
-          " is no UTF-8; expected a text in UTF-8",
-          " (iconv -f latin1 -t utf8 converts an older one), or data.unit=byte");
-    tokens.push_back(static_cast<std::int32_t>(token));
-  }
+  for (std::size_t at = 0; at < text.size();)
+    tokens.push_back(
+        static_cast<std::int32_t>(bytes ? static_cast<unsigned char>(text[at++]) : next_code_point(text, at)));
   return tokens;
+}
+
+/// Words are parted by white space, as in WikiText, and the end of a line is one.
+TextSize size_of(const std::vector<std::int32_t>& tokens, bool bytes) {
+  constexpr std::string_view kSpace = " \t\v\f\r\n";
+  TextSize size;
+  bool inside = false;  // a word
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto token = tokens[i];
+    const bool space = token < 0x80 && kSpace.find(static_cast<char>(token)) != std::string_view::npos;
+    size.words += token == '\n' || (!space && !inside);
+    inside = !space;
+    if (i > 0) size.bytes += bytes ? 1 : static_cast<std::int64_t>(utf8(static_cast<char32_t>(token)).size());
+  }
+  return size;
 }
 
 class Characters final : public TokenStreams {
@@ -78,9 +89,13 @@ class Characters final : public TokenStreams {
     }
     if (parts.size() == 1) parts = split(parts[0], config);
     facts_.content_hash = hash.hex();
+    facts_.unit = config.unit;
     facts_.protocol = "by-" + config.unit;
+    for (std::size_t i = 0; i < parts.size(); ++i) sizes_[i] = size_of(parts[i], config.unit == "byte");
     describe(number(parts, config.unit == "byte"));
   }
+
+  TextSize text_size(Split split) const override { return sizes_[static_cast<std::size_t>(split)]; }
 
  private:
   static std::vector<std::vector<std::int32_t>> split(const std::vector<std::int32_t>& all, const Config& config) {
@@ -105,6 +120,8 @@ class Characters final : public TokenStreams {
       for (const auto token : parts[i]) stream_of(static_cast<Split>(i)).push_back(numbers.at(token));
     return names;
   }
+
+  std::array<TextSize, 3> sizes_;
 };
 
 const RegisterSequenceData<Characters> registered(

@@ -62,7 +62,9 @@ struct SequenceFacts {
   /// strand: backwards, every token as its partner.
   std::vector<std::int32_t> complement;
   Masking masking;
-  std::string group;  // what SequenceData::group counts ("look-ahead"); "" where lengths tell samples apart
+  std::string group;      // what SequenceData::group counts ("look-ahead"); "" where lengths tell samples apart
+  std::string unit;       // language: what a token is, "word", "character" or "byte"
+  bool in_order = false;  // training samples are a curriculum: one is seen behind the other, never shuffled
   /// The encoding and split that scores belong to, "lra-strict" or "sc10-s4"; "generated" where none is published.
   std::string protocol;
   std::vector<std::string> class_names;
@@ -83,6 +85,13 @@ struct Baseline {
 /// Moves that a model made in a sample (the steps of a path), and how many of them the rules allow.
 struct Moves {
   std::int64_t made = 0, legal = 0;
+  /// Where several answers are right and the target is one of them: scored steps with any right one; else -1.
+  std::int64_t right = -1;
+};
+
+/// What the tokens of a text that is read by characters or bytes make up; ends of lines count as words.
+struct TextSize {
+  std::int64_t words = 0, bytes = 0;
 };
 
 /// The samples of a set by number, in memory or generated from (seed, split, number). Reading is thread-safe and gives
@@ -112,6 +121,9 @@ class SequenceData {
 
   /// language: all tokens of a split, one behind the other. UserError for other goals.
   virtual const std::vector<std::int32_t>& stream(Split split) const;
+
+  /// language, by characters or bytes: the size of a split behind its first token.
+  virtual TextSize text_size(Split) const { return {}; }
 
   /// Scores without learning, on the test split (else validation). May take seconds.
   virtual std::vector<Baseline> baselines() const { return {}; }

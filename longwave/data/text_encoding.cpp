@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "longwave/base/check.h"
+
 namespace longwave {
 namespace {
 
@@ -41,6 +43,15 @@ char32_t next_code_point(std::string_view text, std::size_t& at) {
   if (code < kLeast[more] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return kReplacement;
   at += more;
   return code;
+}
+
+void check_utf8(std::string_view text, const std::string& name, const std::string& instead) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto begin = at;
+    // What is no UTF-8 is read as the character that stands for it, of one byte and not of its own three.
+    check(next_code_point(text, at) != kReplacement || at == begin + 3, name, ": byte ", begin + 1,
+          " is no UTF-8; expected a text in UTF-8 (iconv -f latin1 -t utf8 converts an older one), or ", instead);
+  }
 }
 
 std::string utf8(char32_t code) {

@@ -13,6 +13,9 @@ namespace longwave {
 /// Reads the code point at `at` of UTF-8 and moves `at` behind it; U+FFFD for a byte that is no UTF-8.
 char32_t next_code_point(std::string_view text, std::size_t& at);
 
+/// UserError with `name` and the place of the first byte that is no UTF-8; `instead` is how to read it nevertheless.
+void check_utf8(std::string_view text, const std::string& name, const std::string& instead);
+
 /// One code point as UTF-8.
 std::string utf8(char32_t code_point);
 

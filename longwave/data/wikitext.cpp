@@ -79,6 +79,7 @@ class WikiText final : public TokenStreams {
     for (const auto split : splits)
       for (auto& token : stream_of(split)) token = numbers[token];
     facts_.content_hash = hash.hex();
+    facts_.unit = "word";
     facts_.protocol = mini ? "wikitext-mini" : "wikitext-words";
     describe(vocabulary.names());
     if (!mini) compare_with_published(config.corpus);

@@ -84,14 +84,27 @@ class LanguageTask final : public Task {
     const auto& stream = data_->stream(split);
     check(stream.size() > 1, "the split has ", stream.size(), " tokens; expected at least 2 to predict one");
     const auto predictions = static_cast<double>(stream.size() - 1);
-    const double loss = stream_nats(model, stream, options_, options.batch) / predictions;
+    const double nats = stream_nats(model, stream, options_, options.batch), loss = nats / predictions;
     model.train(was_training);
-    return {
-        {"loss", loss}, {"perplexity", std::exp(loss)}, {"bits", loss / std::numbers::ln2}, {"tokens", predictions}};
+    Scores scores{{"loss", loss}, {"perplexity", std::exp(loss)}, {"tokens", predictions}};
+    if (!is_spelt()) {
+      scores["bits"] = loss / std::numbers::ln2;
+      return scores;
+    }
+    const auto size = data_->text_size(split);
+    scores[selection().score] = loss / std::numbers::ln2;
+    scores["bits_per_byte"] = nats / std::numbers::ln2 / static_cast<double>(size.bytes);
+    if (size.words > 0) scores["word_perplexity"] = std::exp(nats / static_cast<double>(size.words));
+    return scores;
   }
 
-  Selection selection() const override { return {.score = "perplexity"}; }
-  std::vector<Baseline> baselines() const override { return data_->baselines(); }
+  Selection selection() const override { return {.score = is_spelt() ? "bits_per_" + unit() : "perplexity"}; }
+  std::vector<Baseline> baselines() const override {
+    auto lines = data_->baselines();
+    if (is_spelt())
+      for (auto& line : lines) line.score = std::log2(line.score);
+    return lines;
+  }
   double chance_loss() const override { return std::log(static_cast<double>(data_->facts().vocabulary)); }
 
   Json about() const override {
@@ -100,6 +113,7 @@ class LanguageTask final : public Task {
                   {{"train", data_->samples(Split::train)},
                    {"val", data_->samples(Split::val)},
                    {"test", data_->samples(Split::test)}}}};
+    if (!unit().empty()) json["unit"] = unit();
     if (!data_->facts().protocol.empty()) json["protocol"] = data_->facts().protocol;
     if (!data_->facts().content_hash.empty()) json["content"] = data_->facts().content_hash;
     return json;
@@ -107,6 +121,8 @@ class LanguageTask final : public Task {
 
  private:
   std::int64_t length(Split split) const { return std::min(options_.context, data_->samples(split) - 1); }
+  const std::string& unit() const { return data_->facts().unit; }
+  bool is_spelt() const { return unit() == "character" || unit() == "byte"; }
 
   std::shared_ptr<const SequenceData> data_;
   SequenceTaskOptions options_;

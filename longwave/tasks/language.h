@@ -14,7 +14,9 @@ LanguageModel& as_language_model(Module& module);
 
 /// Next-token prediction. Training batches hold x and y [b, context] int64: segments of the stream, which every pass
 /// cuts at other places, in random order. Scores: "loss" (nats a token), "perplexity", "bits" and "tokens", the number
-/// of predictions made. A sample's number is its first token's place in the stream.
+/// of predictions made; of texts by characters or bytes, instead of "bits", "bits_per_character" or "bits_per_byte",
+/// which selects, "bits_per_byte" of both, and "word_perplexity", exp(all nats / words). A sample's number is its first
+/// token's place in the stream.
 std::shared_ptr<const Task> make_language_task(std::shared_ptr<const SequenceData> data,
                                                const SequenceTaskOptions& options);
 

@@ -31,6 +31,11 @@ Metric find_metric(const std::string& name) {
       {"loss", {"cross-entropy", false, false}},
       {"perplexity", {"perplexity", false, false}},
       {"bits", {"bits per token", false, false}},
+      {"bits_per_character", {"bits per character", false, false}},
+      {"bits_per_byte", {"bits per byte", false, false}},
+      {"word_perplexity", {"perplexity per word", false, false}},
+      {"accuracy_any", {"accuracy, any right answer", true, true}},
+      {"exact_match_any", {"exact match, any right answer", true, true}},
   };
   auto plain = name.substr(0, name.find('@'));
   if (plain.starts_with("val_")) plain = plain.substr(4);

@@ -134,6 +134,18 @@ TEST(CharactersSet, OneFileIsCutAndThreeAreTaken) {
   EXPECT_EQ(make_set("characters", {{"name", "replaced"}}, {folder.path()})->samples(Split::train), 8);
 }
 
+TEST(CharactersSet, CountsWordsAsWikiTextDoes) {
+  const ScratchFolder folder("words_test");
+  const std::string text = "to  be\n\n é\tnot ";  // two words, two ends of lines, two words
+  for (const std::string part : {"train", "valid", "test"}) folder.put("own/" + part + ".txt", text);
+  for (const std::string unit : {"character", "byte"}) {
+    const auto data = make_set("characters", {{"name", "own"}, {"unit", unit}}, {folder.path()});
+    EXPECT_EQ(data->facts().unit, unit);
+    EXPECT_EQ(data->text_size(Split::test).words, 6) << unit;
+    EXPECT_EQ(data->text_size(Split::test).bytes, static_cast<std::int64_t>(text.size()) - 1) << unit;
+  }
+}
+
 TEST(CharactersReal, TinyShakespeare) {
   try {
     const auto data = make_set("characters", {}, test_data_roots());

@@ -117,6 +117,32 @@ TEST(LanguageTask, SegmentsOfAPassCoverTheStreamFromARandomPlace) {
   EXPECT_EQ(x[1][6].item<std::int64_t>(), data->stream(Split::train)[0]) << "goes on at the beginning";
 }
 
+TEST(LanguageTask, TextsByCharactersAreScoredInBitsAndByTheWord) {
+  struct Spelt final : testing::TinySequences {
+    explicit Spelt(const std::string& unit) : TinySequences(SequenceGoal::language) { facts_.unit = unit; }
+    TextSize text_size(Split) const override { return {.words = 80, .bytes = 500}; }  // of 400 predictions
+    std::vector<Baseline> baselines() const override { return {{"unigram", 8, ""}}; }
+  };
+  auto model = small_model();
+  const auto scores_of = [&](const std::string& unit) {
+    return make_language_task(std::make_shared<const Spelt>(unit), mode("segment", 16))
+        ->evaluate(model, Split::test, {.batch = 4});
+  };
+  const auto plain = scores_of(""), characters = scores_of("character"), words = scores_of("word");
+  const double bits = plain.at("bits");
+  EXPECT_EQ(plain.at("tokens"), 400);
+  EXPECT_EQ(words, plain);
+  EXPECT_FALSE(characters.contains("bits"));
+  EXPECT_DOUBLE_EQ(characters.at("bits_per_character"), bits);
+  EXPECT_NEAR(characters.at("bits_per_byte"), bits * 400 / 500, 1e-9);
+  EXPECT_NEAR(std::log2(characters.at("word_perplexity")), bits * 400 / 80, 1e-9);
+  const auto task = make_language_task(std::make_shared<const Spelt>("character"), mode("segment", 16));
+  EXPECT_EQ(task->selection().score, "bits_per_character");
+  EXPECT_EQ(task->baselines().front().score, 3) << "bits, not perplexity";
+  EXPECT_EQ(make_language_task(std::make_shared<const Spelt>("byte"), mode("segment", 16))->selection().score,
+            "bits_per_byte");
+}
+
 class Vocabulary : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Vocabulary, BandedSoftmaxIsAProbabilityAndTheLossIsItsLogarithm) {
