@@ -277,6 +277,7 @@ Contents check_cells(const std::vector<ComparisonCell>& cells, const std::string
       options.sequence_data = open_set(cell, folder);
       opened = cell.id.data;
       contents[opened] = options.sequence_data->facts().content_hash;
+      for (const auto& line : sample_cautions(*options.sequence_data)) fmt::print("caution: {}: {}\n", opened, line);
     }
     auto settings = recipe_json(cell.recipe);
     settings["train"] = cell.recipe.train.protocol;

@@ -95,6 +95,7 @@ void check_found(const SequenceDataInfo& info, const FoundFiles& found, const fs
   print_facts(data->facts());
   for (const auto& split : summary.splits) print_split(split, data->facts());
   if (data->facts().goal != SequenceGoal::language) print_duplicates(summary);
+  for (const auto& line : missing_classes(summary, data->facts())) fmt::print("  caution: {}\n", line);
   if (!data->facts().content_hash.empty()) fmt::print("  sha256 {}\n", data->facts().content_hash);
 }
 

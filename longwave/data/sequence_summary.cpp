@@ -1,14 +1,20 @@
 #include "longwave/data/sequence_summary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <string_view>
 #include <unordered_set>
 
+#include "longwave/base/suggest.h"
+
 namespace longwave {
 namespace {
 
 constexpr std::int64_t kBins = 16;
+constexpr std::size_t kNamed = 5;              // classes of one line
+constexpr std::int64_t kFewSteps = 200000000;  // of all samples: a few seconds
 
 template <class T>
 std::size_t hash_bytes(const std::vector<T>& list) {
@@ -49,6 +55,37 @@ std::int64_t shared_samples(const SequenceData& known, Split in_known, const Seq
     shared += seen.contains(hash_steps(example));
   }
   return shared;
+}
+
+std::vector<std::string> missing_classes(const SequenceSummary& summary, const SequenceFacts& facts) {
+  std::vector<std::string> lines;
+  for (const auto& split : summary.splits) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < split.classes.size(); ++i)
+      if (split.classes[i] == 0)
+        names.push_back(i < facts.class_names.size() ? facts.class_names[i] : fmt::format("{}", i));
+    if (names.empty()) continue;
+    const auto all = names.size();
+    names.resize(std::min(all, kNamed));
+    lines.push_back(fmt::format("{} of {} classes have no sample in {}: {}{}", all, split.classes.size(),
+                                name_of(split.split), join(names), all > kNamed ? ", ..." : ""));
+  }
+  return lines;
+}
+
+std::vector<std::string> sample_cautions(const SequenceData& data) {
+  const auto& facts = data.facts();
+  if (facts.content_hash.empty() || facts.goal == SequenceGoal::language) return {};
+  std::int64_t steps = 0;
+  for (const auto split : {Split::train, Split::val, Split::test})
+    for (std::int64_t i = 0; i < data.samples(split) && steps <= kFewSteps; ++i) steps += data.length(split, i);
+  if (steps > kFewSteps) return {};
+  const auto summary = summarize(data);
+  auto lines = missing_classes(summary, facts);
+  if (summary.test_in_train > 0)
+    lines.push_back(fmt::format("{} of {} test samples are in train too, which flatters the score",
+                                summary.test_in_train, data.samples(Split::test)));
+  return lines;
 }
 
 SequenceSummary summarize(const SequenceData& data) {

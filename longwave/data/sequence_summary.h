@@ -28,6 +28,13 @@ struct SequenceSummary {
 /// Makes every sample once, hence takes its time for large sets. Language sets have sizes alone.
 SequenceSummary summarize(const SequenceData& data);
 
+/// Classes that a split has no sample of, one line for each split.
+std::vector<std::string> missing_classes(const SequenceSummary& summary, const SequenceFacts& facts);
+
+/// What whoever trains on a set of files must know of its samples, one line each: missing classes, and samples of test
+/// that train has too. Nothing of generated sets, of streams, and of sets that take long to read.
+std::vector<std::string> sample_cautions(const SequenceData& data);
+
 /// How many samples of a split of `scored` are in a split of `known`, by their steps; makes all of both.
 std::int64_t shared_samples(const SequenceData& known, Split in_known, const SequenceData& scored, Split in_scored);
 

@@ -81,6 +81,7 @@ CellResult run_cell(const Recipe& recipe, const std::filesystem::path& data) {
   RunOptions options;
   options.data = data;
   options.progress = true;
+  options.cautions = false;   // the comparison tells them once
   options.show_test = false;  // of a trial it has no say; of a cell the comparison tells it
   std::string channel = "last series";
   if (recipe.task.type == "forecast") {

@@ -76,6 +76,8 @@ class Experiment {
     if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
     if (options.progress) progress_.emplace(stderr);
     if (result_.about.contains("start")) note(result_.about["start"]);
+    if (progress_ && options.cautions && subject_.cautions)
+      for (const auto& line : subject_.cautions()) note("caution: " + line);
   }
 
   RunResult run() {
@@ -119,7 +121,7 @@ class Experiment {
     const auto threads = at::get_num_threads();
     auto options = options_;
     if (!options.run.empty()) options.run /= "pretrain";
-    options.score = options.keep_last = false;
+    options.score = options.keep_last = options.cautions = false;
     const auto phase = pretrain_recipe(recipe_);
     const auto file = options.run / "result.json";
     TensorMap weights;

@@ -58,6 +58,7 @@ struct RunOptions {
   bool keep_last = false;      // the weights of the last epoch instead of the best; validation then ends nothing
   bool progress = false;       // progress on stderr: a live line on a terminal, one line an epoch otherwise
   bool show_test = true;       // false: progress does not tell the scores of the test split
+  bool cautions = true;        // false: progress does not tell what is odd about the data
 
   /// Data already in memory (a user's own file, several runs on one set); task.data is not opened then.
   std::shared_ptr<const ForecastData> forecast_data;

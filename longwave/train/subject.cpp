@@ -1,7 +1,11 @@
 #include "longwave/train/subject.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "longwave/base/check.h"
 #include "longwave/data/sequence_summary.h"
@@ -59,7 +63,7 @@ Subject forecast_subject(const Recipe& recipe, const RunOptions& options) {
     };
   }
   subject.check_fits = [data = subject.data, sizes = subject.sizes](const LoadedRun& run) {
-    check_channels({data, sizes, {}, {}}, run);
+    check_channels({data, sizes, {}, {}, {}}, run);
   };
   return subject;
 }
@@ -107,6 +111,27 @@ void check_evaluation(const Recipe& recipe, const Module& model) {
         mode);
 }
 
+/// Of adaptive inputs and outputs on a vocabulary that is not ordered by frequency; "" if nothing is to be said.
+std::string cutoff_caution(const Recipe& recipe, const SequenceData& data) {
+  const auto cutoffs = recipe.model_config.value("cutoffs", std::vector<std::int64_t>());
+  if (data.facts().goal != SequenceGoal::language || cutoffs.empty()) return "";
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(data.facts().vocabulary));
+  for (const auto token : data.stream(Split::train)) ++counts[static_cast<std::size_t>(token)];
+  const auto in_front = [&](std::int64_t end) {
+    return std::accumulate(counts.begin(), counts.begin() + std::min(end, std::ssize(counts)), std::int64_t{0});
+  };
+  const auto front = in_front(cutoffs.front());
+  std::sort(counts.begin(), counts.end(), std::greater<>());
+  const auto total = static_cast<double>(std::ssize(data.stream(Split::train)));
+  const double mine = static_cast<double>(front) / total, best = static_cast<double>(in_front(cutoffs.front())) / total;
+  constexpr double kOther = 0.02;  // counted over validation and test too
+  if (mine >= best - kOther) return "";
+  return fmt::format(
+      "model.cutoffs are for a vocabulary ordered by falling frequency, which this one is not: its first {} tokens are "
+      "{:.0f} % of the training text, the most frequent ones {:.0f} %",
+      cutoffs.front(), 100 * mine, 100 * best);
+}
+
 /// A token must be the same to the model as in the data; sets that name no tokens are compared by size alone.
 void check_vocabulary(const SequenceSizes& sizes, const SequenceSizes& trained, const LoadedRun& run) {
   const auto count = std::min(sizes.token_names.size(), trained.token_names.size());
@@ -136,6 +161,11 @@ Subject sequence_subject(const Recipe& recipe, const RunOptions& options) {
     if (s.objective == "causal") check_causal(recipe, model);
     if (!pretrains && sizes.goal == SequenceGoal::language) check_evaluation(recipe, model);
     return pretrains ? make_pretrain_task(data, pretrain_options(s)) : make_sequence_task(data, task_options);
+  };
+  subject.cautions = [=] {
+    auto lines = sample_cautions(*data);
+    if (const auto line = cutoff_caution(recipe, *data); !line.empty()) lines.push_back(line);
+    return lines;
   };
   subject.check_fits = [sizes](const LoadedRun& run) {
     const auto trained = sequence_sizes_from_json(run.sizes);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "longwave/train/experiment.h"
 
@@ -16,6 +17,8 @@ struct Subject {
   std::string data;  // where they come from, for messages
   Json sizes;        // all that a model needs to know of the data; saved with its weights
   std::function<std::shared_ptr<const Task>(const Module& model)> make_task;
+  /// What whoever trains on them must know, one line each; may take seconds. Empty: nothing to tell.
+  std::function<std::vector<std::string>()> cautions;
   /// UserError if the sizes that a run was trained with do not fit these data.
   std::function<void(const LoadedRun& run)> check_fits;
 };

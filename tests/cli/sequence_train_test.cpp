@@ -217,5 +217,33 @@ TEST_F(SequenceTrainTest, ACellOfOtherFilesIsAnotherCell) {
   EXPECT_NE(unknown.out.find("of 2 different contents"), std::string::npos) << unknown.out;
 }
 
+TEST_F(SequenceTrainTest, SaysAtTheStartWhatIsOddAboutTheData) {
+  make_folder(folder_ / "data" / "own");
+  const std::string header = "@problemName Toy\n@dimensions 1\n@classLabel true up down still\n@data\n";
+  std::string train = header;
+  for (int i = 0; i < 20; ++i) train += std::to_string(i) + ",1,2:" + (i % 2 ? "up" : "down") + "\n";
+  write_file(folder_ / "data" / "Toy_TRAIN.ts", train);
+  write_file(folder_ / "data" / "Toy_TEST.ts", header + "3,1,2:up\n4,1,2:down\n3,9,9:still\n");
+  write_file(folder_ / "series.toml",
+             "[task]\ntype = \"sequence\"\ndata = \"uea\"\n[data]\nname = \"Toy\"\n[model]\n"
+             "name = \"mingru\"\nd_model = 8\nlayers = 1\n[train]\nepochs = 1\nthreads = 1\n");
+  const auto odd = run({"train", path("series.toml"), "--run", path("series"), "--data", path("data")});
+  EXPECT_EQ(odd.code, 0) << odd.out;
+  EXPECT_NE(odd.out.find("caution: 1 of 3 classes have no sample in train: still\n"), std::string::npos) << odd.out;
+  EXPECT_NE(odd.out.find("caution: 2 of 3 test samples are in train too"), std::string::npos) << odd.out;
+
+  write_file(folder_ / "data" / "own" / "input.txt", std::string(300, 'z') + std::string(40, 'a') + "bcd" + "zzzz");
+  write_file(folder_ / "text.toml",
+             "[task]\ntype = \"sequence\"\ndata = \"characters\"\ncontext = 8\n[data]\nname = "
+             "\"own\"\n[model]\nname = \"mingru\"\nd_model = 8\nlayers = 1\ncutoffs = [2]\n"
+             "[train]\nsteps = 1\nthreads = 1\n");
+  const auto text = run({"train", path("text.toml"), "--run", path("text"), "--data", path("data")});
+  EXPECT_EQ(text.code, 0) << text.out;
+  EXPECT_NE(text.out.find("caution: model.cutoffs are for a vocabulary ordered by falling frequency"),
+            std::string::npos)
+      << text.out;
+  EXPECT_NE(text.out.find("bits_per_character "), std::string::npos) << text.out;
+}
+
 }  // namespace
 }  // namespace longwave

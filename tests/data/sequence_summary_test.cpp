@@ -8,8 +8,11 @@ namespace {
 /// Samples given as token lists, labelled by their first token.
 class Listed final : public SequenceData {
  public:
-  explicit Listed(std::vector<std::vector<std::vector<std::int32_t>>> splits) : splits_(std::move(splits)) {
+  explicit Listed(std::vector<std::vector<std::vector<std::int32_t>>> splits, const std::string& hash = "")
+      : splits_(std::move(splits)) {
     facts_.classes = 3;
+    facts_.class_names = {"bad", "fair", "good"};
+    facts_.content_hash = hash;
   }
   const SequenceFacts& facts() const override { return facts_; }
   std::int64_t samples(Split split) const override { return static_cast<std::int64_t>(of(split).size()); }
@@ -83,6 +86,15 @@ TEST(SequenceSummary, PairsAreDuplicatesOnlyAsPairs) {
   const auto summary = summarize(Pairs());
   EXPECT_EQ(summary.val_in_train, 1);
   EXPECT_EQ(summary.test_in_train, 0);
+}
+
+TEST(SequenceSummary, CautionsNameClassesWithoutSamplesAndTestSamplesThatTrain) {
+  const std::vector<std::vector<std::vector<std::int32_t>>> splits{{{0, 1}, {1, 2}}, {}, {{0, 1}, {2}, {1, 1}}};
+  EXPECT_EQ(sample_cautions(Listed(splits, "of files")),
+            (std::vector<std::string>{"1 of 3 classes have no sample in train: good",
+                                      "1 of 3 test samples are in train too, which flatters the score"}));
+  EXPECT_TRUE(sample_cautions(Listed(splits)).empty()) << "generated sets keep their splits apart by themselves";
+  EXPECT_TRUE(sample_cautions(Listed({{{0}, {1}, {2}}, {}, {{0, 1}, {1, 1}, {2, 1}}}, "of files")).empty());
 }
 
 TEST(SequenceSummary, SplitNames) {
