@@ -161,7 +161,8 @@ void make_pathfinder(const Arguments& arguments) {
     InterruptGuard::stop_if_requested();
   });
   if (::isatty(STDERR_FILENO)) fmt::print(stderr, "\n");
-  fmt::print("{}: {} images\n", folder.string(), config.train_samples + config.val_samples + config.test_samples);
+  fmt::print("{}: {} images{}\n", folder.string(), config.train_samples + config.val_samples + config.test_samples,
+             config.published() ? "" : ", by a rule of your own: read them with data.difficulty=own");
 }
 
 /// The outermost of the folders that have to be made for `path`; "" if it is there.

@@ -20,8 +20,10 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kBatch = 1000;
 
-std::string contour_folder(int contour_length) {
-  return contour_length == 6 ? "curv_baseline" : fmt::format("curv_contour_length_{}", contour_length);
+std::string contour_folder(const PathfinderConfig& config) {
+  if (!config.published()) return kOwnContours;
+  const auto length = config.rule().contour_length;
+  return length == 6 ? "curv_baseline" : fmt::format("curv_contour_length_{}", length);
 }
 
 /// A number as Python prints it: 1.0, not 1.
@@ -60,7 +62,7 @@ fs::path write_pathfinder(const PathfinderConfig& config, const fs::path& folder
                           const std::function<void(std::int64_t)>& progress) {
   const auto rule = config.rule();
   const PathfinderDrawing drawing(rule);
-  const auto root = folder / fmt::format("pathfinder{}", rule.side) / contour_folder(rule.contour_length);
+  const auto root = folder / fmt::format("pathfinder{}", rule.side) / contour_folder(config);
   const auto total = config.train_samples + config.val_samples + config.test_samples;
   make_folder(root / "metadata");
   const auto next = root / "metadata" / fmt::format("{}.npy", (total + kBatch - 1) / kBatch);

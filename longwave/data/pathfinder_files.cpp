@@ -5,6 +5,7 @@
 #include <set>
 
 #include "longwave/data/labelled_set.h"
+#include "longwave/data/pathfinder_archive.h"
 #include "longwave/data/pathfinder_metadata.h"
 #include "longwave/data/sequence_split.h"
 #include "longwave/io/checksum.h"
@@ -29,6 +30,7 @@ std::vector<FileLayout> pathfinder_layouts() {
   return {archive("curv_baseline", "easy"),
           archive("curv_contour_length_9", "intermediate"),
           archive("curv_contour_length_14", "hard"),
+          archive(kOwnContours, "own"),
           {{}, {"metadata", "imgs"}}};
 }
 
@@ -73,7 +75,7 @@ class PathfinderFiles final : public LabelledSet {
     if (!strokes_.empty())  // a folder given by itself does not say how difficult it is
       facts_.found.push_back("strokes of a contour: " + join({strokes_.begin(), strokes_.end()}));
     facts_.class_names = {"two contours", "one contour"};
-    facts_.protocol = config.protocol;
+    facts_.protocol = is_published(folder) ? config.protocol : "generated";
     facts_.channels = tokens_ ? 0 : 1;
     facts_.vocabulary = tokens_ ? 257 : 0;
     facts_.mask = tokens_ ? 256 : -1;
@@ -85,6 +87,13 @@ class PathfinderFiles final : public LabelledSet {
   }
 
  private:
+  /// Drawn by one of the published rules, as far as names and strokes tell.
+  bool is_published(const fs::path& folder) const {
+    const std::set<std::string> lengths{"6", "9", "14"};
+    return folder.filename() != kOwnContours &&
+           std::includes(lengths.begin(), lengths.end(), strokes_.begin(), strokes_.end());
+  }
+
   std::int64_t steps(std::int64_t) const override { return side_ * side_; }
 
   void encode(std::int64_t item, Steps& out) const override {
@@ -140,7 +149,9 @@ const FieldTable<PathfinderFiles::Config>& PathfinderFiles::Config::fields() {
         .add("resolution", &Config::resolution,
              "pixels a side, as text; 128 is Path-X; auto: those of the data folder given by itself, else 32",
              one_of({"auto", "32", "64", "128", "256"}))
-        .add("difficulty", &Config::difficulty, "length of the contours", one_of({"easy", "intermediate", "hard"}))
+        .add("difficulty", &Config::difficulty,
+             "length of the contours; own: strokes of your own, made by `longwave data make pathfinder`",
+             one_of({"easy", "intermediate", "hard", "own"}))
         .add("protocol", &Config::protocol,
              "lra-strict and lra-s4: numbers, split 80/10/10 % at random; lra-2020: tokens, split by the stored order",
              one_of({"lra-strict", "lra-s4", "lra-2020"}))

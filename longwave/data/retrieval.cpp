@@ -113,12 +113,19 @@ TextEncoding Retrieval::read(const Config& config, const SequenceSource& source)
   Sha256 hash;
   CharacterCounts characters;
   bool published = true;
+  std::int64_t checked = 0;  // texts: they are numbered as they are met
   for (std::size_t i = 0; i < pairs_.size(); ++i) {
     const auto text = read_text(found.files[i]);
     hash.update(text);
     pairs_[i] = parse_document_pairs(text, found.files[i].string(), most_bytes, texts_);
     facts_.found.push_back(fmt::format("{}: {} pairs", found.files[i].string(), pairs_[i].size()));
     published = published && pairs_[i].size() == kPublishedPairs[i];
+    for (const auto& pair : pairs_[i])
+      for (const auto number : {pair.first, pair.second})
+        if (config.protocol == "lra-s4" && number == checked)
+          check_utf8(first_characters(texts_.at(checked++), config.max_length),
+                     fmt::format("{}: pair {}", found.files[i].string(), &pair - pairs_[i].data() + 1),
+                     "data.protocol=lra-strict, which reads bytes");
     if (i == 0 && config.protocol == "lra-s4")
       for (const auto& pair : pairs_[0])
         for (const auto number : {pair.first, pair.second})

@@ -68,6 +68,13 @@ const FieldTable<TextConfig>& TextConfig::fields() {
   return table;
 }
 
+/// The reference decodes strictly: what is no UTF-8 ends it.
+void check_characters(const Documents& documents, const std::string& path) {
+  for (std::size_t i = 0; i < documents.texts.size(); ++i)
+    check_utf8(documents.texts[i], fmt::format("{}: text {}", path, i + 1),
+               "data.protocol=lra-strict, which reads bytes");
+}
+
 class Text final : public SequenceData {
  public:
   using Config = TextConfig;
@@ -118,22 +125,25 @@ TextEncoding Text::read(const Config& config, const SequenceSource& source) {
     return parse_documents(text, path.string());
   };
   const auto& files = found.files;
-  train_documents_ = files.size() == 4 ? read_document_folders(files[0], files[1], hash) : table(files[0]);
-  test_documents_ = files.size() == 4 ? read_document_folders(files[2], files[3], hash) : table(files[1]);
+  const bool folders = files.size() == 4;
+  train_documents_ = folders ? read_document_folders(files[0], files[1], hash) : table(files[0]);
+  test_documents_ = folders ? read_document_folders(files[2], files[3], hash) : table(files[1]);
   facts_.content_hash = hash.hex();
-  const auto note = [&](const fs::path& path, const Documents& documents) {
-    facts_.found.push_back(fmt::format("{}: {} texts", path.string(), documents.texts.size()));
-  };
-  note(files.size() == 4 ? files[0].parent_path() : files[0], train_documents_);
-  note(files.size() == 4 ? files[2].parent_path() : files[1], test_documents_);
+  const auto train_place = (folders ? files[0].parent_path() : files[0]).string(),
+             test_place = (folders ? files[2].parent_path() : files[1]).string();
+  facts_.found.push_back(fmt::format("{}: {} texts", train_place, train_documents_.texts.size()));
+  facts_.found.push_back(fmt::format("{}: {} texts", test_place, test_documents_.texts.size()));
   if (train_documents_.texts.size() != kTexts || test_documents_.texts.size() != kTexts)
     facts_.found.push_back(facts_.caution =
                                "a part of the IMDb reviews: scores are not comparable with published ones");
   const std::int64_t usual = config.protocol == "lra-2020" ? 1000 : 4096;
   const auto limit = config.max_length > 0 ? config.max_length : usual;
   CharacterCounts counts;  // of whole texts: only they give the 135 ids that users of the S4 loader know
-  if (config.protocol == "lra-s4")
+  if (config.protocol == "lra-s4") {
+    check_characters(train_documents_, train_place);
+    check_characters(test_documents_, test_place);
     for (const auto& text : train_documents_.texts) count_characters(text, counts);
+  }
   return {config.protocol, limit, counts, kLeastCount};
 }
 

@@ -75,6 +75,29 @@ TEST(PathfinderArchive, HoldsTheSamplesOfAllSplitsInOrder) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(PathfinderArchive, ARuleOfOnesOwnIsReadBackAsSuch) {
+  const ScratchFolder folder("pathfinder_own");
+  PathfinderConfig config;
+  config.contour_length = 7;
+  config.train_samples = 8;
+  config.val_samples = config.test_samples = 1;
+  EXPECT_EQ(write_pathfinder(config, folder.path()), folder.path() / "pathfinder32" / "curv_own");
+  const auto& info = find_sequence_data("pathfinder-files");
+  const auto read = [&](const std::filesystem::path& root, const std::string& difficulty) {
+    return info.make(info.resolve({{"difficulty", {difficulty, "test"}}}, "data"), {{root}});
+  };
+  const auto data = read(folder.path(), "own");
+  EXPECT_EQ(data->samples(Split::train), 8);
+  EXPECT_EQ(data->facts().protocol, "generated");
+  EXPECT_EQ(read(folder.path() / "pathfinder32" / "curv_own", "hard")->facts().protocol, "generated") << "by itself";
+  EXPECT_NE(message_of([&] { read(folder.path(), "hard"); }), "") << "not in the place of a published set";
+  config.contour_length = -1;
+  write_pathfinder(config, folder.path());
+  EXPECT_EQ(read(folder.path(), "hard")->facts().protocol, "lra-strict");
+  std::filesystem::rename(folder.path() / "pathfinder32" / "curv_own", folder.path() / "mine");
+  EXPECT_EQ(read(folder.path() / "mine", "hard")->facts().protocol, "generated") << "no published set has 7 strokes";
+}
+
 TEST(PathfinderArchive, WaitsForTheDiskOnceABatchBeforeMetadataNameItsImages) {
   const ScratchFolder folder("pathfinder_archive");
   PathfinderConfig config;

@@ -60,6 +60,10 @@ TEST(RetrievalSet, AnyStemAndProtocol) {
   EXPECT_EQ(characters->facts().vocabulary, 3 + 7);  // a b c i n r t of the training texts
   characters->example(Split::val, 0, example);
   EXPECT_EQ(example.second.tokens[2], 1);  // e is not in them
+  folder.put("tsv_data/my.eval.tsv", "1.0\t1\t2\tab\tab\n0.0\t1\t3\tab\tc\xe9\n");
+  EXPECT_NE(error_of_set("retrieval", {{"stem", "my"}, {"protocol", "lra-s4"}}, {folder.path()})
+                .find("my.eval.tsv: pair 2: byte 2 is no UTF-8"),
+            std::string::npos);
   const auto missing = error_of_set("retrieval", {}, {folder.path()});
   EXPECT_NE(missing.find("new_aan_pairs.train.tsv"), std::string::npos);
   EXPECT_NE(missing.find("; source: Radev et al. 2009"), std::string::npos) << missing;

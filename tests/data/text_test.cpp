@@ -149,6 +149,15 @@ TEST_F(TextSet, OldProtocolsValidateOnTheTestSet) {
   }
 }
 
+TEST_F(TextSet, CharactersAreReadStrictlyAsTheReferenceDoes) {
+  folder_.put("imdb/test.tsv", "label\ttext\n0\tplain\n1\tcaf\xe9 noir\n");
+  EXPECT_EQ(error_of_set("text", {{"protocol", "lra-s4"}}, {folder_.path()}),
+            (folder_.path() / "imdb/test.tsv").string() +
+                ": text 2: byte 4 is no UTF-8; expected a text in UTF-8 (iconv -f latin1 -t utf8 converts an older "
+                "one), or data.protocol=lra-strict, which reads bytes");
+  EXPECT_EQ(make_set("text", {}, {folder_.path()})->samples(Split::test), 2);
+}
+
 TEST_F(TextSet, SubsetsAreBalancedAndSeeded) {
   const Json settings{{"test_samples", 10}, {"max_length", 6}};
   const auto data = make_set("text", settings, {folder_.path()});
