@@ -109,6 +109,18 @@ class GraphSearch final : public GeneratedData {
     out.targets.back() = id(pick(random, question.answers));
   }
 
+  /// The move is to a child of the last vertex; any child that leads to the goal is right.
+  Moves moves(const SequenceExample& sample, const std::vector<std::int32_t>& predicted) const override {
+    const auto& tokens = sample.first.tokens;
+    Digraph graph(most_vertices() + 1);  // by vertex id
+    auto at = static_cast<std::size_t>(std::find(tokens.begin(), tokens.end(), token(1)) - tokens.begin());
+    for (; tokens[at] == token(1); at += 3) graph.join(tokens[at + 1], tokens[at + 2]);
+    const auto& children = graph.children[static_cast<std::size_t>(tokens.back())];
+    const bool legal = std::find(children.begin(), children.end(), predicted.back()) != children.end();
+    const auto leads = reached(graph.parents, tokens[at + 2]);  // QUERY start goal
+    return {.made = 1, .legal = legal, .right = legal && leads[static_cast<std::size_t>(predicted.back())]};
+  }
+
   std::vector<Baseline> baselines() const override {
     Tally child, any;
     const auto comment = visit_scored(*this, [&](Split split, std::int64_t index) {

@@ -49,27 +49,35 @@ class MazeWalls final : public GeneratedData {
   }
 
   /// A move is a cell of the plan behind another one. It is legal if a free cell beside that one lies in the row that
-  /// is told, and one in the column that is told, behind the true row.
+  /// is told, and one in the column that is told, behind the true row. Its numbers are right if the same holds of cells
+  /// one step nearer to the goal.
   Moves moves(const SequenceExample& sample, const std::vector<std::int32_t>& predicted) const override {
     const auto& tokens = sample.first.tokens;
     const auto side = static_cast<std::int32_t>(side_);
     const auto cell = [&](std::size_t word) {
       return (tokens[word + 1] - kNumbers) * side + tokens[word + 2] - kNumbers;
     };
-    std::vector<bool> wall(static_cast<std::size_t>(side * side));
-    Moves moves;
-    for (std::size_t word = 0; word + 2 < tokens.size(); word += 3) {
-      if (tokens[word] == kWall) wall[static_cast<std::size_t>(cell(word))] = true;
+    const auto maze = open_cells(free_cells(tokens));
+    const auto left = distances_from(maze, cell(3));  // steps to the goal
+    Moves moves{.made = 0, .legal = 0, .right = 0};
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      moves.right += sample.targets[i] != kIgnoredTarget && predicted[i] == sample.targets[i];
+    for (std::size_t word = 3; word + 2 < tokens.size(); word += 3) {
       if (tokens[word] != kPlan || tokens[word - 3] != kPlan) continue;
-      bool row = false, column = false;
-      for (const auto next : lattice_neighbours(side_, cell(word - 3))) {
-        if (wall[static_cast<std::size_t>(next)]) continue;
+      const auto here = static_cast<std::size_t>(cell(word - 3));
+      bool row = false, column = false, good_row = false, good_column = false;
+      for (const auto next : maze.neighbours[here]) {
         const auto y = kNumbers + next / side, x = kNumbers + next % side;
+        const bool nearer = left[static_cast<std::size_t>(next)] < left[here], true_row = y == tokens[word + 1];
         row = row || y == predicted[word];
-        column = column || (y == tokens[word + 1] && x == predicted[word + 1]);
+        column = column || (true_row && x == predicted[word + 1]);
+        good_row = good_row || (nearer && y == predicted[word]);
+        good_column = good_column || (nearer && true_row && x == predicted[word + 1]);
       }
       ++moves.made;
       moves.legal += row && column;
+      moves.right += (good_row && predicted[word] != sample.targets[word]) +
+                     (good_column && predicted[word + 1] != sample.targets[word + 1]);
     }
     return moves;
   }
@@ -115,6 +123,18 @@ class MazeWalls final : public GeneratedData {
       }
     }
     fail("data.side is ", side_, ": no maze with a plan of that many cells; expected a larger side");
+  }
+
+  /// Those that a sample names no wall.
+  std::vector<std::int32_t> free_cells(const std::vector<std::int32_t>& tokens) const {
+    std::vector<bool> wall(static_cast<std::size_t>(side_ * side_));
+    for (std::size_t word = 0; word + 2 < tokens.size(); word += 3)
+      if (tokens[word] == kWall)
+        wall[static_cast<std::size_t>((tokens[word + 1] - kNumbers) * side_ + tokens[word + 2] - kNumbers)] = true;
+    std::vector<std::int32_t> free;
+    for (std::size_t cell = 0; cell < wall.size(); ++cell)
+      if (!wall[cell]) free.push_back(static_cast<std::int32_t>(cell));
+    return free;
   }
 
   Maze open_cells(const std::vector<std::int32_t>& free) const {

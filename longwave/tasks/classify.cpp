@@ -95,6 +95,8 @@ class ClassifyStepsTask final : public SampleTask {
       const auto moves = data().moves(batch.examples[row], predicted[row]);
       t.exact = t.right == t.scored;
       t.moves = static_cast<double>(moves.made), t.legal = static_cast<double>(moves.legal);
+      if (moves.right < 0) continue;
+      t.choices = t.scored, t.any = static_cast<double>(moves.right), t.any_exact = t.any == t.scored;
     }
     return tallies;
   }
@@ -102,6 +104,7 @@ class ClassifyStepsTask final : public SampleTask {
     check(t.scored > 0, "data: no step of these samples is scored");
     Scores scores{{"loss", t.loss / t.scored}, {"exact_match", t.exact / t.samples}};
     if (t.moves > 0) scores["legal_moves"] = t.legal / t.moves;
+    if (t.choices > 0) scores["accuracy_any"] = t.any / t.choices, scores["exact_match_any"] = t.any_exact / t.samples;
     add_accuracy(scores, t.right, t.scored, t.samples);
     return scores;
   }

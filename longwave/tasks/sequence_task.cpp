@@ -16,7 +16,7 @@ namespace longwave {
 void SampleTask::Tally::add(const Tally& o) {
   samples += o.samples, right += o.right, scored += o.scored, exact += o.exact, loss += o.loss;
   squares += o.squares, power += o.power, last_squares += o.last_squares, last_power += o.last_power, sum += o.sum;
-  moves += o.moves, legal += o.legal;
+  moves += o.moves, legal += o.legal, choices += o.choices, any += o.any, any_exact += o.any_exact;
 }
 
 void SampleTask::gather_samples(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const {

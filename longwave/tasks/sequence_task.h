@@ -44,6 +44,7 @@ class SampleTask : public Task {
     double last_squares = 0, last_power = 0;                         // of the last scored step of each sample
     double sum = 0;                                                  // of the truths
     double moves = 0, legal = 0;                                     // see SequenceData::moves
+    double choices = 0, any = 0, any_exact = 0;                      // scored steps and samples, see Moves::right
     void add(const Tally& other);
   };
 

@@ -72,6 +72,30 @@ TEST(GraphSearch, AnswersLeadToTheGoalInBothForms) {
   }
 }
 
+TEST(GraphSearch, EveryChildThatLeadsToTheGoalIsRight) {
+  const auto data = make_set("graph-search", {{"form", "naive"}, {"steps", 64}, {"max_edges", 19}});
+  std::int64_t others = 0, legal = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto q = read(*data, i, Split::test);
+    const auto sample = example_of(*data, Split::test, i);
+    const auto& children = q.graph.children[static_cast<std::size_t>(q.path.back())];
+    const auto useful = reached(q.graph.parents, q.goal);
+    for (std::int32_t token = 0; token < data->facts().vocabulary; ++token) {
+      auto answer = sample.targets;
+      answer.back() = token;
+      const auto told = data->moves(sample, answer);
+      const bool child = std::count(children.begin(), children.end(), token) > 0;
+      EXPECT_EQ(told.made, 1);
+      EXPECT_EQ(told.legal, child);
+      EXPECT_EQ(told.right, child && useful[static_cast<std::size_t>(token)]);
+      others += told.right == 1 && token != q.answer;
+      legal += told.legal == 1 && told.right == 0;
+    }
+  }
+  EXPECT_GT(others, 0);
+  EXPECT_GT(legal, 0);
+}
+
 TEST(GraphSearch, LookAheadIsTheOneWantedAndEquallyFrequent) {
   const auto data = make_set("graph-search", {{"steps", 64}, {"max_edges", 19}, {"max_lookahead", 3}});
   std::map<std::int64_t, int> counts;

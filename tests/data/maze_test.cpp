@@ -209,6 +209,42 @@ TEST(MazeWalls, MovesAreLegalBetweenFreeCellsSideBySide) {
   EXPECT_GT(detours, 0);
 }
 
+TEST(MazeWalls, EveryShortestPlanIsRight) {
+  const auto data = make_set("maze-walls", {{"side", 10}});
+  std::int64_t others = 0;
+  for (int i = 0; i < 50; ++i) {
+    const auto sample = example_of(*data, Split::test, i);
+    const auto& x = sample.first.tokens;
+    const auto scored = std::ssize(x) - std::count(sample.targets.begin(), sample.targets.end(), kIgnoredTarget);
+    EXPECT_EQ(data->moves(sample, sample.targets).right, scored);
+    Maze maze{10, std::vector<Tokens>(100), {}};
+    std::vector<bool> wall(100);
+    const auto cell = [&](std::size_t word) { return (x[word + 1] - 7) * 10 + x[word + 2] - 7; };
+    for (std::size_t word = 0; word + 2 < x.size(); word += 3)
+      if (x[word] == 4) wall[static_cast<std::size_t>(cell(word))] = true;
+    for (std::int32_t a = 0; a < 100; ++a)
+      for (const auto b : lattice_neighbours(10, a))
+        if (a < b && !wall[static_cast<std::size_t>(a)] && !wall[static_cast<std::size_t>(b)]) join(maze, a, b);
+    const auto left = distances_from(maze, cell(3));
+    const auto second = static_cast<std::size_t>(std::find(x.begin(), x.end(), 5) - x.begin()) + 3;
+    const auto here = cell(second - 3);
+    for (std::int32_t token = 0; token < data->facts().vocabulary; ++token) {
+      auto other = sample.targets;
+      other[second] = token;  // the row
+      bool nearer = false;
+      for (const auto next : maze.neighbours[static_cast<std::size_t>(here)])
+        nearer = nearer || (next / 10 + 7 == token &&
+                            left[static_cast<std::size_t>(next)] < left[static_cast<std::size_t>(here)]);
+      EXPECT_EQ(data->moves(sample, other).right, scored - !nearer) << token;
+      others += nearer && token != x[second + 1];
+    }
+    auto wrong = sample.targets;
+    wrong[wrong.size() - 2] = 0;  // what ends the plan
+    EXPECT_EQ(data->moves(sample, wrong).right, scored - 1);
+  }
+  EXPECT_GT(others, 0);
+}
+
 TEST(ShortestPath, IsAsLongAsBreadthFirstSearchFindsAndEmptyWithoutAWay) {
   RandomStream random{3};
   for (int i = 0; i < 200; ++i) {
