@@ -13,6 +13,8 @@ namespace {
 
 using Vector = std::vector<double>;
 
+constexpr std::int64_t kFirstDimensions = 5, kFirstPoints = 11;  // of the curriculum
+
 double dot(const Vector& a, const Vector& b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
@@ -92,6 +94,7 @@ class Regression final : public GeneratedData {
   struct Config : GeneratedConfig {
     std::int64_t dimensions = 20, points = 41, nonzero = 0;
     double noise = 0;
+    std::int64_t curriculum = 0;
 
     Config() {
       train_samples = 1000000;
@@ -106,19 +109,24 @@ class Regression final : public GeneratedData {
     facts_.goal = SequenceGoal::regress_steps;
     facts_.channels = config.dimensions;
     facts_.max_length = 2 * config.points;
+    facts_.in_order = config.curriculum > 0;
   }
 
-  std::int64_t length(Split, std::int64_t) const override { return 2 * config_.points; }
+  std::int64_t length(Split split, std::int64_t index) const override {
+    return 2 * grown(config_.points, kFirstPoints, 2, split, index);
+  }
 
   void example(Split split, std::int64_t index, SequenceExample& out) const override {
     auto random = stream(split, index);
-    const auto d = static_cast<std::size_t>(config_.dimensions), steps = static_cast<std::size_t>(2 * config_.points);
+    const auto d = static_cast<std::size_t>(config_.dimensions);
+    const auto used = static_cast<std::size_t>(grown(config_.dimensions, kFirstDimensions, 1, split, index));
+    const auto steps = static_cast<std::size_t>(length(split, index));
     const auto w = draw_weights(random);
     out.first.values.assign(steps * d, 0);
     out.target_values.assign(steps, std::numeric_limits<float>::quiet_NaN());
     for (std::size_t t = 0; t < steps; t += 2) {
       double y = config_.noise > 0 ? config_.noise * random.normal() : 0;
-      for (std::size_t i = 0; i < d; ++i) {
+      for (std::size_t i = 0; i < used; ++i) {
         const auto x = static_cast<float>(random.normal());
         out.first.values[t * d + i] = x;
         y += w[i] * static_cast<double>(x);
@@ -134,6 +142,12 @@ class Regression final : public GeneratedData {
   }
 
  private:
+  /// What a number of the curriculum has come to at a training sample; all of it elsewhere.
+  std::int64_t grown(std::int64_t all, std::int64_t first, std::int64_t by, Split split, std::int64_t index) const {
+    if (config_.curriculum == 0 || split != Split::train) return all;
+    return std::min(all, first + index / config_.curriculum * by);
+  }
+
   Vector draw_weights(RandomStream& random) const {
     Vector w(static_cast<std::size_t>(config_.dimensions));
     if (config_.nonzero == 0)
@@ -174,7 +188,11 @@ const FieldTable<Regression::Config>& Regression::Config::fields() {
     t.add("dimensions", &C::dimensions, "of x", at_least<std::int64_t>(1))
         .add("points", &C::points, "of a sample; two steps each", at_least<std::int64_t>(1))
         .add("nonzero", &C::nonzero, "entries of w that are not 0; 0: all", at_least<std::int64_t>(0))
-        .add("noise", &C::noise, "standard deviation of what is added to y", at_least<double>(0));
+        .add("noise", &C::noise, "standard deviation of what is added to y", at_least<double>(0))
+        .add("curriculum", &C::curriculum,
+             "training begins with 5 dimensions and 11 points; 1 and 2 more every that many samples; 0: none; goes "
+             "with task.fresh",
+             at_least<std::int64_t>(0));
     return add_generated_fields(t);
   }();
   return table;

@@ -38,6 +38,7 @@ const std::vector<std::int32_t>* SampleTask::lengths(Split split) const {
 }
 
 void SampleTask::arrange(std::vector<std::int64_t>& order, std::int64_t batch, RandomStream random) const {
+  if (facts().in_order) return std::iota(order.begin(), order.end(), 0);
   if (!bucket_) return;
   if (const auto* table = lengths(Split::train)) bucket_by_length(order, *table, batch, random);
 }

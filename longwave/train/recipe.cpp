@@ -258,6 +258,8 @@ Recipe resolve_recipe(const Sections& sections) {
         ": train.protocol is of sequence tasks; expected \"scratch\"");
   if (sequence) resolve_pretrain(sections, recipe);
   if (recipe.sequence.fresh) check_fresh(recipe);
+  check(recipe.sequence.fresh || !recipe.is_sequence() || recipe.data.value("curriculum", 0) == 0,
+        "data.curriculum is seen once, from its beginning to its end; expected task.fresh = true");
   recipe.pass = resolve_pass(sections);
   return recipe;
 }

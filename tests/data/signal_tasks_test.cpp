@@ -53,6 +53,26 @@ TEST(Regression, LeastSquaresLeavesWhatTheoryLeaves) {
   EXPECT_GT(score_of(*data, "three nearest neighbours"), 0.3);
 }
 
+TEST(Regression, TheCurriculumGrowsWithTheNumberOfTheTrainingSample) {
+  const auto data = make_set("regression", {{"dimensions", 7}, {"points", 14}, {"curriculum", 10}});
+  EXPECT_TRUE(data->facts().in_order);
+  const auto used = [&](Split split, std::int64_t index) {
+    const auto sample = example_of(*data, split, index);
+    std::int64_t most = 0;
+    for (std::size_t t = 0; t < sample.target_values.size(); t += 2)
+      for (std::int64_t i = 0; i < 7; ++i)
+        if (sample.first.values[t * 7 + static_cast<std::size_t>(i)] != 0) most = std::max(most, i + 1);
+    EXPECT_EQ(std::ssize(sample.target_values), data->length(split, index));
+    return std::pair{most, data->length(split, index)};
+  };
+  using Pair = std::pair<std::int64_t, std::int64_t>;
+  EXPECT_EQ(used(Split::train, 9), (Pair{5, 22}));
+  EXPECT_EQ(used(Split::train, 10), (Pair{6, 26}));
+  EXPECT_EQ(used(Split::train, 20), (Pair{7, 28}));
+  EXPECT_EQ(used(Split::train, 500), (Pair{7, 28}));
+  EXPECT_EQ(used(Split::test, 0), (Pair{7, 28}));
+}
+
 TEST(Regression, OptionsMakeItSparseOrNoisy) {
   const auto sparse = make_set("regression", {{"dimensions", 6}, {"points", 7}, {"nonzero", 2}});
   SequenceExample sample;
