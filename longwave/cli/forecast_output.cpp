@@ -185,6 +185,7 @@ Json forecast_json(const UserFile& file, const AutoForecast& r) {
             {"frequency", file.frequency},
             {"filled_cells", file.filled},
             {"gaps", file.gaps},
+            {"inserted_rows", file.inserted},
             {"ignored_columns", file.text_columns},
             {"season", r.season},
             {"lookback", r.lookback},
@@ -231,9 +232,8 @@ std::string forecast_summary(const UserFile& file, const AutoForecast& r, const 
                           r.season > 1 ? fmt::format(", season of {} steps", r.season) : ", no season found");
   if (!file.text_columns.empty()) text += "left out, not numeric: " + join(file.text_columns) + "\n";
   if (file.filled) text += fmt::format("{} missing cells filled\n", file.filled);
-  if (file.gaps)
-    text += fmt::format("{} between dates {} of another length; rows are taken as evenly spaced\n",
-                        file.gaps == 1 ? "1 step" : fmt::format("{} steps", file.gaps), file.gaps == 1 ? "is" : "are");
+  if (file.inserted) text += fmt::format("{} absent rows inserted\n", file.inserted);
+  if (!file.remark.empty()) text += file.remark + "\n";
   if (r.origins)
     text += fmt::format(
         "backtest: {} origins in the newest {} rows, trained on {} rows before; errors in units of each series' "

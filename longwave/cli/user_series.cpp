@@ -5,6 +5,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/data/absent_rows.h"
 #include "longwave/io/missing.h"
 
 namespace longwave {
@@ -71,19 +72,31 @@ void refuse_missing(const CsvTable& table) {
           " has a missing value; fill it in, or pass --missing interpolate or --missing forward");
 }
 
-void add_dates(UserFile& file, const CsvTable& table, std::int64_t horizon) {
-  const auto axis = read_dates(table);
-  check(axis.frequency.unit != Frequency::Unit::none, table.path, ": the dates of ", table.rows,
+/// The dates of the table, which under `missing` gets the rows that are absent.
+DateAxis complete_dates(UserFile& file, CsvTable& table, const std::string& missing) {
+  auto axis = read_dates(table);
+  check(!axis.fit.calendar.empty(), table.path, ": the dates of ", table.rows,
         " rows give no frequency; expected at least two rows");
+  file.gaps = axis.fit.irregular;
+  if (rows_are_absent(axis.fit)) {
+    if (missing == "error") refuse_absent_rows(table, axis);
+    file.inserted = axis.fit.absent;
+    insert_absent_rows(table, axis);
+  }
+  file.remark = remark_on_dates(table, axis);
+  return axis;
+}
+
+void add_dates(UserFile& file, const CsvTable& table, const DateAxis& axis, std::int64_t horizon) {
+  const auto& calendar = axis.fit.calendar;
   file.past = table.dates;
   file.future = axis.continued(horizon);
   file.date_name = table.date_name;
-  file.frequency = axis.frequency.name();
-  file.gaps = axis.frequency.irregular;
+  file.frequency = calendar.name();
   for (const auto instant : axis.instants) append_calendar(instant, kCalendar, file.series.marks);
   for (std::int64_t i = 1; i <= horizon; ++i)
-    append_calendar(axis.frequency.advance(axis.instants.back(), i), kCalendar, file.series.marks);
-  const auto seasons = axis.frequency.seasons();
+    append_calendar(calendar.advance(axis.instants.back(), i), kCalendar, file.series.marks);
+  const auto seasons = calendar.seasons();
   file.series.season = seasons.empty() ? 0 : seasons.front();
 }
 
@@ -109,6 +122,8 @@ UserFile read_user_file(const std::filesystem::path& path, const std::vector<std
   keep_columns(table, targets);
   refuse_huge(table);
   UserFile file;
+  std::optional<DateAxis> axis;
+  if (!table.dates.empty()) axis = complete_dates(file, table, missing);
   if (missing == "error") {
     refuse_missing(table);
   } else {
@@ -120,10 +135,10 @@ UserFile read_user_file(const std::filesystem::path& path, const std::vector<std
   file.series.values = table.values;
   file.series.rows = table.rows;
   file.series.time_features = calendar_width(kCalendar);
-  if (table.dates.empty())
-    number_rows(file, table.rows, horizon);
+  if (axis)
+    add_dates(file, table, *axis, horizon);
   else
-    add_dates(file, table, horizon);
+    number_rows(file, table.rows, horizon);
   return file;
 }
 

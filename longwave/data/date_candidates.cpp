@@ -67,7 +67,7 @@ struct DateFormat::Fitting {
 
   bool has_day() const {
     return std::any_of(results[0].fields_.begin(), results[0].fields_.end(),
-                       [](const Field& field) { return field.kind == Kind::day; });
+                       [](const Field& field) { return field.kind == Kind::day || field.kind == Kind::weekday; });
   }
 
   bool take_date() {
@@ -144,6 +144,7 @@ struct DateFormat::Fitting {
       ++next;
       return true;
     }
+    if (separated && word(1) && lower(tokens[next + 1].text) == "w" && digits(2, 2, 2)) return take_week();
     if (!separated || !digits(1, 1, 2)) return false;
     const char separator = tokens[next].text[0];
     take_literal();
@@ -152,6 +153,19 @@ struct DateFormat::Fitting {
       take_literal();
       put_everywhere(field(Kind::day, width_of(tokens[next++])));
     }
+    return true;
+  }
+
+  /// -W05 or -W05-3
+  bool take_week() {
+    take_literal();
+    take_literal();
+    put_everywhere(field(Kind::week, 2));
+    ++next;
+    if (!literal(0, "-") || !digits(1, 1, 1)) return done();
+    take_literal();
+    put_everywhere(field(Kind::weekday, 1));
+    ++next;
     return true;
   }
 
@@ -179,19 +193,35 @@ struct DateFormat::Fitting {
     if (!(literal(0, " ,") || (word(0) && lower(tokens[next].text) == "t"))) return false;
     take_literal();
     while (literal(0, " ")) take_literal();
-    if (!digits(0, 1, 2) || !literal(1, ":") || !digits(2, 2, 2)) return false;
+    if (digits(0, 4, 4) || digits(0, 6, 6)) return take_compact_time();
+    if (!digits(0, 1, 2)) return false;
+    const bool alone = !literal(1, ":");
+    if (alone ? !digits(0, 2, 2) : !digits(2, 2, 2)) return false;
     put_everywhere(field(Kind::hour, width_of(tokens[next++])));
+    if (alone) return done() || take_tail();
     take_literal();
     put_everywhere(field(Kind::minute, 2));
     ++next;
-    if (literal(0, ":") && digits(1, 2, 2)) take_seconds();
+    if (literal(0, ":") && digits(1, 2, 2)) {
+      take_literal();
+      put_everywhere(field(Kind::second, 2));
+      ++next;
+      take_fraction();
+    }
     return done() || take_tail();
   }
 
-  void take_seconds() {
-    take_literal();
-    put_everywhere(field(Kind::second, 2));
-    ++next;
+  /// hhmm or hhmmss
+  bool take_compact_time() {
+    const bool seconds = tokens[next++].text.size() == 6;
+    put_everywhere(field(Kind::hour, 2));
+    put_everywhere(field(Kind::minute, 2));
+    if (seconds) put_everywhere(field(Kind::second, 2));
+    if (seconds) take_fraction();
+    return done() || take_tail();
+  }
+
+  void take_fraction() {
     if (!literal(0, ".,") || !digits(1, 1, 9)) return;
     take_literal();
     put_everywhere(field(Kind::fraction, static_cast<int>(tokens[next++].text.size())));

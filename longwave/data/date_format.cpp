@@ -1,6 +1,6 @@
 #include "longwave/data/date_format.h"
 
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
 
 #include "longwave/data/date_text.h"
@@ -17,11 +17,48 @@ std::string padded(std::int64_t number, int width) {
   return text;
 }
 
+/// The fraction of a second at `at`, moved past it; nothing without digits or below a microsecond.
+std::optional<std::int64_t> microseconds(std::string_view text, std::size_t& at) {
+  std::int64_t value = 0;
+  const auto start = at;
+  for (; at < text.size() && is_digit(text[at]); ++at)
+    if (at - start < 6)
+      value = value * 10 + (text[at] - '0');
+    else if (text[at] != '0')
+      return {};
+  if (at == start) return {};
+  for (auto digits = at - start; digits < 6; ++digits) value *= 10;
+  return value;
+}
+
+/// At least `width` digits, more where they say something.
+std::string fraction(Instant micros, std::size_t width) {
+  auto text = padded(micros, 6);
+  text.resize(std::max(width, text.find_last_not_of('0') + 1), '0');
+  return text;
+}
+
+struct Week {
+  std::int64_t year, week;
+};
+
+/// The Monday of week 1, which has January 4.
+Instant begin_of_weeks(std::int64_t year) {
+  const auto fourth = instant_of(12 * year, 4, 0);
+  return fourth - civil_time(fourth).weekday * kDay;
+}
+
+/// A week belongs to the year of its Thursday.
+Week week_of(Instant instant) {
+  const auto thursday = civil_time(instant + (3 - civil_time(instant).weekday) * kDay);
+  const auto year = floor_div(thursday.month, 12);
+  return {year, (thursday.days - begin_of_weeks(year) / kDay) / 7 + 1};
+}
+
 }  // namespace
 
-std::optional<Seconds> DateFormat::parse(std::string_view text) const {
-  using namespace std::chrono;
-  std::int64_t year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0;
+std::optional<Instant> DateFormat::parse(std::string_view text) const {
+  std::int64_t year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, micros = 0, week = 0, weekday = 1;
   bool afternoon = false, halves = false;
   std::size_t at = 0;
   const auto number = [&](int width, std::size_t most) -> std::optional<std::int64_t> {
@@ -63,7 +100,7 @@ std::optional<Seconds> DateFormat::parse(std::string_view text) const {
         value = number(2, 2), second = value.value_or(99);
         break;
       case Kind::fraction:
-        value = number(0, 9);
+        value = microseconds(text, at), micros = value.value_or(0);
         break;
       case Kind::half:
         if (text.size() < at + 2) return {};
@@ -74,6 +111,13 @@ std::optional<Seconds> DateFormat::parse(std::string_view text) const {
       case Kind::quarter:
         value = number(1, 1), month = value.value_or(0) * 3 - 2;
         break;
+      case Kind::week:
+        value = number(2, 2), week = value.value_or(0);
+        if (week < 1) return {};
+        break;
+      case Kind::weekday:
+        value = number(1, 1), weekday = value.value_or(0);
+        break;
       case Kind::epoch:
         value = number(0, 10);
         break;
@@ -83,22 +127,27 @@ std::optional<Seconds> DateFormat::parse(std::string_view text) const {
     }
     if (!value) return {};
     if (field.kind == Kind::epoch || field.kind == Kind::epoch_ms)
-      return at == text.size() ? std::optional(field.kind == Kind::epoch ? *value : *value / 1000) : std::nullopt;
+      return at == text.size() ? std::optional(*value * (field.kind == Kind::epoch ? kSecond : 1000)) : std::nullopt;
   }
   if (halves) hour = hour % 12 + (afternoon ? 12 : 0);
   if (at != text.size() || month < 1 || month > 12 || hour > 24 || minute > 59 || second > 60) return {};
-  const year_month_day date(std::chrono::year(static_cast<int>(year)), std::chrono::month(static_cast<unsigned>(month)),
-                            std::chrono::day(static_cast<unsigned>(day)));
-  if (!date.ok()) return {};
-  return sys_days(date).time_since_epoch().count() * Seconds{86400} + hour * 3600 + minute * 60 + second;
+  const auto clock = hour * kHour + minute * kMinute + second * kSecond + micros;
+  if (week > 0) {
+    const auto instant = begin_of_weeks(year) + (week - 1) * kWeek + (weekday - 1) * kDay;
+    const bool known = weekday >= 1 && weekday <= 7 && week_of(instant).year == year;
+    return known ? std::optional(instant + clock) : std::nullopt;
+  }
+  if (day < 1 || day > days_in(12 * year + month - 1)) return {};
+  return instant_of(12 * year + month - 1, static_cast<int>(day), clock);
 }
 
-std::string DateFormat::format(Seconds instant) const {
-  using namespace std::chrono;
-  const auto days = floor<std::chrono::days>(seconds(instant));
-  const year_month_day date{sys_days(days)};
-  const auto clock = instant - duration_cast<seconds>(days).count();
-  const auto month = static_cast<int>(static_cast<unsigned>(date.month()));
+std::string DateFormat::format(Instant instant) const {
+  const auto time = civil_time(instant);
+  const auto month = time.month - 12 * floor_div(time.month, 12) + 1;
+  const auto seconds = time.clock / kSecond;
+  const auto week = week_of(instant);
+  const bool weeks =
+      std::any_of(fields_.begin(), fields_.end(), [](const Field& field) { return field.kind == Kind::week; });
   const bool halves =
       std::any_of(fields_.begin(), fields_.end(), [](const Field& field) { return field.kind == Kind::half; });
   std::string text;
@@ -108,7 +157,7 @@ std::string DateFormat::format(Seconds instant) const {
         text += field.literal;
         break;
       case Kind::year:
-        text += padded(static_cast<int>(date.year()), 4);
+        text += padded(weeks ? week.year : floor_div(time.month, 12), 4);
         break;
       case Kind::month:
         text += padded(month, field.width);
@@ -121,33 +170,39 @@ std::string DateFormat::format(Seconds instant) const {
         break;
       }
       case Kind::day:
-        text += padded(static_cast<unsigned>(date.day()), field.width);
+        text += padded(time.day, field.width);
         break;
       case Kind::hour: {
-        const auto hour = clock / 3600;
+        const auto hour = seconds / 3600;
         text += padded(halves ? (hour + 11) % 12 + 1 : hour, field.width);
         break;
       }
       case Kind::minute:
-        text += padded(clock / 60 % 60, 2);
+        text += padded(seconds / 60 % 60, 2);
         break;
       case Kind::second:
-        text += padded(clock % 60, 2);
+        text += padded(seconds % 60, 2);
         break;
       case Kind::fraction:
-        text += padded(0, field.width);
+        text += fraction(time.clock % kSecond, static_cast<std::size_t>(field.width));
         break;
       case Kind::half:
-        text += clock < 43200 ? "AM" : "PM";
+        text += seconds < 43200 ? "AM" : "PM";
         break;
       case Kind::quarter:
         text += padded((month + 2) / 3, 1);
         break;
+      case Kind::week:
+        text += padded(week.week, 2);
+        break;
+      case Kind::weekday:
+        text += padded(time.weekday + 1, 1);
+        break;
       case Kind::epoch:
-        text += padded(instant, 0);
+        text += padded(floor_div(instant, kSecond), 0);
         break;
       case Kind::epoch_ms:
-        text += padded(instant * 1000, 0);
+        text += padded(floor_div(instant, 1000), 0);
         break;
     }
   }
@@ -191,6 +246,12 @@ std::string DateFormat::describe() const {
         break;
       case Kind::quarter:
         text += "q";
+        break;
+      case Kind::week:
+        text += "ww";
+        break;
+      case Kind::weekday:
+        text += "d";
         break;
       case Kind::epoch:
         text += "seconds since 1970";

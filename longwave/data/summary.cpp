@@ -50,17 +50,16 @@ void look_at_dates(const CsvTable& table, DataSummary& summary) {
   const auto axis = read_dates(table, DateOrder::any);
   summary.first_date = table.dates.front();
   summary.last_date = table.dates.back();
-  summary.frequency = axis.frequency.name();
+  summary.frequency = axis.fit.calendar.name();
   for (std::size_t i = 1; i < axis.instants.size(); ++i) {
     if (axis.instants[i] > axis.instants[i - 1]) continue;
     summary.remarks.push_back("line " + std::to_string(table.line_of(static_cast<std::int64_t>(i))) + ": date " +
                               table.dates[i] + " is not later than the one before it");
     break;
   }
-  if (axis.frequency.irregular > 0)
-    summary.remarks.push_back(std::to_string(axis.frequency.irregular) + " steps are not " + axis.frequency.name() +
-                              ", the first before line " +
-                              std::to_string(table.line_of(axis.frequency.first_irregular)));
+  if (axis.fit.irregular > 0)
+    summary.remarks.push_back(std::to_string(axis.fit.irregular) + " steps are not " + axis.fit.calendar.name() +
+                              ", the first before line " + std::to_string(table.line_of(axis.fit.first_irregular)));
 }
 
 }  // namespace

@@ -167,6 +167,47 @@ TEST_F(Forecast, MissingValuesAreRefusedOrFilled) {
   EXPECT_NE(filled.out.find("1 missing cells filled"), std::string::npos) << filled.out;
 }
 
+/// Daily rows from 2024-01-01 on; `day` says what a day (Monday 0) has, "" for no row.
+template <class Day>
+std::string days(int count, const Day& day) {
+  std::string text = "date,a\n";
+  for (int t = 0; t < count; ++t) {
+    char date[32];
+    std::snprintf(date, sizeof date, "2024-%02d-%02d,", t < 31 ? 1 : 2, t < 31 ? t + 1 : t - 30);
+    if (const std::string value = day(t); !value.empty()) text += date + value + "\n";
+  }
+  return text;
+}
+
+TEST_F(Forecast, AbsentRowsAreRefusedOrInserted) {
+  const auto file = write("absent.csv", days(60, [](int t) { return t == 40 ? "" : std::to_string(t % 7); }));
+  const auto refused = run_program(forecast(file, "--horizon 2"));
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.out.find("absent.csv:42: no row for 2024-02-10 before this one (1 of 60 rows are absent, daily)"),
+            std::string::npos)
+      << refused.out;
+  const auto filled = run_program(forecast(file, "--horizon 2 --missing interpolate --model naive-last --json"));
+  ASSERT_EQ(filled.code, 0) << filled.out;
+  const auto json = nlohmann::json::parse(filled.out);
+  EXPECT_EQ(json["rows"], 60);
+  EXPECT_EQ(json["inserted_rows"], 1);
+  EXPECT_EQ(json["filled_cells"], 1);
+  EXPECT_EQ(json["season"], 7);
+}
+
+TEST_F(Forecast, HolidaysAreNoAbsentRows) {
+  const auto file =
+      write("business.csv", days(60, [](int t) { return t % 7 > 4 || t == 14 ? "" : std::to_string(t % 7); }));
+  const auto outcome = run_program(forecast(file, "--horizon 2 --model naive-last"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("43 rows, 1 series, business days"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("1 date of this calendar without a row, the first 2024-01-15; taken as time off\n"),
+            std::string::npos)
+      << outcome.out;
+  EXPECT_NE(text_of("f.csv").find("\n2024-03-01,"), std::string::npos);
+  EXPECT_NE(text_of("f.csv").find("\n2024-03-04,"), std::string::npos);
+}
+
 /// Rows of `step,name` with a weekly pattern around `level`.
 std::string weeks(const std::string& name, double level) {
   std::ostringstream text;
@@ -270,7 +311,8 @@ TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
       {good + " --horizon 2 --lookback -4", "--lookback: is -4; expected at least 1"},
       {write("huge.csv", weeks("a", 1e301)) + " --horizon 2", "huge.csv:2: column a has 1e+301; expected numbers"},
       {write("clash.csv", "a,a_lo80\n1,2\n2,3\n3,4\n4,5\n") + " --horizon 1", "would have two columns 'a_lo80'"},
-      {write("thousands.csv", "a\n\"1,104\"\n\"1,204\"\n\"1,304\"\n") + " --horizon 1", "only text in a ('1,104')"},
+      {write("thousands.csv", "a\n\"1,104\"\n\"1,204\"\n\"1,304\"\n") + " --horizon 1",
+       "only text in a ('1,104')"},
       {write("zones.csv",
              "date,a\n2024-03-30T00:00:00+01:00,1\n2024-03-31T00:00:00+01:00,2\n"
              "2024-04-01T00:00:00+02:00,3\n2024-04-02T00:00:00+02:00,3\n") +

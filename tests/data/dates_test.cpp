@@ -36,7 +36,7 @@ TEST(Dates, AreContinuedInTheStyleOfTheFile) {
       {{"2016/7/1 22:15", "2016/7/1 22:30"}, "15 minutes", "2016/7/1 22:45"},
       {{"2016/7/1 9:00", "2016/7/1 10:00"}, "hourly", "2016/7/1 11:00"},
       {{"2024-02-28", "2024-02-29"}, "daily", "2024-03-01"},
-      {{"31.01.2024", "29.02.2024", "31.03.2024"}, "monthly", "30.04.2024"},
+      {{"31.01.2024", "29.02.2024", "31.03.2024"}, "monthly, last day", "30.04.2024"},
       {{"30/12/2023", "31/12/2023"}, "daily", "01/01/2024"},
       {{"12/30/2023", "12/31/2023"}, "daily", "01/01/2024"},
       {{"2020", "2021", "2022"}, "yearly", "2023"},
@@ -51,12 +51,23 @@ TEST(Dates, AreContinuedInTheStyleOfTheFile) {
        "2024-01-15"},
       {{"2024-01-01T00:00:00Z", "2024-01-08T00:00:00Z"}, "weekly", "2024-01-15T00:00:00Z"},
       {{"01-Jan-2024", "02-Jan-2024"}, "daily", "03-Jan-2024"},
+      {{"20240101T000000", "20240101T003000"}, "30 minutes", "20240101T010000"},
+      {{"20240101T2300Z", "20240102T0000Z"}, "hourly", "20240102T0100Z"},
+      {{"2024-01-01T22", "2024-01-01T23"}, "hourly", "2024-01-02T00"},
+      {{"2024-01-01 22+01", "2024-01-01 23+01"}, "hourly", "2024-01-02 00+01"},
+      {{"2020-W51", "2020-W52", "2020-W53"}, "weekly", "2021-W01"},
+      {{"2024-W52-6", "2024-W52-7", "2025-W01-1"}, "daily", "2025-W01-2"},
+      {{"2024-01-01 00:00:00.250", "2024-01-01 00:00:00.500"}, "250 milliseconds", "2024-01-01 00:00:00.750"},
+      {{"2024-01-01 00:00:00.5", "2024-01-01 00:00:00.75"}, "250 milliseconds", "2024-01-01 00:00:01.0"},
+      {{"2024-01-01 00:00:00,000125", "2024-01-01 00:00:00,000250"}, "125 microseconds", "2024-01-01 00:00:00,000375"},
+      {{"20240101T235959.500", "20240101T235959.750"}, "250 milliseconds", "20240102T000000.000"},
+      {{"1700000000250", "1700000000500"}, "250 milliseconds", "1700000000750"},
       {{"1/2/2024 11:00 AM", "1/2/2024 12:00 PM", "1/13/2024 1:00 PM"}, "hourly", "1/13/2024 2:00 PM"},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.dates[0]);
     const auto axis = read_dates(table_of(c.dates));
-    EXPECT_EQ(axis.frequency.name(), c.frequency);
+    EXPECT_EQ(axis.fit.calendar.name(), c.frequency);
     EXPECT_EQ(axis.continued(1)[0], c.next);
     for (std::size_t i = 0; i < c.dates.size(); ++i) EXPECT_EQ(axis.format.format(axis.instants[i]), c.dates[i]);
   }
@@ -68,6 +79,7 @@ TEST(Dates, DisorderAndNonsenseAreNamedWithTheirLine) {
   EXPECT_NE(error_of({"2024-01-03", "2024-01-02"}).find("f.csv:3: date 2024-01-02 is earlier than 2024-01-03"),
             std::string::npos);
   EXPECT_NE(error_of({"2024-01-01", "2024-02-30"}).find("f.csv:3: '2024-02-30'"), std::string::npos);
+  EXPECT_NE(error_of({"2020-W53", "2021-W53"}).find("f.csv:3: '2021-W53'"), std::string::npos);
   EXPECT_NE(error_of({"soon"}).find("f.csv:2: 'soon'"), std::string::npos);
   EXPECT_NE(error_of({"01/02/2024", "01/03/2024"}).find("may be day/month or month/day"), std::string::npos);
 }
@@ -75,13 +87,13 @@ TEST(Dates, DisorderAndNonsenseAreNamedWithTheirLine) {
 TEST(Dates, GapsAreCounted) {
   const auto axis =
       read_dates(table_of({"2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 02:00", "2024-01-01 05:00"}));
-  EXPECT_EQ(axis.frequency.irregular, 1);
-  EXPECT_EQ(axis.frequency.first_irregular, 3);
+  EXPECT_EQ(axis.fit.irregular, 1);
+  EXPECT_EQ(axis.fit.first_irregular, 3);
 }
 
 TEST(Calendar, FeaturesSpanMinusHalfToHalf) {
   std::vector<float> marks;
-  append_calendar(1483225140, "t", marks);  // Saturday 2016-12-31 22:59
+  append_calendar(1483225140 * kSecond, "t", marks);  // Saturday 2016-12-31 22:59
   ASSERT_EQ(marks.size(), 5u);
   EXPECT_FLOAT_EQ(marks[0], 0.5f);
   EXPECT_FLOAT_EQ(marks[1], static_cast<float>(22.0 / 23 - 0.5));

@@ -39,9 +39,9 @@ TEST(RealSets, HaveTheirKnownFrequencyAndPeculiarities) {
     if (locate(*find_data_set(name), test_data_roots()).empty()) GTEST_SKIP() << name << " is not here";
     const auto table = read_data(find_data(name, test_data_roots()));
     const auto axis = read_dates(table, DateOrder::any);
-    EXPECT_EQ(axis.frequency.name(), frequency) << name;
+    EXPECT_EQ(axis.fit.calendar.name(), frequency) << name;
     EXPECT_EQ(axis.format.format(axis.instants[777]), table.dates[777]) << name;
-    EXPECT_EQ(axis.frequency.irregular > 0, std::string(name) == "weather") << name;
+    EXPECT_EQ(axis.fit.irregular > 0, std::string(name) == "weather") << name;
     if (std::string(name) == "exchange_rate") {
       EXPECT_EQ(axis.continued(1)[0], "2010/10/11 0:00");
     }
