@@ -10,6 +10,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/io/csv_column.h"
 #include "longwave/io/date_cells.h"
 #include "longwave/io/number.h"
 #include "longwave/io/text_source.h"
@@ -24,20 +25,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
-}
-
-/// What is known of a column that should be numeric.
-struct Column {
-  std::int64_t numbers = 0, texts = 0, missing = 0;
-  std::int64_t first_text_line = 0;
-  std::string first_text;
-};
-
-std::string shown(std::string text) {
-  if (text.size() > 40) text = text.substr(0, 37) + "...";
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  return "'" + text + "'";
 }
 
 class Parser {
@@ -173,7 +160,7 @@ class Parser {
     std::set<std::string> seen;
     for (std::size_t i = 0; i < names_.size(); ++i)
       if (!seen.insert(names_[i]).second)
-        fail_at(1, i, "a second column called " + shown(names_[i]) + "; expected every name once");
+        fail_at(1, i, "a second column called " + shown_cell(names_[i]) + "; expected every name once");
   }
 
   void choose_date_column() {
@@ -262,8 +249,8 @@ class Parser {
     if (scan_number(p, decimal_, value)) {
       while (*p == ' ') ++p;
       if (at_cell_end(p)) {
+        columns_[column].add_number(trim({at_, static_cast<std::size_t>(p - at_)}), line_);
         at_ = p;
-        ++columns_[column].numbers;
         table_.values.push_back(value);
         return;
       }
@@ -279,28 +266,28 @@ class Parser {
     const char* p = text.c_str();
     double value = kNaN;
     if (scan_number(p, decimal_, value) && p == text.c_str() + text.size()) {
-      ++seen.numbers;
+      seen.add_number(text, line);
     } else if (is_missing(text)) {
       value = kNaN;
       ++seen.missing;
       table_.missing.push_back({table_.rows, static_cast<std::int64_t>(column), line});
     } else {
       value = kNaN;
-      if (seen.texts++ == 0) {
-        seen.first_text = text;
-        seen.first_text_line = line;
-        if (options_.text == CsvOptions::Text::refuse) refuse_text(column);
-      }
+      seen.add_text(text, line);
+      if (options_.text == CsvOptions::Text::refuse) fail(text_mistake(column));
     }
     table_.values.push_back(value);
   }
 
   std::size_t cell_of(std::size_t column) const { return column + (column >= date_); }
 
-  [[noreturn]] void refuse_text(std::size_t column) const {
-    const auto& seen = columns_[column];
-    fail_at(seen.first_text_line, cell_of(column),
-            shown(seen.first_text) + " in column " + shown(table_.columns[column]) + " is not a number");
+  std::string text_mistake(std::size_t column) const {
+    const auto& cell = columns_[column].first_text;
+    return name_ + ":" + std::to_string(cell.line) + ":" + std::to_string(cell_of(column) + 1) + ": " +
+           shown_cell(cell.text) + " in column " + shown_cell(table_.columns[column]) +
+           (is_dressed_number(cell.text)
+                ? " is not a plain number; write it without currency, percent and thousands signs, like -1200.5"
+                : " is not a number");
   }
 
   bool is_text(std::size_t column) const {
@@ -314,25 +301,42 @@ class Parser {
   void settle_columns() {
     std::vector<std::size_t> kept;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].all_dressed()) refuse_mixed_signs({i});
       if (is_text(i)) {
-        table_.text_columns.push_back(table_.columns[i]);
+        table_.text_columns.push_back({table_.columns[i], columns_[i].all_dressed() ? text_mistake(i) : ""});
         continue;
       }
-      if (columns_[i].texts > 0) refuse_text(i);
+      if (columns_[i].texts > 0) fail(text_mistake(i));
       kept.push_back(i);
     }
+    refuse_mixed_signs(kept);
     if (kept.empty()) {
+      for (const auto& column : table_.text_columns) check(column.mistake.empty(), column.mistake);
       std::vector<std::string> texts;
       for (std::size_t i = 0; i < columns_.size(); ++i)
-        texts.push_back(table_.columns[i] + (columns_[i].texts ? " (" + shown(columns_[i].first_text) + ")" : ""));
+        texts.push_back(table_.columns[i] +
+                        (columns_[i].texts ? " (" + shown_cell(columns_[i].first_text.text) + ")" : ""));
       fail(name_, ": no column of numbers; found ", texts.empty() ? "only the dates" : "only text in " + join(texts));
     }
     if (kept.size() < columns_.size()) keep_only(kept);
     if (options_.missing == CsvOptions::Missing::refuse && !table_.missing.empty()) {
       const auto& cell = table_.missing.front();
-      fail(name_, ":", cell.line, ": missing value in column ", shown(table_.columns[cell.column]), " (",
+      fail(name_, ":", cell.line, ": missing value in column ", shown_cell(table_.columns[cell.column]), " (",
            table_.missing.size(), " in the file); expected a number in every cell");
     }
+  }
+
+  /// 1.234 beside 0,5 may be a thousand.
+  void refuse_mixed_signs(const std::vector<std::size_t>& columns) const {
+    CsvColumn::Cell point, comma;
+    for (const auto column : columns) {
+      if (point.line == 0) point = columns_[column].point;
+      if (comma.line == 0) comma = columns_[column].comma;
+    }
+    if (point.line == 0 || comma.line == 0) return;
+    if (point.line < comma.line) std::swap(point, comma);
+    fail(name_, ":", point.line, ": the number ", shown_cell(point.text), " has another decimal sign than ",
+         shown_cell(comma.text), " in line ", comma.line, "; write all numbers of a file one way");
   }
 
   void keep_only(const std::vector<std::size_t>& kept) {
@@ -362,7 +366,7 @@ class Parser {
   bool header_ = false;
   std::vector<std::string> first_, names_;
   std::size_t date_ = 0;
-  std::vector<Column> columns_;
+  std::vector<CsvColumn> columns_;
   CsvTable table_;
 };
 

@@ -25,18 +25,24 @@ struct MissingCell {
   std::int64_t row, column, line;
 };
 
+/// A column left out of a table.
+struct TextColumn {
+  std::string name;
+  std::string mistake;  // where its cells are numbers but for how they are written: the error to be shown; else ""
+};
+
 /// A table of numbers with at most one column of dates.
 struct CsvTable {
   std::string path;
   std::vector<std::string> columns;  // names of the numeric columns, in file order
   std::vector<double> values;        // [rows, columns] row-major; NaN where missing
   std::int64_t rows = 0;
-  std::string date_name;                  // "" if there is no column of dates
-  std::vector<std::string> dates;         // [rows], as written; empty if there is none
-  std::vector<MissingCell> missing;       // in file order
-  std::vector<std::string> text_columns;  // names of columns left out because they hold no numbers
-  std::vector<std::int64_t> lines;        // the line of every row, only where it is not row + first_line
-  std::int64_t first_line = 2;            // the line of row 0
+  std::string date_name;                 // "" if there is no column of dates
+  std::vector<std::string> dates;        // [rows], as written; empty if there is none
+  std::vector<MissingCell> missing;      // in file order
+  std::vector<TextColumn> text_columns;  // left out because they hold no numbers
+  std::vector<std::int64_t> lines;       // the line of every row, only where it is not row + first_line
+  std::int64_t first_line = 2;           // the line of row 0
 
   std::int64_t width() const { return static_cast<std::int64_t>(columns.size()); }
   std::int64_t line_of(std::int64_t row) const { return lines.empty() ? first_line + row : lines[row]; }
@@ -44,8 +50,8 @@ struct CsvTable {
 
 /// Reads a CSV file, plain, .gz or .xz: LF or CRLF, cells parted by comma, semicolon or tab (detected), quoted or not,
 /// with or without a last newline. Where cells are not parted by commas, 1,5 is read as 1.5.
-/// UserError with file:line:column for a cell that is no number, a row of another width, a missing value; and for a
-/// file that is empty, has only a header, is binary, or cannot be read.
+/// UserError with file:line:column for a cell that is no number, a row of another width, a missing value, a decimal
+/// sign that changes; and for a file that is empty, has only a header, is binary, or cannot be read.
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 
 /// The same from text in memory; `name` stands for the path in messages.

@@ -312,7 +312,10 @@ TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
       {write("huge.csv", weeks("a", 1e301)) + " --horizon 2", "huge.csv:2: column a has 1e+301; expected numbers"},
       {write("clash.csv", "a,a_lo80\n1,2\n2,3\n3,4\n4,5\n") + " --horizon 1", "would have two columns 'a_lo80'"},
       {write("thousands.csv", "a\n\"1,104\"\n\"1,204\"\n\"1,304\"\n") + " --horizon 1",
-       "only text in a ('1,104')"},
+       "thousands.csv:2:1: '1,104' in column 'a' is not a plain number"},
+      {write("percent.csv", "a,b\n1,5 %\n2,6 %\n3,7 %\n") + " --horizon 1",
+       "percent.csv:2:2: '5 %' in column 'b' is not a plain number; write it without currency, percent and thousands "
+       "signs, like -1200.5, or choose other columns with --targets"},
       {write("zones.csv",
              "date,a\n2024-03-30T00:00:00+01:00,1\n2024-03-31T00:00:00+01:00,2\n"
              "2024-04-01T00:00:00+02:00,3\n2024-04-02T00:00:00+02:00,3\n") +

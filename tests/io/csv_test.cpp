@@ -9,6 +9,7 @@
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
+#include "longwave/io/csv_column.h"
 #include "longwave/io/number.h"
 #include "longwave/io/text_source.h"
 
@@ -93,7 +94,9 @@ TEST(Csv, HeaderIsDetected) {
 TEST(Csv, MissingValuesAreListedAndTextColumnsLeftOut) {
   const auto table =
       parse_csv("date,city,a,b\n2020-01-01,Ulm,,1\n2020-01-02,Bonn,NA,-\n2020-01-03,Ulm,3,?\n", "f.csv", lenient());
-  EXPECT_EQ(table.text_columns, (std::vector<std::string>{"city"}));
+  ASSERT_EQ(table.text_columns.size(), 1u);
+  EXPECT_EQ(table.text_columns[0].name, "city");
+  EXPECT_EQ(table.text_columns[0].mistake, "");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"a", "b"}));
   ASSERT_EQ(table.missing.size(), 4u);
   EXPECT_EQ(table.missing[3].row, 2);
@@ -121,6 +124,47 @@ TEST(Csv, EveryMistakeIsOneClearLine) {
             std::string::npos);
   EXPECT_THROW(read_csv("no/such/file.csv"), UserError);
   EXPECT_THROW(read_csv(std::filesystem::temp_directory_path()), UserError);
+}
+
+TEST(Csv, NumbersInOtherClothesAreNamed) {
+  const std::string mend =
+      " is not a plain number; write it without currency, percent and thousands signs, like -1200.5";
+  EXPECT_EQ(error_of("a,b\n1,\"1,200\"\n"), "f.csv:2:2: '1,200' in column 'b'" + mend);
+  const auto table = parse_csv("a,b,c\n1,12 %,x\n2,\"$1,200\",12 %\n", "f.csv", lenient());
+  EXPECT_EQ(table.columns, (std::vector<std::string>{"a"}));
+  ASSERT_EQ(table.text_columns.size(), 2u);
+  EXPECT_EQ(table.text_columns[0].mistake, "f.csv:2:2: '12 %' in column 'b'" + mend);
+  EXPECT_EQ(table.text_columns[1].mistake, "");
+  EXPECT_EQ(error_of("a\n12 %\n13 %\n", lenient()), "f.csv:2:1: '12 %' in column 'a'" + mend);
+  EXPECT_EQ(parse_csv("a\n+3\n-4\n", "f.csv").values, (std::vector<double>{3, -4}));
+  for (const char* text : {"$1,200", "-$5", "12 %", "12%", "(300)", "1.234,5", "1,234.5", "1 000", "1'000'000", "1,5",
+                           "1.234.567", "3-", "\xe2\x82\xac 5", "5,00 \xe2\x82\xac",
+                           "1\xc2\xa0"
+                           "000",
+                           "\xe2\x88\x92"
+                           "3"})
+    EXPECT_TRUE(is_dressed_number(text)) << text;
+  for (const char* text :
+       {"", "x", "12 kg", "2020-01-01", "12:30", "31.12.2020", "1.2.3.4", "A1", "No. 5", "-", "$", "1 2",
+        "\xe7\xac\xac"
+        "1",
+        "1/2", "5,5,5"})
+    EXPECT_FALSE(is_dressed_number(text)) << text;
+}
+
+TEST(Csv, OneDecimalSignInAFile) {
+  EXPECT_EQ(
+      error_of("a;b\n1;0,5\n2;3\n1.234;7\n"),
+      "f.csv:4: the number '1.234' has another decimal sign than '0,5' in line 2; write all numbers of a file one way");
+  EXPECT_EQ(
+      error_of("a;b\n1;1234.5\n2;\"1.234,5\"\n2;\"1.334,5\"\n", lenient()),
+      "f.csv:3: the number '1.234,5' has another decimal sign than '1234.5' in line 2; write all numbers of a file "
+      "one way");
+  EXPECT_EQ(
+      error_of("a;b\n1;1234.5\n2;1244.5\n2;\"1.334,5\"\n", lenient()),
+      "f.csv:4: the number '1.334,5' has another decimal sign than '1234.5' in line 2; write all numbers of a file "
+      "one way");
+  EXPECT_EQ(parse_csv("a;b\n1;0,5\n2,25;3\n", "f.csv").values, (std::vector<double>{1, 0.5, 2.25, 3}));
 }
 
 TEST(Csv, PackedTextIsReadAndDamageIsFound) {
