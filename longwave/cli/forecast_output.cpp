@@ -185,6 +185,7 @@ Json forecast_json(const UserFile& file, const AutoForecast& r) {
             {"frequency", file.frequency},
             {"filled_cells", file.filled},
             {"gaps", file.gaps},
+            {"remark", file.remark},
             {"inserted_rows", file.inserted},
             {"ignored_columns", file.text_columns},
             {"season", r.season},

@@ -204,6 +204,9 @@ TEST_F(Forecast, HolidaysAreNoAbsentRows) {
   EXPECT_NE(outcome.out.find("1 date of this calendar without a row, the first 2024-01-15; taken as time off\n"),
             std::string::npos)
       << outcome.out;
+  const auto json = nlohmann::json::parse(run_program(forecast(file, "--horizon 2 --model naive-last --json")).out);
+  EXPECT_EQ(json["remark"], "1 date of this calendar without a row, the first 2024-01-15; taken as time off");
+  EXPECT_EQ(json["inserted_rows"], 0);
   EXPECT_NE(text_of("f.csv").find("\n2024-03-01,"), std::string::npos);
   EXPECT_NE(text_of("f.csv").find("\n2024-03-04,"), std::string::npos);
 }
