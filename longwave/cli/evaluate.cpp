@@ -39,6 +39,7 @@ struct Report {
   std::int64_t scored, samples;
   Scores scores;
   std::int64_t test_touches;  // of this run so far, if this is one; else 0
+  bool other_data;            // than those of the training
 
   void print_text() const {
     fmt::print("{} {}", model, arguments.split);
@@ -64,6 +65,7 @@ struct Report {
                  {"samples", samples},
                  {"scores", scores}};
     if (test_touches > 0) json["test_touches"] = test_touches;
+    if (other_data) json["other_data"] = true;
     fmt::print("{}\n", json.dump(2));
   }
 };
@@ -95,6 +97,8 @@ void evaluate(const Arguments& arguments) {
   const auto scored = arguments.drop_last ? samples / batch * batch : samples;
   check(scored > 0, "--drop-last: the split has ", samples, " samples, fewer than one whole batch of ", batch,
         "; expected a smaller --batch");
+  const auto caution = other_data(run, *task);
+  if (!caution.empty()) fmt::print(stderr, "note: {}\n", caution);
   const Report report{
       arguments,
       run.recipe.model,
@@ -102,7 +106,8 @@ void evaluate(const Arguments& arguments) {
       scored,
       samples,
       task->evaluate(*run.model, split, {.batch = batch, .drop_last = arguments.drop_last, .details = true}),
-      split == Split::test ? touch(arguments.run) : 0};
+      split == Split::test ? touch(arguments.run) : 0,
+      !caution.empty()};
   arguments.json ? report.print_json() : report.print_text();
 }
 

@@ -49,6 +49,7 @@ VarInspection inspect_run(const Arguments& a) {
   if (run.recipe.task.type == "forecast")
     options.forecast_data = data_of(run.recipe, a.data.empty() ? data_of_run(a.run).string() : a.data);
   const auto task = make_task(run, options);
+  if (const auto caution = other_data(run, *task); !caution.empty()) fmt::print(stderr, "note: {}\n", caution);
   const auto sizes = forecast_sizes(run.sizes);
   std::vector<std::string> names;
   if (run.recipe.task.type == "forecast") {
@@ -60,7 +61,7 @@ VarInspection inspect_run(const Arguments& a) {
   const auto split = split_of(a.split);
   const auto count = task->samples(split);
   check(a.window >= -count && a.window < count, "--window ", a.window, ": the ", a.split, " split has ", count,
-        " windows; expected 0 .. ", count - 1, ", or -1 for the last");
+        " windows; expected 0 .. ", count - 1, ", or ", -count, " .. -1 from the end");
   const auto window = a.window < 0 ? a.window + count : a.window;
   const auto target = target_of(names, a.channel);
 

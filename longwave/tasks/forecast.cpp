@@ -26,6 +26,7 @@ class SeriesForecastTask final : public ForecastTask {
       : ForecastTask(sizes, options), data_(std::move(data)) {}
 
   std::int64_t samples(Split split) const override { return std::max<std::int64_t>(0, data_->windows(split)); }
+  Json about() const override { return data_->sha256.empty() ? Json::object() : Json{{"content", data_->sha256}}; }
 
  protected:
   void copy_window(Split split, std::int64_t index, const Window& window) const override {

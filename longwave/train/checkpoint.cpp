@@ -35,6 +35,12 @@ Json metadata_json(const SafetensorsFile& file, const std::string& key, const st
   return json;
 }
 
+/// "" in files of older versions.
+std::string content_of(const SafetensorsFile& file) {
+  const auto found = file.metadata().find("content");
+  return found == file.metadata().end() ? std::string() : found->second;
+}
+
 }  // namespace
 
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
@@ -54,24 +60,28 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const auto format = file.metadata().find("format");
   check(format != file.metadata().end() && format->second == kFormat, path.string(),
         ": is no checkpoint of this version of longwave; expected format '", kFormat, "'");
-  const auto content = file.metadata().find("content");
   return {metadata_json(file, "recipe", path.string()),
           metadata_json(file, "state", path.string()),
           take(file, "model/"),
           take(file, "optimizer/"),
           take(file, "best/"),
-          content == file.metadata().end() ? std::string() : content->second};
+          content_of(file)};
 }
 
-void write_weights(const std::filesystem::path& path, const TensorMap& tensors, const Json& recipe, const Json& sizes) {
+void write_weights(const std::filesystem::path& path, const Weights& weights) {
   TensorMap all;
-  add(all, "", tensors);
-  write_tensors(path, all, {{"format", "longwave weights 1"}, {"recipe", recipe.dump()}, {"sizes", sizes.dump()}});
+  add(all, "", weights.tensors);
+  write_tensors(path, all,
+                {{"format", "longwave weights 1"},
+                 {"recipe", weights.recipe.dump()},
+                 {"sizes", weights.sizes.dump()},
+                 {"content", weights.content}});
 }
 
 Weights read_weights(const std::filesystem::path& path) {
   const SafetensorsFile file(path);
-  return {take(file, ""), metadata_json(file, "recipe", path.string()), metadata_json(file, "sizes", path.string())};
+  return {take(file, ""), metadata_json(file, "recipe", path.string()), metadata_json(file, "sizes", path.string()),
+          content_of(file)};
 }
 
 TensorMap copy_of(const TensorMap& tensors) {

@@ -28,8 +28,9 @@ Checkpoint read_checkpoint(const std::filesystem::path& path);
 struct Weights {
   TensorMap tensors;
   Json recipe, sizes;
+  std::string content = {};  // hash of the data they were trained on; empty: not known
 };
-void write_weights(const std::filesystem::path& path, const TensorMap& tensors, const Json& recipe, const Json& sizes);
+void write_weights(const std::filesystem::path& path, const Weights& weights);
 
 /// UserError in one line if the file is missing, damaged or not written by write_weights.
 Weights read_weights(const std::filesystem::path& path);

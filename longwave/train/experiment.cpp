@@ -89,7 +89,7 @@ class Experiment {
     if (result_.parameters > 0)
       train();
     else
-      begin_directory(0), result_.stopped = "no parameters";
+      begin_directory(0, 0), result_.stopped = "no parameters";
     conclude();
     return std::move(result_);
   }
@@ -158,10 +158,10 @@ class Experiment {
     finish();
   }
 
-  void begin_directory(std::int64_t step) {
+  void begin_directory(std::int64_t step, std::int64_t epochs) {
     if (!directory_) return;
     directory_->write_start(json_, options_.data);
-    directory_->open_metrics(step);
+    directory_->open_metrics(step, epochs);
   }
 
   void train() {
@@ -177,7 +177,7 @@ class Experiment {
       trainer.restore(saved, where);
       note(fmt::format("resumed at step {}", trainer.step()));
     }
-    begin_directory(trainer.step());
+    begin_directory(trainer.step(), trainer.finished_epochs());
     batches_ = trainer.batches_per_epoch();
     epochs_ = trainer.epochs();
     trainer.run(result_);
@@ -200,7 +200,9 @@ class Experiment {
     write_checkpoint(directory_->last(), checkpoint);
   }
 
-  void write_best(const TensorMap& weights) { write_weights(directory_->best(), weights, json_, subject_.sizes); }
+  void write_best(const TensorMap& weights) {
+    write_weights(directory_->best(), {weights, json_, subject_.sizes, content()});
+  }
 
   void show(std::int64_t epoch, std::int64_t batch, double loss) {
     if (!progress_) return;

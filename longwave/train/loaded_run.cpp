@@ -36,6 +36,7 @@ LoadedRun load_run(const std::filesystem::path& run) {
   loaded.path = run;
   loaded.recipe = recipe_from_json(weights.recipe, path.string());
   loaded.sizes = weights.sizes;
+  loaded.content = weights.content;
   const auto kept = run / "recipe.toml";  // weights that were copied into the folder of another run
   if (std::filesystem::is_directory(run) && std::filesystem::exists(kept)) {
     const auto here = recipe_json(resolve_recipe(read_toml(kept))), theirs = recipe_json(loaded.recipe);
@@ -57,6 +58,13 @@ std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& op
   const auto subject = open_subject(run.recipe, options);
   subject.check_fits(run);
   return subject.make_task(*run.model);
+}
+
+std::string other_data(const LoadedRun& run, const Task& task) {
+  const auto now = task.about().value("content", "");
+  if (now.empty() || run.content.empty() || now == run.content) return {};
+  return fmt::format("these are not the data that {} was trained on: their hash was {}, is {}", run.path.string(),
+                     run.content.substr(0, 12), now.substr(0, 12));
 }
 
 LanguageRun language_run(const LoadedRun& run) {

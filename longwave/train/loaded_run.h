@@ -19,6 +19,7 @@ struct LoadedRun {
   Recipe recipe;
   std::shared_ptr<Module> model;  // in evaluation mode: see as_forecaster, as_classifier, as_language_model
   Json sizes;                     // that its data dictated: see forecast_sizes, sequence_sizes_from_json
+  std::string content;            // hash of the data it was trained on; empty: not known
 };
 LoadedRun load_run(const std::filesystem::path& run);
 
@@ -32,6 +33,9 @@ LanguageRun language_run(const LoadedRun& run);
 
 /// The task of a loaded run, for scoring its model. UserError if the data are of other sizes by now.
 std::shared_ptr<const Task> make_task(const LoadedRun& run, const RunOptions& options);
+
+/// One line if the data of the task are not those that the run was trained on; else, or if that is not known, "".
+std::string other_data(const LoadedRun& run, const Task& task);
 
 /// Weights that a training starts from: those of another run where name and shape are the same.
 struct StartWeights {

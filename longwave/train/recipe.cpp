@@ -119,6 +119,11 @@ TrainConfig resolve_train(const Settings& settings, const std::string& section) 
     check(train.schedule != "onecycle" || !settings.contains(key) || settings.at(key).value == 0,
           settings.contains(key) ? settings.at(key).where : "", ": ", section, ".", key, " has no effect with ",
           section, ".schedule = \"onecycle\"; set ", section, ".warmup_fraction instead, or another schedule");
+  const bool has_floor = train.schedule == "cosine" || train.schedule == "plateau";
+  check(!has_floor || train.min_learning_rate <= train.learning_rate,
+        settings.contains("min_learning_rate") ? settings.at("min_learning_rate").where : "", ": ", section,
+        ".min_learning_rate is ", train.min_learning_rate, "; expected at most ", section,
+        ".learning_rate = ", train.learning_rate);
   check(train.eval_steps == 0 || train.steps > 0, section, ".eval_steps has no effect without ", section, ".steps");
   return train;
 }

@@ -28,6 +28,14 @@ void add_curves(EventWriter& events, const Json& entry) {
   }
 }
 
+/// An epoch ends behind its last step, so a checkpoint of that step may be from before its end.
+bool is_before(const Json& entry, std::int64_t step, std::int64_t epochs) {
+  const auto kind = entry.value("kind", "");
+  if (kind == "result") return false;
+  return entry.value("step", std::int64_t{0}) <= step &&
+         (kind != "epoch" || entry.value("epoch", std::int64_t{0}) <= epochs);
+}
+
 /// What a run without a count says: nothing before its end; later its result, which of versions that did not count was
 /// scored once where there was a test split.
 std::int64_t touches_of(const Json& result) {
@@ -141,13 +149,13 @@ void RunDirectory::write_start(const Json& recipe_sections, const std::filesyste
   write_file(recipe(), to_toml(recipe_sections));
 }
 
-void RunDirectory::open_metrics(std::int64_t step) {
+void RunDirectory::open_metrics(std::int64_t step, std::int64_t epochs) {
   const auto path = metrics();
   std::string kept;
   std::ifstream old(path);
   for (std::string line; std::getline(old, line);) {
     const auto entry = Json::parse(line, nullptr, false);
-    if (entry.is_object() && entry.value("step", std::int64_t{0}) <= step) kept += line + "\n";
+    if (entry.is_object() && is_before(entry, step, epochs)) kept += line + "\n";
   }
   write_file(path, kept);
   log_.open(path, std::ios::app);

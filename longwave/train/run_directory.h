@@ -37,8 +37,9 @@ class RunDirectory {
   /// `data`: the folder that --data named; empty: none.
   void write_start(const Json& recipe, const std::filesystem::path& data);
 
-  /// Begins metrics.jsonl, keeping the entries up to `step` of an earlier process.
-  void open_metrics(std::int64_t step);
+  /// Begins metrics.jsonl, keeping the entries of an earlier process up to the checkpoint: `step` optimiser steps and
+  /// `epochs` whole epochs. It may have been killed when it had logged more than it saved.
+  void open_metrics(std::int64_t step, std::int64_t epochs);
   void log(const Json& entry);
 
   /// Counts `touches` scorings of the test split with those of evaluations of the unfinished run; the sum is written

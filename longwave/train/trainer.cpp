@@ -51,6 +51,8 @@ Trainer::Trainer(Module& model, RandomStream& model_random, const Task& task, co
 
 double Trainer::elapsed() const { return earlier_seconds_ + seconds_since(begin_); }
 
+bool Trainer::out_of_time() const { return config_.max_minutes > 0 && elapsed() >= 60 * config_.max_minutes; }
+
 bool Trainer::exhausted() const { return config_.patience > 0 && bad_epochs_ >= config_.patience; }
 
 std::int64_t Trainer::epochs() const {
@@ -88,7 +90,8 @@ void Trainer::run(RunResult& result) {
       throw Interrupted(fmt::format("interrupted in the evaluation after step {}", step_));
     }
     if (InterruptGuard::requested()) throw Interrupted(fmt::format("interrupted after epoch {}", epoch_));
-    if (ending == Ending::capped) {
+    const bool goes_on = epoch_ < epochs() && !exhausted();  // one more step would be validated anew
+    if (ending == Ending::capped || (goes_on && out_of_time())) {
       result.capped = true;
       break;
     }
@@ -218,7 +221,7 @@ Trainer::Ending Trainer::after_step() {
   step_seconds_.push_back(pending_seconds_);
   pending_seconds_ = 0;
   if (InterruptGuard::requested()) return Ending::interrupted;
-  if (config_.max_minutes > 0 && elapsed() >= 60 * config_.max_minutes) return Ending::capped;
+  if (out_of_time()) return Ending::capped;
   if (hooks_.should_stop && hooks_.should_stop()) return Ending::capped;
   const bool by_steps = config_.checkpoint_steps > 0 && step_ - saved_step_ >= config_.checkpoint_steps;
   const bool by_time = config_.checkpoint_seconds > 0 && seconds_since(last_save_) >= config_.checkpoint_seconds;

@@ -45,6 +45,7 @@ class Trainer {
   /// Epochs, or rounds of a run counted in steps.
   std::int64_t epochs() const;
   std::int64_t step() const { return step_; }
+  std::int64_t finished_epochs() const { return epoch_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -57,6 +58,7 @@ class Trainer {
   void finish_epoch();
   Ending after_step();
   bool exhausted() const;
+  bool out_of_time() const;
   std::int64_t batches_of_epoch() const;
   std::int64_t group_size(std::int64_t batch) const;
   void check_finite(const Loss& loss, const Batch& batch) const;

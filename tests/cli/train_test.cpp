@@ -138,6 +138,28 @@ TEST_F(TrainTest, EvaluateOnDataWithOtherSeriesNamesBothCounts) {
                              path("run") + " was trained on 2\n");
 }
 
+TEST_F(TrainTest, DataThatChangedEndAResumeAndAreSaidWhenScored) {
+  ASSERT_EQ(train("train.epochs=1 --run " + path("run")).code, 0);
+  EXPECT_EQ(testing::run_program("evaluate " + path("run")).out.find("note:"), std::string::npos);
+  fs::remove(folder_ / "run" / "result.json");
+  const auto csv = read_file(folder_ / "series.csv");
+  write_file(folder_ / "series.csv", csv + "2020-01-09 08:00:00,0.1,0.2\n");
+  const auto refused = testing::run_program("train --resume " + path("run") + " train.epochs=2");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.out.find("last.safetensors: the data of " + path("series.csv") +
+                             " are not those that the run began with"),
+            std::string::npos)
+      << refused.out;
+  const auto scores = testing::run_program("evaluate " + path("run"));
+  EXPECT_EQ(scores.code, 0);
+  EXPECT_EQ(scores.out.find("note: these are not the data that " + path("run") + " was trained on: their hash was "), 0)
+      << scores.out;
+  EXPECT_NE(testing::run_program("evaluate " + path("run") + " --json").out.find("\"other_data\": true"),
+            std::string::npos);
+  write_file(folder_ / "series.csv", csv);
+  EXPECT_EQ(testing::run_program("train --resume " + path("run") + " train.epochs=2").code, 0);
+}
+
 TEST_F(TrainTest, StoppedOrKilledAndResumedEndsWithTheScoresOfAWholeRun) {
   write_recipe("linear", "schedule = \"constant\"\npatience = 0\n");
   const auto term = stopped_by(SIGTERM, "term", "train.epochs=100000");

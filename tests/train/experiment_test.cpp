@@ -4,12 +4,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <memory>
+#include <numeric>
 #include <sstream>
+#include <thread>
 
 #include "longwave/base/atomic_file.h"
+#include "longwave/nn/tensor_file.h"
 #include "longwave/tasks/forecast.h"
 #include "longwave/train/checkpoint.h"
 #include "longwave/train/loaded_run.h"
@@ -112,6 +117,41 @@ TEST_F(ExperimentTest, KilledAndResumedGivesTheBitsOfAnUninterruptedRun) {
         EXPECT_EQ(whole.history[i].train, resumed.history[i].train);
     }
   }
+}
+
+TEST_F(ExperimentTest, AnEpochThatWasLoggedButNotSavedIsLoggedOnceByAResumedRun) {
+  const auto recipe = linear_recipe("train.epochs=3 train.checkpoint_steps=1 train.log_steps=1");
+  auto cut = options("run");
+  cut.log = [](const Json& entry) {
+    if (entry.at("kind") == "epoch" && entry.at("epoch") == 2) throw std::runtime_error("cut");
+  };
+  EXPECT_THROW(run_experiment(recipe, cut), std::runtime_error);
+  auto again = options("run");
+  again.resume = true;
+  const auto whole = run_experiment(recipe, again);
+  std::map<std::string, std::vector<std::int64_t>> seen;
+  std::ifstream metrics(folder_ / "run" / "metrics.jsonl");
+  for (std::string line; std::getline(metrics, line);) {
+    const auto entry = Json::parse(line);
+    const auto kind = entry["kind"].get<std::string>();
+    seen[kind].push_back(entry[kind == "epoch" ? "epoch" : "step"].get<std::int64_t>());
+  }
+  EXPECT_EQ(seen["epoch"], (std::vector<std::int64_t>{1, 2, 3}));
+  std::vector<std::int64_t> steps(whole.steps);
+  std::iota(steps.begin(), steps.end(), 1);
+  EXPECT_EQ(seen["step"], steps);
+}
+
+TEST_F(ExperimentTest, AResultThatWasLoggedButNotWrittenIsLoggedOnce) {
+  run_experiment(linear_recipe(""), options("run"));
+  fs::remove(folder_ / "run" / "result.json");
+  auto again = options("run");
+  again.resume = true;
+  run_experiment(linear_recipe(""), again);
+  std::ifstream metrics(folder_ / "run" / "metrics.jsonl");
+  int results = 0;
+  for (std::string line; std::getline(metrics, line);) results += Json::parse(line)["kind"] == "result";
+  EXPECT_EQ(results, 1);
 }
 
 TEST_F(ExperimentTest, CtrlCSavesACheckpointAndResumes) {
@@ -277,23 +317,44 @@ TEST_F(ExperimentTest, DataWithOtherSeriesThanTheRunAreRefused) {
       "waves: has 3 series with task.features = \"M\"; the run " + (folder_ / "run").string() + " was trained on 2");
 }
 
-/// A task that gets a signal while it validates.
-class SignalledTask : public Task {
+TEST_F(ExperimentTest, WeightsKnowTheDataThatTheyWereTrainedOn) {
+  const auto run = folder_ / "run", best = run / "best.safetensors";
+  const auto trained = testing::wave_data(), other = testing::wave_data();
+  trained->sha256 = "one";
+  other->sha256 = "two";
+  auto on_trained = options("run"), on_other = options();
+  on_trained.forecast_data = trained;
+  on_other.forecast_data = other;
+  run_experiment(linear_recipe(""), on_trained);
+  const auto loaded = load_run(run);
+  EXPECT_EQ(other_data(loaded, *make_task(loaded, on_trained)), "");
+  EXPECT_EQ(other_data(loaded, *make_task(loaded, on_other)),
+            "these are not the data that " + run.string() + " was trained on: their hash was one, is two");
+  const auto weights = read_weights(best);  // as older versions wrote them
+  write_tensors(best, weights.tensors, {{"recipe", weights.recipe.dump()}, {"sizes", weights.sizes.dump()}});
+  const auto old = load_run(run);
+  EXPECT_EQ(other_data(old, *make_task(old, on_other)), "");
+}
+
+/// A task to which something happens while it validates.
+class DisturbedTask : public Task {
  public:
-  explicit SignalledTask(std::shared_ptr<const Task> task) : task_(std::move(task)) {}
+  DisturbedTask(std::shared_ptr<const Task> task, std::function<void()> disturb)
+      : task_(std::move(task)), disturb_(std::move(disturb)) {}
   std::int64_t samples(Split split) const override { return task_->samples(split); }
   void gather(Split split, const std::vector<std::int64_t>& indices, Batch& batch) const override {
     task_->gather(split, indices, batch);
   }
   Loss loss(Module& model, const Batch& batch) const override { return task_->loss(model, batch); }
   Scores evaluate(Module& model, Split split, const EvaluateOptions& options) const override {
-    ::raise(SIGTERM);
+    disturb_();
     return task_->evaluate(model, split, options);
   }
   Selection selection() const override { return task_->selection(); }
 
  private:
   std::shared_ptr<const Task> task_;
+  std::function<void()> disturb_;
 };
 
 TEST_F(ExperimentTest, SignalDuringValidationEndsItAndAResumedRunValidatesAgain) {
@@ -302,7 +363,7 @@ TEST_F(ExperimentTest, SignalDuringValidationEndsItAndAResumedRunValidatesAgain)
   unscored.score = false;
   const auto run = run_experiment(recipe, unscored);
   const auto start = copy_of(run.model->state());
-  const SignalledTask signalled(run.task);
+  const DisturbedTask signalled(run.task, [] { ::raise(SIGTERM); });
   std::vector<Checkpoint> saved;
   const auto trainer = [&](const Task& task) {
     const auto save = [&](const Checkpoint& c, bool) {
@@ -329,6 +390,24 @@ TEST_F(ExperimentTest, SignalDuringValidationEndsItAndAResumedRunValidatesAgain)
   expect_same(expected, run.model->state());
   ASSERT_EQ(resumed.history.size(), whole.history.size());
   EXPECT_EQ(resumed.history[0].val, whole.history[0].val);
+}
+
+TEST_F(ExperimentTest, AValidationThatUsesUpTheTimeIsTheLast) {
+  auto unscored = options();
+  unscored.score = false;
+  const auto recipe = linear_recipe("train.epochs=5 train.max_minutes=0.005");
+  const auto run = run_experiment(linear_recipe("train.epochs=1"), unscored);
+  int validations = 0;
+  const DisturbedTask slow(run.task, [&] {
+    ++validations;
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  });
+  Trainer trainer(*run.model, as_forecaster(*run.model).random, slow, recipe.train, false, {});
+  RunResult result;
+  trainer.run(result);
+  EXPECT_EQ(validations, 1);
+  EXPECT_EQ(result.stopped, "time cap");
+  EXPECT_EQ(result.best_epoch, 1);
 }
 
 TEST_F(ExperimentTest, LoaderBegunAfterTheEndHasNoBatch) {
@@ -394,6 +473,9 @@ TEST(Recipe, DefectsNamePlaceKeyAndNearestName) {
   EXPECT_EQ(message("[train]\nlearning_rate = inf").substr(0, 26), "r.toml:2:1: train.learning");
   EXPECT_EQ(message("[train]\nwarmup_epochs = 2").substr(0, 46), "r.toml:2:1: train.warmup_epochs has no effect ");
   EXPECT_EQ(message("[train]\nwarmup_epochs = 2\nschedule = \"cosine\""), "accepted");
+  EXPECT_EQ(message("[train]\nmin_learning_rate = 0.1\nlearning_rate = 0.01\nschedule = \"plateau\""),
+            "r.toml:2:1: train.min_learning_rate is 0.1; expected at most train.learning_rate = 0.01");
+  EXPECT_EQ(message("[train]\nmin_learning_rate = 0.01\nlearning_rate = 0.01\nschedule = \"cosine\""), "accepted");
   EXPECT_EQ(refusal("[model]\nname = \"samovr\"", {}),
             "r.toml:2:1: model.name: unknown model 'samovr'; did you mean 'samovar'?");
   for (const std::string nameless : {"", "[train]\nepochs = 3", "[model]\nd_model = 8"})
