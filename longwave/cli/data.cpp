@@ -289,7 +289,7 @@ void define(CLI::App& app) {
                    "folder for the files: basic_{train,val,test}.tsv, or synthetic_var.safetensors "
                    "(tensors train and val, float32)")
       ->required();
-  making->add_option("--seed", a->seed, "seed of the generator")->check(not_below(0))->capture_default_str();
+  making->add_option("--seed", a->seed, "seed of the generator")->check(seed_number())->capture_default_str();
   making->add_option("--series", a->train, "synthetic-var: training series")
       ->check(not_below(1))
       ->capture_default_str();

@@ -46,6 +46,11 @@ std::string aten_problem(const Json& report) {
 }
 
 std::string thread_problem(const Json& report) {
+  const auto& variable = report["variables"]["OMP_NUM_THREADS"];
+  const auto value = variable["value"].get<std::string>();
+  if (variable["set_by"] == "user" && value.find_first_not_of("0123456789, ") != std::string::npos)
+    return fmt::format("OMP_NUM_THREADS is '{}', no number of threads, and has no effect; {}", value,
+                       remedy(report, "OMP_NUM_THREADS"));
   const int cores = report["cores"].get<int>(), threads = report["aten_threads"].get<int>();
   if (threads == cores) return "";
   return fmt::format("{} thread{} on {} usable cores; {}", threads, threads == 1 ? "" : "s", cores,

@@ -86,7 +86,7 @@ void define(CLI::App& app) {
       ->delimiter(',');
   app.add_option("--budget", options->forecast.budget_seconds, "seconds for everything")->capture_default_str();
   app.add_option("--missing", options->missing, "missing values: error, interpolate or forward")->capture_default_str();
-  app.add_option("--seed", options->forecast.seed, "of all randomness")->check(not_below(0))->capture_default_str();
+  app.add_option("--seed", options->forecast.seed, "of all randomness")->check(seed_number())->capture_default_str();
   app.add_option("--out", options->out, "where the CSV goes (default: FILE.forecast.csv here)");
   app.add_option("--svg", options->svg, "where the picture goes (default: FILE.forecast.svg here)");
   app.add_flag("--json", options->json, "print everything as JSON instead of the summary");

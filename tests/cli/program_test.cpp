@@ -76,6 +76,18 @@ TEST(Doctor, JsonParsesAndSaysWhatWasMeasured) {
       << "its settings were not read: " << malloc_of_program;
 }
 
+TEST(Doctor, ANumberOfThreadsThatIsNoneIsNamed) {
+  const auto* before = std::getenv("OMP_NUM_THREADS");
+  const std::string kept = before ? before : "";
+  ::setenv("OMP_NUM_THREADS", "abc", 1);
+  const auto outcome = run("doctor");
+  before ? ::setenv("OMP_NUM_THREADS", kept.c_str(), 1) : ::unsetenv("OMP_NUM_THREADS");
+  EXPECT_NE(
+      outcome.out.find("OMP_NUM_THREADS is 'abc', no number of threads, and has no effect; unset OMP_NUM_THREADS"),
+      std::string::npos)
+      << outcome.out;
+}
+
 TEST(Models, ListsMixersChannelMixersAndForecasters) {
   const auto outcome = run("models");
   EXPECT_EQ(outcome.code, 0) << outcome.out;
