@@ -21,6 +21,28 @@ struct Value {
   double middle, low80, high80, low95, high95;
 };
 
+/// The series that one model forecasts.
+struct Group {
+  std::string model;
+  std::vector<std::size_t> series;
+};
+
+/// The model of most series first; constant series have none.
+std::vector<Group> groups_of(const AutoForecast& r) {
+  std::vector<Group> groups;
+  for (const auto& candidate : r.candidates) {
+    Group group{candidate.model, {}};
+    for (std::size_t j = 0; j < r.series.size(); ++j)
+      if (!r.series[j].constant() && r.series[j].model == candidate.model) group.series.push_back(j);
+    if (!group.series.empty()) groups.push_back(std::move(group));
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const auto& a, const auto& b) { return a.series.size() > b.series.size(); });
+  return groups;
+}
+
+std::string title_of(const std::string& model) { return find_forecaster(model).title; }
+
 Value value_at(const AutoForecast& r, std::size_t channels, std::size_t step, std::size_t channel) {
   const auto i = step * channels + channel;
   const auto y = r.forecast[i];
@@ -76,9 +98,10 @@ std::string draw_series(const UserFile& file, const AutoForecast& result, std::s
     }
   }
   Chart chart;
-  chart.title = file.series.names[channel];
+  const auto title = title_of(result.series[channel].model);
+  chart.title = file.series.names[channel] + (channels > 1 ? ", by " + title : "");
   chart.description = fmt::format("The last {} observed values of {} and the next {}, forecast by {}", rows - from,
-                                  file.series.names[channel], horizon, find_forecaster(result.chosen).title);
+                                  file.series.names[channel], horizon, title);
   chart.width = kWidth;
   chart.height = kHeight;
   chart.x.ticks = date_ticks(file, from);
@@ -90,32 +113,83 @@ std::string draw_series(const UserFile& file, const AutoForecast& result, std::s
 
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
-std::string verdict(const AutoForecast& r) {
-  const auto best_naive = std::find_if(r.candidates.begin(), r.candidates.end(),
-                                       [](const auto& c) { return c.naive && c.left_out.empty(); });
-  if (r.candidates.empty()) return "Every series is constant and is forecast as itself.";
-  const auto& best = r.candidates.front();
-  const auto title = find_forecaster(best.model).title;
-  if (std::none_of(r.candidates.begin(), r.candidates.end(),
-                   [](const auto& c) { return !c.naive && c.left_out.empty(); }))
-    return fmt::format(
-        "No trained model could be tried; this is the best naive forecast, '{}'. --budget gives more time.", title);
-  if (!r.beats_naive)
-    return fmt::format("Nothing beats the naive forecast: no trained model is better than '{}' by more than chance.",
-                       find_forecaster(r.chosen).title);
-  return fmt::format("{} has a {:.1f} % lower backtest error than the best naive forecast ({}).", title,
-                     100 * (1 - best.mae / best_naive->mae), find_forecaster(best_naive->model).title);
+/// "5 series (a, b, c)", with as many names as fit into half a line.
+std::string series_words(const std::vector<std::size_t>& series, const std::vector<std::string>& names) {
+  constexpr std::size_t kWidth = 50;
+  std::string shown;
+  std::size_t count = 0;
+  for (; count < series.size(); ++count) {
+    const auto& name = names[series[count]];
+    if (count > 0 && shown.size() + name.size() > kWidth) break;
+    shown += (count > 0 ? ", " : "") + name;
+  }
+  if (count < series.size()) shown += fmt::format(" and {} more", series.size() - count);
+  return fmt::format("{} series ({})", series.size(), shown);
 }
 
-std::string candidate_lines(const AutoForecast& r) {
-  auto text = fmt::format("  {:<18} {:>8} {:>8} {:>7} {:>8}\n", "candidate", "MAE", "RMSE", "epochs", "seconds");
-  for (const auto& c : r.candidates) {
-    const auto title = find_forecaster(c.model).title;
-    if (c.left_out.empty())
-      text += fmt::format("{} {:<18} {:>8.4g} {:>8.4g} {:>7} {:>8.1f}\n", c.model == r.chosen ? ">" : " ", title, c.mae,
-                          c.rmse, c.epochs, c.seconds);
+/// By how much the backtest error of these series is below that of their best naive forecasts.
+std::string gain(const AutoForecast& r, const std::vector<std::size_t>& series) {
+  double mae = 0, naive = 0;
+  for (const auto j : series) mae += r.series[j].mae, naive += r.series[j].naive_mae;
+  return fmt::format("{:.1f} % lower backtest error than the best naive forecast", 100 * (1 - mae / naive));
+}
+
+bool trained_any(const AutoForecast& r) {
+  return std::any_of(r.candidates.begin(), r.candidates.end(),
+                     [](const auto& c) { return !c.naive && c.left_out.empty(); });
+}
+
+/// Only where no trained model was tried.
+std::string why_untrained(const AutoForecast& r) {
+  const bool named = std::any_of(r.candidates.begin(), r.candidates.end(), [](const auto& c) { return !c.naive; });
+  return named ? "No trained model could be tried, see above" : "No trained model is among the candidates (--model)";
+}
+
+/// Where there is one series that varies.
+std::string verdict_of_one(const AutoForecast& r, const Group& group) {
+  const auto& choice = r.series[group.series.front()];
+  if (!trained_any(r))
+    return fmt::format("{}; this is the best naive forecast, '{}'.\n", why_untrained(r), title_of(choice.model));
+  if (!choice.beats_naive)
+    return fmt::format("Nothing beats the naive forecast: no trained model is better than '{}' by more than chance.\n",
+                       title_of(choice.model));
+  return fmt::format("{} has a {} ({}).\n", title_of(choice.model), gain(r, group.series), title_of(choice.naive));
+}
+
+std::string verdict(const AutoForecast& r, const std::vector<std::string>& names) {
+  const auto groups = groups_of(r);
+  if (groups.empty()) return "Every series is constant and is forecast as itself.\n";
+  if (groups.size() == 1 && groups.front().series.size() == 1) return verdict_of_one(r, groups.front());
+  std::string text;
+  if (!trained_any(r)) text = why_untrained(r) + ".\n";
+  for (const auto& group : groups) {
+    text += title_of(group.model) + ": " + series_words(group.series, names);
+    if (r.series[group.series.front()].beats_naive)
+      text += ", " + gain(r, group.series) + (group.series.size() > 1 ? " of each\n" : "\n");
     else
-      text += fmt::format("  {:<18} left out: {}\n", title, c.left_out);
+      text += trained_any(r) ? ", where nothing beats this naive forecast by more than chance\n" : "\n";
+  }
+  std::vector<std::size_t> constant;
+  for (std::size_t j = 0; j < r.series.size(); ++j)
+    if (r.series[j].constant()) constant.push_back(j);
+  if (!constant.empty()) text += "constant: " + series_words(constant, names) + ", forecast as itself\n";
+  return text;
+}
+
+/// With several series, a last column says for how many each candidate was chosen.
+std::string candidate_lines(const AutoForecast& r) {
+  const bool several = r.series.size() > 1;
+  auto text = fmt::format("  {:<18} {:>8} {:>8} {:>7} {:>8}{}\n", "candidate", "MAE", "RMSE", "epochs", "seconds",
+                          several ? "  series" : "");
+  for (const auto& c : r.candidates) {
+    if (!c.left_out.empty()) {
+      text += fmt::format("  {:<18} left out: {}\n", title_of(c.model), c.left_out);
+      continue;
+    }
+    const auto series = std::count_if(r.series.begin(), r.series.end(),
+                                      [&](const auto& s) { return !s.constant() && s.model == c.model; });
+    text += fmt::format("{} {:<18} {:>8.4g} {:>8.4g} {:>7} {:>8.1f}{}\n", series > 0 ? ">" : " ", title_of(c.model),
+                        c.mae, c.rmse, c.epochs, c.seconds, several ? fmt::format("{:>8}", series) : "");
   }
   return text;
 }
@@ -125,6 +199,8 @@ std::vector<std::string> forecast_columns(const UserFile& file) {
   std::vector<std::string> columns{file.date_name};
   for (const auto& name : file.series.names)
     for (const char* end : {"", "_lo80", "_hi80", "_lo95", "_hi95"}) columns.push_back(name + end);
+  if (file.series.names.size() > 1)
+    for (const auto& name : file.series.names) columns.push_back(name + "_model");
   return columns;
 }
 
@@ -175,12 +251,17 @@ std::string forecast_csv(const UserFile& file, const AutoForecast& result) {
       for (const auto number : {v.middle, v.low80, v.high80, v.low95, v.high95})
         text += "," + number_text(number, deviations[c]);
     }
+    if (channels > 1)
+      for (const auto& series : result.series) text += "," + series.model;
   }
   return text + "\n";
 }
 
 Json forecast_json(const UserFile& file, const AutoForecast& r) {
-  const auto number = [](double v) { return std::isnan(v) ? Json(nullptr) : Json(v); };
+  const auto rounded = [](double v) {
+    return std::isnan(v) ? Json(nullptr) : Json(std::stod(fmt::format("{:.6g}", v)));
+  };
+  const auto groups = groups_of(r);
   Json json{{"rows", file.series.rows},
             {"frequency", file.frequency},
             {"filled_cells", file.filled},
@@ -191,32 +272,36 @@ Json forecast_json(const UserFile& file, const AutoForecast& r) {
             {"season", r.season},
             {"lookback", r.lookback},
             {"horizon", file.future.size()},
-            {"chosen", r.chosen},
-            {"beats_naive", r.beats_naive},
+            {"chosen", groups.empty() ? r.series.front().model : groups.front().model},
+            {"beats_naive", std::any_of(r.series.begin(), r.series.end(), [](const auto& s) { return s.beats_naive; })},
             {"backtest", {{"rows", r.backtest_rows}, {"origins", r.origins}, {"train_rows", r.train_rows}}},
-            {"coverage", {{"80", number(r.coverage80)}, {"95", number(r.coverage95)}}},
-            {"seconds", r.seconds}};
+            {"coverage", {{"80", rounded(r.coverage80)}, {"95", rounded(r.coverage95)}}},
+            {"seconds", rounded(r.seconds)}};
   json["candidates"] = Json::array();
   for (const auto& c : r.candidates)
     json["candidates"].push_back(c.left_out.empty() ? Json{{"model", c.model},
-                                                           {"mae", c.mae},
-                                                           {"rmse", c.rmse},
+                                                           {"mae", rounded(c.mae)},
+                                                           {"rmse", rounded(c.rmse)},
                                                            {"epochs", c.epochs},
-                                                           {"seconds", c.seconds},
+                                                           {"seconds", rounded(c.seconds)},
                                                            {"naive", c.naive}}
                                                     : Json{{"model", c.model}, {"left_out", c.left_out}});
   const auto channels = file.series.names.size();
   json["dates"] = file.future;
-  for (std::size_t c = 0; c < channels; ++c)
+  for (std::size_t c = 0; c < channels; ++c) {
+    const auto& choice = r.series[c];
+    Json series{{"model", choice.model}, {"beats_naive", choice.beats_naive}};
+    if (!choice.constant()) series["mae"] = rounded(choice.mae), series["naive_mae"] = rounded(choice.naive_mae);
+    const auto deviation = deviation_of(file.series, c);
     for (std::size_t step = 0; step < file.future.size(); ++step) {
       const auto v = value_at(r, channels, step, c);
-      auto& series = json["series"][file.series.names[c]];
-      series["forecast"].push_back(v.middle);
-      series["lo80"].push_back(v.low80);
-      series["hi80"].push_back(v.high80);
-      series["lo95"].push_back(v.low95);
-      series["hi95"].push_back(v.high95);
+      for (const auto& [name, value] :
+           {std::pair{"forecast", v.middle}, std::pair{"lo80", v.low80}, std::pair{"hi80", v.high80},
+            std::pair{"lo95", v.low95}, std::pair{"hi95", v.high95}})
+        series[name].push_back(std::stod(number_text(value, deviation)));
     }
+    json["series"][file.series.names[c]] = std::move(series);
+  }
   return json;
 }
 
@@ -224,7 +309,10 @@ std::string forecast_svg(const UserFile& file, const AutoForecast& result) {
   std::vector<std::string> pictures;
   for (std::size_t c = 0; c < std::min(file.series.names.size(), kMaxPictures); ++c)
     pictures.push_back(draw_series(file, result, c));
-  return stack_pictures(pictures, kWidth, kHeight, "Forecast by " + find_forecaster(result.chosen).title);
+  std::vector<std::string> titles;
+  for (const auto& group : groups_of(result)) titles.push_back(title_of(group.model));
+  if (titles.empty()) titles.push_back(title_of(result.series.front().model));  // all constant
+  return stack_pictures(pictures, kWidth, kHeight, "Forecast by " + join(titles, ", "));
 }
 
 std::string forecast_summary(const UserFile& file, const AutoForecast& r, const std::string& name) {
@@ -240,7 +328,7 @@ std::string forecast_summary(const UserFile& file, const AutoForecast& r, const 
         "backtest: {} origins in the newest {} rows, trained on {} rows before; errors in units of each series' "
         "standard deviation\n\n{}\n",
         r.origins, r.backtest_rows, r.train_rows, candidate_lines(r));
-  text += verdict(r) + "\n";
+  text += verdict(r, file.series.names);
   if (r.origins && std::isnan(r.coverage80))
     text += "Intervals: too few origins to check them.\n";
   else if (r.origins)

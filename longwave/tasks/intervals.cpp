@@ -2,23 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace longwave {
 namespace {
 
-/// Fewer residuals than this cannot place a 2.5 % quantile; neighbouring steps then lend theirs.
-constexpr std::int64_t kEnough = 100;
-
-/// Residuals of one channel at steps within `radius` of `step`, sorted.
-std::vector<double> pooled(const Residuals& r, std::int64_t step, std::int64_t channel, std::int64_t radius,
-                           std::int64_t first, std::int64_t last) {
-  std::vector<double> pool;
-  const auto from = std::max<std::int64_t>(0, step - radius), to = std::min(r.horizon - 1, step + radius);
-  for (auto origin = first; origin < last; ++origin)
-    for (auto s = from; s <= to; ++s) pool.push_back(r.at(origin, s, channel));
-  std::sort(pool.begin(), pool.end());
-  return pool;
-}
+/// Independent errors that an assumption is worth: that steps further ahead have no smaller errors, that the law is
+/// normal.
+constexpr double kPrior = 20;
 
 /// The number that a normal variable exceeds with probability `tail` < 1/2, by bisection.
 double normal_quantile(double tail) {
@@ -30,40 +21,92 @@ double normal_quantile(double tail) {
   return low;
 }
 
-/// By how much the outermost of n residuals must be stretched to be exceeded with probability `tail`: those of a normal
-/// law where n is too small to have a rank for it.
-double stretch(std::int64_t n, double tail) {
-  const double reached = 1.0 / static_cast<double>(n + 1);
-  return tail >= reached ? 1 : normal_quantile(tail) / std::max(normal_quantile(std::min(reached, 0.25)), 0.5);
+/// Student's quantile over the normal one `z` (Abramowitz and Stegun 26.7.5). With fewer than 3 degrees of freedom no
+/// width would be of use, so the factor grows no further.
+double student_factor(double z, double freedom) {
+  const double n = std::max(3.0, freedom), q = z * z;
+  return 1 + (q + 1) / (4 * n) + ((5 * q + 16) * q + 3) / (96 * n * n) +
+         (((3 * q + 19) * q + 17) * q - 15) / (384 * n * n * n) +
+         ((((79 * q + 776) * q + 1482) * q - 1920) * q - 945) / (92160 * n * n * n * n);
 }
 
-/// The value that a new residual exceeds with probability at most `tail`: rank ceil((n + 1)(1 - tail)).
-double upper_quantile(const std::vector<double>& sorted, double tail) {
-  const auto n = static_cast<std::int64_t>(sorted.size());
-  const auto rank = static_cast<std::int64_t>(std::ceil((n + 1) * (1 - tail)));
-  return stretch(n, tail) * sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
+/// The non-decreasing sequence with the least weighted square distance from `values`: neighbours out of order are
+/// replaced by their mean.
+std::vector<double> non_decreasing(const std::vector<double>& values, const std::vector<double>& weights) {
+  struct Block {
+    double mean, weight;
+    std::size_t size;
+  };
+  std::vector<Block> blocks;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    blocks.push_back({values[i], weights[i], 1});
+    while (blocks.size() > 1 && blocks[blocks.size() - 2].mean > blocks.back().mean) {
+      const auto last = blocks.back();
+      blocks.pop_back();
+      auto& before = blocks.back();
+      const double weight = before.weight + last.weight;
+      before = {(before.mean * before.weight + last.mean * last.weight) / weight, weight, before.size + last.size};
+    }
+  }
+  std::vector<double> fit;
+  for (const auto& block : blocks) fit.insert(fit.end(), block.size, block.mean);
+  return fit;
 }
 
-double lower_quantile(const std::vector<double>& sorted, double tail) {
-  const auto n = static_cast<std::int64_t>(sorted.size());
-  const auto rank = static_cast<std::int64_t>(std::floor((n + 1) * tail));
-  return stretch(n, tail) * sorted[std::clamp<std::int64_t>(rank, 1, n) - 1];
+/// The scale of every step of one channel, as the standard deviation of a normal law with that mean absolute error.
+/// `counts`: independent errors of every step.
+std::vector<double> step_scales(const Residuals& r, std::int64_t channel, std::int64_t first, std::int64_t last,
+                                const std::vector<double>& counts) {
+  std::vector<double> errors(r.horizon, 0.0);
+  for (auto origin = first; origin < last; ++origin)
+    for (std::int64_t step = 0; step < r.horizon; ++step)
+      errors[step] += std::abs(r.at(origin, step, channel)) / static_cast<double>(last - first);
+  const auto fit = non_decreasing(errors, counts);
+  for (std::size_t step = 0; step < errors.size(); ++step)
+    errors[step] = std::sqrt(M_PI / 2) * (counts[step] * errors[step] + kPrior * fit[step]) / (counts[step] + kPrior);
+  return errors;
 }
 
 }  // namespace
 
-Intervals calibrate(const Residuals& residuals, double level, std::int64_t first, std::int64_t last) {
-  const double tail = (1 - level) / 2;
-  const auto origins = std::max<std::int64_t>(1, last - first);
-  const auto radius = ((kEnough + origins - 1) / origins) / 2;
-  Intervals result{level, {}, {}};
-  for (std::int64_t step = 0; step < residuals.horizon; ++step)
-    for (std::int64_t channel = 0; channel < residuals.channels; ++channel) {
-      const auto pool = pooled(residuals, step, channel, radius, first, last);
-      // A biased forecast may have all residuals on one side.
-      result.low.push_back(std::min(0.0, lower_quantile(pool, tail)));
-      result.high.push_back(std::max(0.0, upper_quantile(pool, tail)));
+Residuals Residuals::of_channel(std::int64_t channel) const {
+  Residuals one{origins, horizon, 1, {}, spacing};
+  for (auto i = channel; i < std::ssize(values); i += channels) one.values.push_back(values[i]);
+  return one;
+}
+
+double independent_errors(std::int64_t origins, double spacing, std::int64_t step) {
+  const auto count = static_cast<double>(origins), ahead = static_cast<double>(step);
+  double correlated = 1;  // sum of the correlations of a square with all others
+  for (double k = 1; k * spacing < ahead && k < count; ++k)
+    correlated += 2 * std::pow(1 - k * spacing / ahead, 2) * (1 - k / count);
+  return count / correlated;
+}
+
+Intervals calibrate(const Residuals& r, double level, std::int64_t first, std::int64_t last) {
+  const double tail = (1 - level) / 2, normal = normal_quantile(tail);
+  std::vector<double> counts;  // independent errors of every step
+  for (std::int64_t step = 1; step <= r.horizon; ++step)
+    counts.push_back(independent_errors(last - first, r.spacing, step));
+  const double seen = counts.back() / (counts.back() + kPrior);
+  Intervals result{level, std::vector<double>(r.horizon * r.channels), std::vector<double>(r.horizon * r.channels)};
+  for (std::int64_t channel = 0; channel < r.channels; ++channel) {
+    const auto scales = step_scales(r, channel, first, last, counts);
+    std::vector<double> units;
+    for (auto origin = first; origin < last; ++origin)
+      for (std::int64_t step = 0; step < r.horizon; ++step)
+        units.push_back(scales[step] > 0 ? r.at(origin, step, channel) / scales[step] : 0);
+    std::sort(units.begin(), units.end());
+    const auto n = std::ssize(units);
+    const auto ranked = [&](double rank) { return units[std::clamp<std::int64_t>(rank, 1, n) - 1]; };
+    const double low = seen * ranked(std::floor((n + 1) * tail)) - (1 - seen) * normal;
+    const double high = seen * ranked(std::ceil((n + 1) * (1 - tail))) + (1 - seen) * normal;
+    for (std::int64_t step = 0; step < r.horizon; ++step) {
+      const double width = scales[step] * student_factor(normal, counts[step]);
+      result.low[step * r.channels + channel] = std::min(0.0, width * low);    // a biased forecast may have all errors
+      result.high[step * r.channels + channel] = std::max(0.0, width * high);  // on one side
     }
+  }
   return result;
 }
 
@@ -78,11 +121,19 @@ double coverage(const Residuals& residuals, const Intervals& intervals, std::int
   return static_cast<double>(inside) / ((last - first) * width);
 }
 
-std::vector<double> origin_errors(const Residuals& r, const std::vector<double>& std) {
-  const auto width = r.horizon * r.channels;
+double later_coverage(const Residuals& r, double level) {
+  const auto half = r.origins / 2;
+  const auto apart = static_cast<std::int64_t>(std::ceil(static_cast<double>(r.horizon) / r.spacing));
+  const auto known = half - apart + 1;  // origin i was known at origin i + apart
+  if (half < 1 || known < 1) return std::numeric_limits<double>::quiet_NaN();
+  return coverage(r, calibrate(r, level, 0, known), half, r.origins);
+}
+
+std::vector<double> origin_errors(const Residuals& r, std::int64_t channel) {
   std::vector<double> errors(r.origins, 0.0);
-  for (std::size_t i = 0; i < r.values.size(); ++i)
-    errors[i / width] += std::abs(r.values[i]) / std[i % std.size()] / static_cast<double>(width);
+  for (std::int64_t origin = 0; origin < r.origins; ++origin)
+    for (std::int64_t step = 0; step < r.horizon; ++step)
+      errors[origin] += std::abs(r.at(origin, step, channel)) / static_cast<double>(r.horizon);
   return errors;
 }
 

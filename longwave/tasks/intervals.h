@@ -9,11 +9,19 @@ namespace longwave {
 struct Residuals {
   std::int64_t origins = 0, horizon = 0, channels = 0;
   std::vector<double> values;
+  double spacing = 1;  // rows from one origin to the next
 
   double at(std::int64_t origin, std::int64_t step, std::int64_t channel) const {
     return values[(origin * horizon + step) * channels + channel];
   }
+  /// Those of one series, [origins, horizon, 1].
+  Residuals of_channel(std::int64_t channel) const;
 };
+
+/// How many independent errors at `step` (1, 2, ...) so many origins amount to. Errors of origins closer than the step
+/// share shocks: taken as sums of them, those of a random walk, whose squares are correlated by the square of the
+/// share in common.
+double independent_errors(std::int64_t origins, double spacing, std::int64_t step);
 
 /// What to add to a forecast to get its interval, [horizon, channels] row-major.
 struct Intervals {
@@ -21,17 +29,25 @@ struct Intervals {
   std::vector<double> low, high;
 };
 
-/// Split-conformal intervals (Vovk et al. 2005; finite-sample ranks) from origins [first, last): for each channel and
-/// step the (1 - level) / 2 quantiles on both sides of the residuals at that step, pooled with neighbouring steps where
-/// the origins alone are too few; where even these have no such rank, the outermost one is stretched as of a normal
-/// law. 0, the forecast itself, is always inside. Needs at least one origin.
+/// Intervals from origins [first, last), for each channel on its own, the product of three parts.
+/// The scale of a step: its mean absolute error, drawn towards a fit that does not decrease with the step as if that
+/// were worth 20 independent errors.
+/// The two quantiles, of all errors in units of their step's scale (with the finite-sample ranks of conformal
+/// prediction, Vovk et al. 2005), drawn towards those of a normal law as if that were worth 20 independent origins.
+/// A factor for a scale known from few errors: Student's quantile over the normal one, with as many degrees of freedom
+/// as there are independent errors, at the least 3.
+/// 0, the forecast itself, is always inside. Needs at least one origin.
 Intervals calibrate(const Residuals& residuals, double level, std::int64_t first, std::int64_t last);
 
 /// Share of the truths of origins [first, last) that lie inside.
 double coverage(const Residuals& residuals, const Intervals& intervals, std::int64_t first, std::int64_t last);
 
-/// Mean absolute error of every origin in units of `std` [channels]: [origins].
-std::vector<double> origin_errors(const Residuals& residuals, const std::vector<double>& std);
+/// Coverage out of sample: of the newer half of the origins, by intervals from those older ones whose truths were all
+/// known at the first of them. NaN if there is none.
+double later_coverage(const Residuals& residuals, double level);
+
+/// Mean absolute error of every origin on one channel: [origins].
+std::vector<double> origin_errors(const Residuals& residuals, std::int64_t channel);
 
 /// Is `a` lower than `b`, the errors of the same origins, by more than one standard error of the difference? Origins
 /// closer than a horizon see the same rows, so only `horizons` of them count: the backtest's length in horizons. Never

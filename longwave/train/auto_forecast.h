@@ -37,23 +37,30 @@ struct CandidateScore {
   std::string left_out;  // why it was not tried, or ""
 };
 
+/// What forecasts one series.
+struct SeriesChoice {
+  std::string model;              // registered name; "naive-last" for a constant series
+  bool beats_naive = false;       // a trained model, better than the best naive one by more than chance
+  std::string naive;              // the best naive one on this series; "" for a constant series
+  double mae = 0, naive_mae = 0;  // backtest errors of both, in the series' standard deviation
+
+  bool constant() const { return naive.empty(); }
+};
+
 struct AutoForecast {
   std::int64_t lookback = 0, season = 0;
   std::int64_t origins = 0, backtest_rows = 0, train_rows = 0;
-  std::vector<CandidateScore> candidates;  // best first, left out last
-  std::string chosen;
-  bool beats_naive = false;          // a trained model has a lower backtest error, by more than chance
-  std::vector<double> forecast;      // [horizon, channels] in the user's units
-  Intervals interval80, interval95;  // offsets in the user's units, from all origins
-  double coverage80 = 0,
-         coverage95 = 0;  // on the newer half of the origins, calibrated on the older half; NaN: one origin
+  std::vector<CandidateScore> candidates;  // best first, left out last; empty if every series is constant
+  std::vector<SeriesChoice> series;        // [channels]
+  std::vector<double> forecast;            // [horizon, channels] in the user's units
+  Intervals interval80, interval95;        // offsets in the user's units
+  double coverage80 = 0, coverage95 = 0;   // see later_coverage, mean over the series that have one; NaN: none has
   double seconds = 0;
 };
 
-/// Trains the candidates on the older rows, scores them on rolling origins in the newest fifth, chooses the lowest mean
-/// absolute error (a trained candidate only if it beats the naive ones by more than one standard error), refits the
-/// winner on all rows and forecasts the next `horizon` steps. A constant series is forecast as itself. UserError if
-/// there are too few rows (says the longest lookback + horizon that fits).
+/// Trains the candidates on the older rows, scores them on rolling origins in the newest fifth, chooses one for each
+/// series (see choose_by_series), refits every winner on all rows and forecasts the next `horizon` steps. A constant
+/// series is forecast as itself. UserError if there are too few rows (says the longest lookback + horizon that fits).
 AutoForecast auto_forecast(const UserSeries& series, const AutoForecastOptions& options);
 
 }  // namespace longwave

@@ -94,6 +94,95 @@ TEST_F(Forecast, SaysWhenNothingBeatsTheNaiveForecast) {
   EXPECT_NE(outcome.out.find("Last value"), std::string::npos);
 }
 
+/// Rows of `step,name` with a weekly pattern around `level`.
+std::string weeks(const std::string& name, double level) {
+  std::ostringstream text;
+  text.precision(17);
+  text << "step," << name << "\n";
+  for (int t = 0; t < 120; ++t) text << t << "," << level + t % 7 << "\n";
+  return text.str();
+}
+
+/// Two waves that a linear model knows, with noise that decays slowly, two random walks and a constant.
+std::string mixed_series() {
+  RandomStream random{21};
+  std::ostringstream text;
+  text << "step,wave_a,walk_a,wave_b,walk_b,flat\n";
+  double noise = 0, walk_a = 0, walk_b = 0;
+  for (int t = 0; t < 600; ++t) {
+    noise = 0.8 * noise + 0.3 * random.normal();
+    walk_a += random.normal();
+    walk_b += random.normal();
+    text << t << "," << 3 * std::sin(2 * M_PI * t / 12) + noise << "," << walk_a << ","
+         << 3 * std::cos(2 * M_PI * t / 12) + noise << "," << walk_b << ",2\n";
+  }
+  return text.str();
+}
+
+TEST_F(Forecast, EachSeriesHasTheModelThatIsBestForIt) {
+  const auto file = write("mixed.csv", mixed_series());
+  const auto columns = "--horizon 2 --model nlinear --targets wave_a,walk_a,wave_b,walk_b,flat ";
+  const auto outcome = run_program(forecast(file, columns));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("\nNLinear: 2 series (wave_a, wave_b), "), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("lower backtest error than the best naive forecast of each\n"), std::string::npos);
+  EXPECT_NE(outcome.out.find("\nLast value: 2 series (walk_a, walk_b), where nothing beats this naive forecast"),
+            std::string::npos);
+  EXPECT_NE(outcome.out.find("\nconstant: 1 series (flat), forecast as itself\n"), std::string::npos);
+  const auto table = text_of("f.csv");
+  EXPECT_NE(table.find(",wave_a_model,walk_a_model,wave_b_model,walk_b_model,flat_model\n"), std::string::npos);
+  EXPECT_NE(table.find(",nlinear,naive-last,nlinear,naive-last,naive-last\n"), std::string::npos) << table;
+  const auto picture = text_of("f.svg");
+  EXPECT_NE(picture.find("wave_a, by NLinear"), std::string::npos);
+  EXPECT_NE(picture.find("walk_b, by Last value"), std::string::npos);
+
+  const auto json = nlohmann::json::parse(run_program(forecast(file, columns + std::string("--json"))).out);
+  EXPECT_EQ(json["series"]["wave_b"]["model"], "nlinear");
+  EXPECT_EQ(json["series"]["wave_b"]["beats_naive"], true);
+  EXPECT_EQ(json["series"]["walk_a"]["model"], "naive-last");
+  EXPECT_EQ(json["series"]["walk_a"]["beats_naive"], false);
+  EXPECT_EQ(json["series"]["walk_a"]["mae"], json["series"]["walk_a"]["naive_mae"]);
+  EXPECT_EQ(json["chosen"], "nlinear");
+  const auto alone =
+      nlohmann::json::parse(run_program(forecast(file, "--horizon 2 --model nlinear --targets walk_a --json")).out);
+  EXPECT_EQ(alone["series"]["walk_a"]["forecast"], json["series"]["walk_a"]["forecast"]);
+  EXPECT_EQ(alone["chosen"], "naive-last");
+}
+
+TEST_F(Forecast, OneSeriesSaysOfItsModelWhatItAlwaysDid) {
+  const auto outcome =
+      run_program(forecast(write("mixed.csv", mixed_series()), "--horizon 2 --model nlinear --targets wave_a"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("\nNLinear has a "), std::string::npos) << outcome.out;
+  EXPECT_EQ(text_of("f.csv").find("_model"), std::string::npos);
+  EXPECT_EQ(text_of("f.svg").find("wave_a, by"), std::string::npos);
+}
+
+TEST_F(Forecast, ALongListOfSeriesStaysALine) {
+  std::ostringstream text;
+  RandomStream random{2};
+  for (int c = 0; c < 40; ++c) text << (c ? "," : "") << "a_rather_long_name_" << c;
+  for (int t = 0; t < 60; ++t) {
+    text << "\n";
+    for (int c = 0; c < 40; ++c) text << (c ? "," : "") << random.normal();
+  }
+  const auto outcome = run_program(forecast(write("wide.csv", text.str()), "--horizon 1 --model mean"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("series (a_rather_long_name_"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find(" more)"), std::string::npos);
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);)
+    if (line.find("backtest") == std::string::npos) EXPECT_LT(line.size(), 200u) << line;
+}
+
+TEST_F(Forecast, WhereNoTrainedModelIsAskedForNoTimeIsBlamed) {
+  const auto outcome = run_program(forecast(write("a.csv", weeks("a", 0)), "--horizon 2 --targets a --model mean"));
+  ASSERT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_NE(outcome.out.find("No trained model is among the candidates (--model); this is the best naive forecast"),
+            std::string::npos)
+      << outcome.out;
+}
+
 TEST_F(Forecast, SameSeedSameNumbers) {
   const auto file = write("a.csv", waves(400));
   const auto once = [&] {
@@ -109,7 +198,8 @@ TEST_F(Forecast, AllConstantSeriesAreForecastAsThemselves) {
   for (int t = 0; t < 10; ++t) text += "1,2\n";
   const auto outcome = run_program(forecast(write("flat.csv", text), "--horizon 2"));
   ASSERT_EQ(outcome.code, 0) << outcome.out;
-  EXPECT_NE(text_of("f.csv").find("11,1,1,1,1,1,2,2,2,2,2\n12,1,1,1,1,1,2,2,2,2,2\n"), std::string::npos);
+  EXPECT_NE(text_of("f.csv").find("11,1,1,1,1,1,2,2,2,2,2,naive-last,naive-last\n12,1,1,1,1,1,2,2,2,2,2,"),
+            std::string::npos);
 }
 
 TEST_F(Forecast, TheLongestHorizonThatItNamesFits) {
@@ -211,15 +301,6 @@ TEST_F(Forecast, HolidaysAreNoAbsentRows) {
   EXPECT_NE(text_of("f.csv").find("\n2024-03-04,"), std::string::npos);
 }
 
-/// Rows of `step,name` with a weekly pattern around `level`.
-std::string weeks(const std::string& name, double level) {
-  std::ostringstream text;
-  text.precision(17);
-  text << "step," << name << "\n";
-  for (int t = 0; t < 120; ++t) text << t << "," << level + t % 7 << "\n";
-  return text.str();
-}
-
 TEST_F(Forecast, KeepsTheDigitsThatTheSeriesHas) {
   std::ostringstream text;
   text.precision(17);
@@ -311,6 +392,8 @@ TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
       {write("empty.csv", "") + " --horizon 2", "empty"},
       {good + " --horizon 2 --targets ,", "--targets names no column; expected some of load, flat"},
       {good + " --horizon 2 --targets load,load", "--targets names 'load' twice"},
+      {good + " --horizon 2 --seed 99999999999999999999",
+       "--seed: is 99999999999999999999; expected a whole number from 0 to 9223372036854775807"},
       {good + " --horizon 2 --lookback -4", "--lookback: is -4; expected at least 1"},
       {write("huge.csv", weeks("a", 1e301)) + " --horizon 2", "huge.csv:2: column a has 1e+301; expected numbers"},
       {write("clash.csv", "a,a_lo80\n1,2\n2,3\n3,4\n4,5\n") + " --horizon 1", "would have two columns 'a_lo80'"},
