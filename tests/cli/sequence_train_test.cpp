@@ -225,7 +225,7 @@ TEST_F(SequenceTrainTest, SaysAtTheStartWhatIsOddAboutTheData) {
   write_file(folder_ / "data" / "Toy_TRAIN.ts", train);
   write_file(folder_ / "data" / "Toy_TEST.ts", header + "3,1,2:up\n4,1,2:down\n3,9,9:still\n");
   write_file(folder_ / "series.toml",
-             "[task]\ntype = \"sequence\"\ndata = \"uea\"\n[data]\nname = \"Toy\"\n[model]\n"
+             "[task]\ntype = \"sequence\"\ndata = \"uea\"\n[data]\nname = \"Toy\"\nvalidation = 0.0\n[model]\n"
              "name = \"mingru\"\nd_model = 8\nlayers = 1\n[train]\nepochs = 1\nthreads = 1\n");
   const auto odd = run({"train", path("series.toml"), "--run", path("series"), "--data", path("data")});
   EXPECT_EQ(odd.code, 0) << odd.out;
