@@ -6,6 +6,9 @@ find_package(nlohmann_json REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(LibLZMA REQUIRED)
 find_package(PNG REQUIRED)
+find_package(Snappy REQUIRED)
+find_package(zstd REQUIRED)
+find_path(FLATBUFFERS_INCLUDE_DIR flatbuffers/verifier.h REQUIRED)  # headers alone are used
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
 find_package(SQLite3 REQUIRED)
@@ -16,8 +19,8 @@ find_package(CLI11 REQUIRED)
 find_library(HWY_LIBRARY hwy REQUIRED)
 
 set(LONGWAVE_CORE_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json ZLIB::ZLIB LibLZMA::LibLZMA PNG::PNG
-    PkgConfig::sndfile SQLite::SQLite3 CURL::libcurl OpenSSL::Crypto tomlplusplus::tomlplusplus CLI11::CLI11 ${HWY_LIBRARY} ${BLAS_LIBRARIES}
-    OpenMP::OpenMP_CXX)
+    Snappy::snappy zstd::libzstd_shared PkgConfig::sndfile SQLite::SQLite3 CURL::libcurl OpenSSL::Crypto
+    tomlplusplus::tomlplusplus CLI11::CLI11 ${HWY_LIBRARY} ${BLAS_LIBRARIES} OpenMP::OpenMP_CXX)
 
 if(NOT LONGWAVE_SANITIZE)
   find_package(Torch REQUIRED)
