@@ -1,10 +1,12 @@
 #include "longwave/data/documents.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/io/columnar.h"
 #include "longwave/io/delimited.h"
 #include "longwave/io/text_source.h"
 
@@ -38,26 +40,51 @@ bool is_csv(fs::path name) {
   return name.extension() == ".csv";
 }
 
+/// Numbers of the columns that are read.
+struct TableColumns {
+  TableColumns(const std::vector<std::string>& header, const std::string& where)
+      : text(find_column(header, {"text", "Source", "review", "sentence"})),
+        label(find_column(header, {"label", "Target", "sentiment"})) {
+    check(text >= 0 && label >= 0, where, ": the header has the columns ", join(header),
+          "; expected a column text (or Source) and a column label (or Target)");
+  }
+  std::int64_t text, label;
+};
+
+Documents parse_columnar_documents(std::string_view bytes, const std::string& name) {
+  const auto table = parse_columnar(bytes, name);
+  const TableColumns columns(table->columns(), name);
+  auto texts = table->cells(columns.text);
+  const auto labels = table->cells(columns.label);
+  check(texts.size() == labels.size() && !texts.empty(), name, ": ", texts.size(), " texts and ", labels.size(),
+        " labels; expected as many of both");
+  Documents documents;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto where = name + ": row " + std::to_string(i + 1);
+    check(!texts[i].empty(), where, ": no text");
+    documents.add(std::move(texts[i]), label_of(labels[i], where));
+  }
+  return documents;
+}
+
 }  // namespace
 
 Documents parse_documents(std::string_view text, const std::string& name) {
+  if (is_columnar(text, name)) return parse_columnar_documents(text, name);
   Documents documents;
-  std::int64_t text_column = -1, label_column = -1;
+  std::optional<TableColumns> columns;
   std::size_t width = 0;
   const Delimiters delimiters = is_csv(name) ? Delimiters{',', true} : Delimiters{'\t', false};
   for_each_record(text, name, delimiters, [&](const std::vector<std::string>& cells, std::int64_t line) {
     const auto where = name + ":" + std::to_string(line);
-    if (width == 0) {
+    if (!columns) {
       width = cells.size();
-      text_column = find_column(cells, {"text", "Source", "review", "sentence"});
-      label_column = find_column(cells, {"label", "Target", "sentiment"});
-      check(text_column >= 0 && label_column >= 0, where, ": the header has the columns ", join(cells),
-            "; expected a column text (or Source) and a column label (or Target)");
+      columns.emplace(cells, where);
       return;
     }
     check(cells.size() == width, where, ": ", cells.size(), " cells; expected ", width, " as in the header");
-    check(!cells[text_column].empty(), where, ": no text");
-    documents.add(cells[text_column], label_of(cells[label_column], where));
+    check(!cells[columns->text].empty(), where, ": no text");
+    documents.add(cells[columns->text], label_of(cells[columns->label], where));
   });
   check(!documents.texts.empty(), name, ": no texts in it; expected a header and a line for every text");
   return documents;

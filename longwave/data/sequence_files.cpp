@@ -53,17 +53,36 @@ std::vector<std::string> folders_of(const FileLayout& layout) {
   return folders;
 }
 
+constexpr std::string_view kFirstPiece = "-00000-of-";
+constexpr std::size_t kPieceDigits = 5;
+
+/// The first piece of a file that has as many as stand where `plain` has a star.
+fs::path existing_pieces(const fs::path& plain) {
+  const auto name = plain.filename().string();
+  const auto star = name.find('*');
+  const auto before = name.substr(0, star), after = name.substr(star + 1);
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(plain.parent_path(), ignored)) {
+    const auto one = entry.path().filename().string();
+    if (one.size() == name.size() - 1 + kPieceDigits && one.starts_with(before) && one.ends_with(after))
+      found.push_back(entry.path());
+  }
+  return found.empty() ? fs::path() : *std::min_element(found.begin(), found.end());
+}
+
 fs::path existing(const fs::path& plain) {
   std::error_code ignored;
+  if (plain.filename().string().find('*') != std::string::npos) return existing_pieces(plain);
   for (const char* packed : kPacked)
     if (auto path = plain; fs::exists(path += packed, ignored)) return path;
   return {};
 }
 
-std::optional<FoundFiles> files_in(const fs::path& folder, const std::vector<std::string>& files,
-                                   const LayoutKeys& keys) {
+std::optional<FoundFiles> files_in(const fs::path& folder, const FileLayout& layout, const LayoutKeys& keys) {
   FoundFiles found{0, {}, keys};
-  for (const auto& file : files) {
+  if (!layout.unless.empty() && !existing(folder / layout.unless).empty()) return std::nullopt;
+  for (const auto& file : layout.files) {
     found.files.push_back(existing(folder / fill(file, keys)));
     if (found.files.back().empty()) return std::nullopt;
   }
@@ -119,7 +138,7 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
       if (!is_for(layouts[i], keys)) continue;
       for (const auto& folder : folders_of(layouts[i])) {
         const auto place = folder.empty() ? root : root / fill(folder, keys);
-        if (auto found = files_in(place, layouts[i].files, keys)) {
+        if (auto found = files_in(place, layouts[i], keys)) {
           found->layout = i;
           if (layouts[i].refusal.empty()) return *found;
           if (refusal.empty()) refusal = place.string() + ": " + layouts[i].refusal;
@@ -147,7 +166,7 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts, c
         walk(root, {first.begin(), first.end()}, 0, layouts[i].keys, found_keys);
         for (const auto& keys : found_keys) {
           if (is_excepted(layouts[i], keys)) continue;
-          auto found = files_in(folder.empty() ? root : root / fill(folder, keys), layouts[i].files, keys);
+          auto found = files_in(folder.empty() ? root : root / fill(folder, keys), layouts[i], keys);
           const auto known = [&](const FoundFiles& other) { return within(*found, other); };
           if (!found || std::any_of(all.begin(), all.end(), known)) continue;
           found->layout = i;
@@ -162,6 +181,24 @@ std::vector<FileLayout> readable(const std::vector<FileLayout>& layouts) {
   std::copy_if(layouts.begin(), layouts.end(), std::back_inserter(list),
                [](const FileLayout& layout) { return layout.refusal.empty(); });
   return list;
+}
+
+std::vector<fs::path> pieces_of(const fs::path& file) {
+  const auto name = file.filename().string();
+  const auto mark = name.find(kFirstPiece);
+  if (mark == std::string::npos) return {file};
+  const auto count = std::strtol(name.c_str() + mark + kFirstPiece.size(), nullptr, 10);
+  std::vector<fs::path> pieces;
+  for (long i = 0; i < count; ++i) {
+    auto number = std::to_string(i);
+    number.insert(0, kPieceDigits - std::min(number.size(), kPieceDigits), '0');
+    auto piece = name;
+    pieces.push_back(file.parent_path() / piece.replace(mark + 1, kPieceDigits, number));
+    check(fs::exists(pieces.back()), pieces.back().string(), ": is missing; expected all ", count, " pieces beside ",
+          file.string());
+  }
+  check(count > 0, file.string(), ": its name says that it has no pieces");
+  return pieces;
 }
 
 std::string text_of(const FoundFiles& found) {

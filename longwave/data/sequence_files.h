@@ -23,13 +23,15 @@ struct DataNotReady : UserError {
 using LayoutKeys = std::map<std::string, std::string>;
 
 /// One way in which the files of a set lie on disk. `{key}` in a folder or file stands for the value of the text field
-/// `key` of the set's configuration, at most one in the name of a file or folder: "{name}_TRAIN.ts".
+/// `key` of the set's configuration, at most one in the name of a file or folder: "{name}_TRAIN.ts". A file that comes
+/// in pieces is named by the first one, with a star for their number: "train-00000-of-*.parquet".
 struct FileLayout {
   std::vector<std::string> folders;  // customary, below a data root; tried in order after the root itself
   std::vector<std::string> files;    // below that folder, all of them needed, each also with .gz or .xz; or folders
   LayoutKeys keys = {};              // the layout is for configurations with these values
   LayoutKeys except = {};            // not discovered: keys whose values begin so, as another set's folders do
   std::string refusal = {};          // why files of this layout are not read and what to do; "": they are read
+  std::string unless = {};           // a file that makes them another set's where it lies beside them; "": none
 };
 
 /// Refusal of files that Mega's code has binarised with fairseq.
@@ -57,6 +59,9 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts,
 
 /// Those that are read.
 std::vector<FileLayout> readable(const std::vector<FileLayout>& layouts);
+
+/// All pieces of a found file in order, the file itself where it is whole. UserError if one is missing.
+std::vector<std::filesystem::path> pieces_of(const std::filesystem::path& file);
 
 /// Where found files lie and for which settings: "/data/tsv_data (stem=new_aan_pairs)".
 std::string text_of(const FoundFiles& found);

@@ -16,27 +16,21 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kLeastCount = 15;  // occurrences of a character in the training texts, lra-s4
 constexpr std::size_t kTexts = 25000;     // that train, and as many that test
 
-/// Parquet takes a library of its own to read, and a line to convert.
-FileLayout parquet(const std::vector<std::string>& folders, const std::string& train, const std::string& test) {
-  const auto convert = [](const std::string& from, const std::string& to) {
-    return "pandas.read_parquet(\"" + from + ".parquet\").to_csv(\"" + to + ".csv\", index=False)";
-  };
-  return {folders,
-          {train + ".parquet", test + ".parquet"},
-          {},
-          {},
-          "parquet is not read; convert it in that folder with `python3 -c 'import pandas; " + convert(train, "train") +
-              "; " + convert(test, "test") + "'`"};
-}
-
 const std::vector<FileLayout>& layouts() {
   static const std::vector<FileLayout> all{
       {{"aclImdb", "imdb/aclImdb"}, {"train/neg", "train/pos", "test/neg", "test/pos"}},
       {{"imdb"}, {"train.tsv", "test.tsv"}},
       {{"imdb", "imdb/plain_text", "plain_text"}, {"train.csv", "test.csv"}},
       {{"imdb"}, {"train.tsv", "test_a.tsv"}},
-      parquet({"imdb"}, "train", "test"),
-      parquet({"imdb", "imdb/plain_text", "plain_text"}, "train-00000-of-00001", "test-00000-of-00001"),
+      {{"imdb", "imdb/plain_text", "plain_text"}, {"train.parquet", "test.parquet"}},
+      {{"imdb", "imdb/plain_text", "plain_text"},
+       {"train-00000-of-*.parquet", "test-00000-of-*.parquet"},
+       {},
+       {},
+       {},
+       "validation-00000-of-*.parquet"},
+      {{"imdb"}, {"train/data-00000-of-*.arrow", "test/data-00000-of-*.arrow"}},
+      {{"imdb"}, {"imdb-train.arrow", "imdb-test.arrow"}},
       {{"imdb-4000", "lra/imdb-4000"}, {"src-bin", "label-bin"}, {}, {}, kFairseqRefusal}};
   return all;
 }
@@ -120,9 +114,13 @@ TextEncoding Text::read(const Config& config, const SequenceSource& source) {
   const auto found = locate_files("Text (IMDb reviews)", layouts(), source.roots);
   Sha256 hash;
   const auto table = [&](const fs::path& path) {
-    const auto text = read_text(path);
-    hash.update(text);
-    return parse_documents(text, path.string());
+    Documents all;
+    for (const auto& piece : pieces_of(path)) {
+      const auto text = read_text(piece);
+      hash.update(text);
+      all.add(parse_documents(text, piece.string()));
+    }
+    return all;
   };
   const auto& files = found.files;
   const bool folders = files.size() == 4;

@@ -5,6 +5,8 @@
 
 #include "longwave/data/token_streams.h"
 #include "longwave/io/checksum.h"
+#include "longwave/io/columnar.h"
+#include "longwave/io/delimited.h"
 #include "longwave/io/text_source.h"
 
 namespace longwave {
@@ -22,9 +24,11 @@ std::vector<FileLayout> all_layouts() {
   std::vector<FileLayout> all;
   for (const std::string corpus : {"wikitext-2", "wikitext-103"})
     for (const std::string parts : {"full", "mini"})
-      for (const auto& [before, after] : {std::pair{"", ".txt"}, std::pair{"wiki.", ".tokens"}}) {
+      for (const auto& [before, after, valid] :
+           {std::tuple{"", ".txt", "valid"}, std::tuple{"wiki.", ".tokens", "valid"},
+            std::tuple{"", "-00000-of-*.parquet", "validation"}}) {
         std::vector<std::string> files;
-        for (const std::string part : {"train", "valid", "test"})
+        for (const std::string part : {"train", valid, "test"})
           if (parts == "full" || part != "train") files.push_back(before + part + after);
         all.push_back({{corpus, corpus + "-v1"}, files, {{"corpus", corpus}, {"parts", parts}}});
       }
@@ -34,6 +38,24 @@ std::vector<FileLayout> all_layouts() {
 const std::vector<FileLayout>& layouts() {
   static const auto all = all_layouts();
   return all;
+}
+
+/// A whole file; of tables the column `text`, whose rows are lines, with the newline or without.
+std::string read_lines(const std::filesystem::path& path, Sha256& hash) {
+  std::string text;
+  for (const auto& piece : pieces_of(path)) {
+    const auto bytes = read_text(piece);
+    hash.update(bytes);
+    if (!is_columnar(bytes, piece.string())) {
+      text += bytes;
+      continue;
+    }
+    const auto table = parse_columnar(bytes, piece.string());
+    const auto column = find_column(table->columns(), {"text"});
+    check(column >= 0, piece.string(), ": has no column text");
+    for (const auto& line : table->cells(column)) text.append(line).append(line.ends_with('\n') ? "" : "\n");
+  }
+  return text;
 }
 
 struct WikiTextConfig {
@@ -68,8 +90,7 @@ class WikiText final : public TokenStreams {
     Sha256 hash;
     for (std::size_t i = 0; i < splits.size(); ++i) {
       const auto path = found.files[i].string();
-      const auto text = read_text(path);
-      hash.update(text);
+      const auto text = read_lines(path, hash);
       check(!text.empty(), path, ": is empty");
       const bool counts = i == 0 || mini || config.corpus == "wikitext-2";
       stream_of(splits[i]) = counts ? vocabulary.read(text) : vocabulary.read_known(text, path);

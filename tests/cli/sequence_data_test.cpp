@@ -4,6 +4,7 @@
 
 #include "longwave/data/listops.h"
 #include "tests/data/sequence_set_testing.h"
+#include "tests/support/parquet.h"
 #include "tests/support/program.h"
 
 namespace longwave {
@@ -74,19 +75,28 @@ TEST_F(SequenceDataProgram, CheckTellsWhatIsNotReadyFromTheDamaged) {
   for (const std::string part : {"train", "test"}) {
     for (const std::string label : {"negative", "positive"})
       folder_.put(set + part + "/" + label + ".csv", header + "0,chr1,2,6,+\n");
-    folder_.put("imdb/plain_text/" + part + "-00000-of-00001.parquet", "PAR1PAR1");
     for (const std::string bin : {"src", "src1", "label"}) folder_.put("lra/aan/" + bin + "-bin/" + part + ".idx", "x");
   }
   for (const std::string part : {"train", "valid", "test"}) folder_.put("own/" + part + ".txt", part);
   expect_words(data("check " + folder_.path().string()), 0,
                {"characters: " + at("own") + " (name=own)", "train: 5 tokens",
                 "dna: found, not ready: " + at(set + "train") + ": intervals, not sequences; needs genome=FILE",
-                "text: found, not ready: " + at("imdb/plain_text") + ": parquet is not read; convert it",
-                "pandas.read_parquet(\"train-00000-of-00001.parquet\").to_csv(\"train.csv\", index=False)",
                 "retrieval: found, not ready: " + at("lra/aan") + ": files that fairseq has binarised",
-                "expected there: new_aan_pairs.train.tsv + ", "4 of sequences found, 0 bad"});
+                "expected there: new_aan_pairs.train.tsv + ", "3 of sequences found, 0 bad"});
   expect_words(data("list --data " + folder_.path().string()), 0,
-               {"text                  " + at("imdb/plain_text") + " (in a form that is not read)\n"});
+               {"retrieval             " + at("lra/aan") + " (in a form that is not read)\n"});
+}
+
+TEST_F(SequenceDataProgram, CheckReadsParquetTables) {
+  const auto file = [](const std::string& part) { return "imdb/plain_text/" + part + "-00000-of-00001.parquet"; };
+  folder_.put(file("train"), testing::labelled_parquet({"a", "bc", "d", "e"}, {0, 1, 0, 1}));
+  folder_.put(file("test"), testing::labelled_parquet({"f", "g"}, {0, 1}));
+  expect_words(data("check " + folder_.path().string()), 0,
+               {"text: " + at("imdb/plain_text"), at(file("train")) + ": 4 texts", at(file("test")) + ": 2 texts",
+                "1 of sequences found, 0 bad"});
+  folder_.put(file("test"), "PAR1PAR1");
+  expect_words(data("check " + folder_.path().string()), 2,
+               {"text: BAD: " + at(file("test")) + ": damaged or cut short Parquet file (8 bytes"});
 }
 
 TEST_F(SequenceDataProgram, CheckSaysOnceWhatIsInALabelledSet) {

@@ -7,6 +7,7 @@
 #include "longwave/data/token_streams.h"
 #include "tests/data/data_folder.h"
 #include "tests/data/sequence_set_testing.h"
+#include "tests/support/parquet.h"
 
 namespace longwave {
 namespace {
@@ -76,6 +77,32 @@ TEST(WikiTextSet, EveryNameAndTheRulesOfBothVocabularies) {
   EXPECT_EQ(mini->facts().token_names, (std::vector<std::string>{"<eos>", "b", "a"}));
   SequenceExample example;
   EXPECT_THROW(two->example(Split::train, 0, example), UserError);
+}
+
+TEST(WikiTextSet, RowsOfATableAreLines) {  // empty ones without a newline, as the data sets library has them
+  const ScratchFolder folder("wikitext_parquet_test");
+  const auto table = [](const std::vector<std::string>& rows) {
+    using testing::Page;
+    return testing::parquet_file(
+        {{"text",
+          ParquetType::bytes,
+          false,
+          ParquetCodec::none,
+          {{Page{ParquetPageType::data, std::ssize(rows), ParquetEncoding::plain, testing::plain_texts(rows)}}}}});
+  };
+  folder.put("wikitext-2-v1/train-00000-of-00002.parquet", table({"", " a <unk> a \n"}));
+  folder.put("wikitext-2-v1/train-00001-of-00002.parquet", table({" b \n"}));
+  folder.put("wikitext-2-v1/validation-00000-of-00001.parquet", table({" b \n"}));
+  folder.put("wikitext-2-v1/test-00000-of-00001.parquet", table({""}));
+  const auto data = make_set("wikitext", {}, {folder.path()});
+  EXPECT_EQ(data->stream(Split::train), (Tokens{0, 1, 3, 1, 0, 2, 0}));
+  EXPECT_EQ(data->stream(Split::val), (Tokens{2, 0}));
+  EXPECT_EQ(data->stream(Split::test), (Tokens{0}));
+  folder.put("wikitext-2-v1/test-00000-of-00001.parquet", "text\nPARX");
+  EXPECT_NE(message_of([&] {
+              make_set("wikitext", {}, {folder.path()});
+            }).find("test-00000-of-00001.parquet: is neither a Parquet nor"),
+            std::string::npos);
 }
 
 TEST(WikiTextReal, PublishedCounts) {

@@ -88,6 +88,35 @@ TEST_F(SequenceFiles, AFormThatIsNotReadIsRefusedWithItsReason) {
   EXPECT_EQ(discover_files(layouts, {root_}).size(), 1u);
 }
 
+TEST_F(SequenceFiles, AFileMayComeInAnyNumberOfPieces) {
+  const std::vector<FileLayout> layouts{{{"set"}, {"train-00000-of-*.parquet", "test-00000-of-*.parquet"}}};
+  const auto first = put("set/train-00000-of-00002.parquet"), test = put("set/test-00000-of-00001.parquet");
+  put("set/train-00000-of-00002.parquet.txt"), put("set/train-00000-of-2.parquet");
+  const auto found = locate_files("Set", layouts, {root_}).files;
+  EXPECT_EQ(found, (std::vector<fs::path>{first, test}));
+  EXPECT_EQ(pieces_of(test), std::vector<fs::path>{test});
+  EXPECT_EQ(pieces_of("train.csv"), std::vector<fs::path>{"train.csv"});
+  try {
+    pieces_of(first);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.what(), (root_ / "set/train-00001-of-00002.parquet").string() +
+                                ": is missing; expected all 2 pieces beside " + first.string());
+  }
+  const auto second = put("set/train-00001-of-00002.parquet");
+  EXPECT_EQ(pieces_of(first), (std::vector<fs::path>{first, second}));
+  ASSERT_EQ(discover_files(layouts, {root_}).size(), 1u);
+  EXPECT_EQ(discover_files(layouts, {root_})[0].files, found);
+}
+
+TEST_F(SequenceFiles, AFileBesideThemMakesThemAnothersSet) {
+  const std::vector<FileLayout> layouts{{{}, {"train.csv"}, {}, {}, {}, "valid-00000-of-*.csv"}};
+  put("train.csv");
+  EXPECT_EQ(discover_files(layouts, {root_}).size(), 1u);
+  put("valid-00000-of-00001.csv");
+  EXPECT_TRUE(discover_files(layouts, {root_}).empty());
+}
+
 TEST_F(SequenceFiles, FoldersOfAnotherSetAreNotDiscovered) {
   const std::vector<FileLayout> layouts{{{}, {"{name}/a.txt"}, {}, {{"name", "wiki"}}}};
   put("wikitext/a.txt"), put("own/a.txt");

@@ -9,6 +9,8 @@
 #include "longwave/data/text_encoding.h"
 #include "tests/data/data_folder.h"
 #include "tests/data/sequence_set_testing.h"
+#include "tests/support/arrow.h"
+#include "tests/support/parquet.h"
 
 namespace longwave {
 namespace {
@@ -93,6 +95,18 @@ TEST(Documents, MistakesAreToldWithTheirLine) {
   EXPECT_NE(error("").find("no texts in it"), std::string::npos);
 }
 
+TEST(Documents, MistakesInColumnarTablesAreToldWithTheirRow) {
+  const auto error = [](const std::string& bytes) { return message_of([&] { parse_documents(bytes, "t.parquet"); }); };
+  EXPECT_EQ(error(testing::labelled_parquet({"a", "b"}, {1, -1})),
+            "t.parquet: row 2: label '-1'; expected 0 or 1, or neg or pos");
+  EXPECT_EQ(error(testing::labelled_parquet({"a", ""}, {1, 0})), "t.parquet: row 2: no text");
+  EXPECT_EQ(error(testing::parquet_file({{"words"}, {"label"}})),
+            "t.parquet: the header has the columns words, label; expected a column text (or Source) and a column label "
+            "(or Target)");
+  EXPECT_EQ(error(testing::parquet_file({{"text"}, {"label"}})),
+            "t.parquet: 0 texts and 0 labels; expected as many of both");
+}
+
 TEST(NaiveBayes, ByHand) {  // two classes, add-one: class 0 saw feature 0 three times, class 1 feature 1 once
   NaiveBayes model(2, 2);
   model.learn({0, 0, 0}, 0);
@@ -103,7 +117,7 @@ TEST(NaiveBayes, ByHand) {  // two classes, add-one: class 0 saw feature 0 three
   EXPECT_EQ(model.guess({0, 0, 1}), 0);  // 16/125 against 2/27
 }
 
-class TextSet : public testing::Test {
+class TextSet : public ::testing::Test {
  protected:
   /// 40 texts a part, every second one positive and with an x.
   void SetUp() override {
@@ -174,6 +188,48 @@ TEST_F(TextSet, BaselinesSeeTheWord) {
   EXPECT_EQ(lines[0].score, 0.5);
   EXPECT_EQ(lines[1].score, 1);  // x occurs in one class alone
   EXPECT_EQ(lines[2].score, 1);
+}
+
+TEST(TextTables, ParquetAndArrowHoldTheSameSamplesAsText) {
+  const std::vector<std::string> texts{"a", "b \"c\",\n", "d", "é"};
+  const std::vector<std::int64_t> labels{0, 1, 0, 1};
+  const auto piece = [&](std::size_t from, std::size_t to) {  // of three pieces, Parquet
+    return testing::labelled_parquet({texts.begin() + from, texts.begin() + to},
+                                     {labels.begin() + from, labels.begin() + to});
+  };
+  testing::ArrowWriter writer;
+  const auto arrow = writer.stream({{"text", 5, 0, true, 0, {testing::text_buffers(texts)}},
+                                    {"label", 2, 64, true, 0, {{"", testing::bytes_of_all(labels)}}}},
+                                   {4});
+  using Files = std::vector<std::pair<std::string, std::string>>;
+  const std::string csv = "text,label\na,0\n\"b \"\"c\"\",\n\",1\nd,0\né,1\n";
+  const std::vector<Files> forms{{{"imdb/PART.csv", csv}},
+                                 {{"imdb/PART.parquet", piece(0, 4)}},
+                                 {{"imdb/plain_text/PART-00000-of-00001.parquet", piece(0, 4)}},
+                                 {{"PART-00000-of-00003.parquet", piece(0, 1)},
+                                  {"PART-00001-of-00003.parquet", piece(1, 3)},
+                                  {"PART-00002-of-00003.parquet", piece(3, 4)}},
+                                 {{"imdb/PART/data-00000-of-00001.arrow", arrow}},
+                                 {{"imdb-PART.arrow", arrow}}};
+  std::vector<std::vector<std::string>> read;
+  for (const auto& files : forms) {
+    const ScratchFolder folder("text_tables_test");
+    for (const std::string part : {"train", "test"})
+      for (auto [name, bytes] : files) folder.put(name.replace(name.find("PART"), 4, part), bytes);
+    const auto data = make_set("text", {{"validation", 0.5}}, {folder.path()});
+    auto& samples = read.emplace_back();
+    for (const auto split : {Split::train, Split::val, Split::test})
+      for (std::int64_t i = 0; i < data->samples(split); ++i) {
+        SequenceExample example;
+        data->example(split, i, example);
+        samples.push_back(names_of(*data, split, i) + std::to_string(example.label));
+      }
+    EXPECT_EQ(samples, read[0]) << files[0].first;
+    EXPECT_TRUE(found_says(
+        *data, "/" + std::string(files[0].first).replace(files[0].first.find("PART"), 4, "test") + ": 4 texts"))
+        << files[0].first;
+  }
+  EXPECT_EQ(read[0].size(), 8u);
 }
 
 TEST(TextFolders, AclImdbByNumber) {
