@@ -20,7 +20,7 @@ std::string example(const char* number) {
   std::string text = "date,a,b,c,d,e,f,OT\n";
   const auto format = longwave::DateFormat::candidates({"2016-07-01 00:00:00"})[0];
   for (int row = 0; row < 200000; ++row) {
-    text += format.format(longwave::Seconds{1467331200} + row * 3600);
+    text += format.format(1467331200 * longwave::kSecond + row * longwave::kHour);
     char cell[40];
     for (int column = 0; column < 7; ++column) {
       std::snprintf(cell, sizeof cell, number, random.normal() * 10);

@@ -172,7 +172,9 @@ TEST_F(Forecast, ALongListOfSeriesStaysALine) {
   EXPECT_NE(outcome.out.find(" more)"), std::string::npos);
   std::istringstream lines(outcome.out);
   for (std::string line; std::getline(lines, line);)
-    if (line.find("backtest") == std::string::npos) EXPECT_LT(line.size(), 200u) << line;
+    if (line.find("backtest") == std::string::npos) {
+      EXPECT_LT(line.size(), 200u) << line;
+    }
 }
 
 TEST_F(Forecast, WhereNoTrainedModelIsAskedForNoTimeIsBlamed) {
