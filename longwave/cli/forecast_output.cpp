@@ -320,8 +320,8 @@ std::string forecast_summary(const UserFile& file, const AutoForecast& r, const 
                           file.frequency.empty() ? ", no dates" : ", " + file.frequency,
                           r.season > 1 ? fmt::format(", season of {} steps", r.season) : ", no season found");
   if (!file.text_columns.empty()) text += "left out, not numeric: " + join(file.text_columns) + "\n";
-  if (file.filled) text += fmt::format("{} missing cells filled\n", file.filled);
-  if (file.inserted) text += fmt::format("{} absent rows inserted\n", file.inserted);
+  if (file.filled) text += fmt::format("missing cells filled: {}\n", file.filled);
+  if (file.inserted) text += fmt::format("absent rows inserted: {}\n", file.inserted);
   if (!file.remark.empty()) text += file.remark + "\n";
   if (r.origins)
     text += fmt::format(

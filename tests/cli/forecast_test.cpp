@@ -256,7 +256,7 @@ TEST_F(Forecast, MissingValuesAreRefusedOrFilled) {
       << refused.out;
   const auto filled = run_program(forecast(file, "--horizon 2 --missing forward --model nlinear"));
   EXPECT_EQ(filled.code, 0) << filled.out;
-  EXPECT_NE(filled.out.find("1 missing cells filled"), std::string::npos) << filled.out;
+  EXPECT_NE(filled.out.find("missing cells filled: 1"), std::string::npos) << filled.out;
 }
 
 /// Daily rows from 2024-01-01 on; `day` says what a day (Monday 0) has, "" for no row.
