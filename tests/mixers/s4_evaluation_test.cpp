@@ -48,6 +48,24 @@ TEST_P(S4Evaluation, ChangedWeightsAndStepsAreSeen) {
   EXPECT_FALSE(at::equal(kept(x), before));
 }
 
+TEST(S4Pieces, GiveTheBitsOfOnePiece) {
+  for (const auto* name : {"s4", "s4d"}) {
+    const auto& info = find_mixer(name);
+    const auto mixer = info.make({20, 40}, info.resolve({}, "mixer", false), 7);
+    mixer->eval();
+    const at::NoGradGuard no_grad;
+    const auto x = at::randn({2, 150, 20});
+    auto state = mixer->initial_state(2), whole_state = mixer->initial_state(2);
+    const auto whole = mixer->forward(x, {}, &whole_state);
+    std::int64_t at = 0;
+    for (const std::int64_t steps : {1, 9, 100, 40}) {
+      EXPECT_TRUE(at::equal(mixer->forward(x.narrow(1, at, steps), {}, &state), whole.narrow(1, at, steps))) << name;
+      at += steps;
+    }
+    EXPECT_TRUE(at::equal(state.at("h"), whole_state.at("h"))) << name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, S4Evaluation,
                          ::testing::Values(Json{{"d_state", 8}}, Json{{"d_state", 8}, {"bidirectional", true}},
                                            Json{{"d_state", 8}, {"n_ssm", 2}}));
