@@ -83,10 +83,12 @@ at::Tensor Block::drop(const at::Tensor& y) const {
 }
 
 at::Tensor Block::mix(const at::Tensor& x, const Lengths& lengths, State* state) {
-  if (!mixer_back_) return mixer_->forward(x, lengths, state);
-  check(state == nullptr, "backbone: bidirectional blocks see all steps and carry no state");
-  const auto back = mixer_back_->forward(reverse_steps(x, lengths), lengths);
-  return mixer_->forward(x, lengths) + reverse_steps(back, lengths);
+  check(!mixer_back_ || !state, "backbone: bidirectional blocks see all steps and carry no state");
+  auto y = mixer_->forward(x, lengths, state);
+  check(y.size(2) == x.size(2), "backbone: with these settings ", config_.mixer, " gives ", y.size(2), " features for ",
+        x.size(2), "; expected as many, to be added to what went in (channels = 1)");
+  if (!mixer_back_) return y;
+  return y + reverse_steps(mixer_back_->forward(reverse_steps(x, lengths), lengths), lengths);
 }
 
 bool Block::scale_step(double factor) {

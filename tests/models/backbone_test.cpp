@@ -149,6 +149,17 @@ TEST(Backbone, ScalarNormOfAConstantStepIsFinite) {
   EXPECT_TRUE(at::isfinite(x.grad()).all().item<bool>());
 }
 
+TEST(Backbone, NamesAMixerThatDoesNotKeepTheWidth) {
+  auto config = small("s4d");
+  config.mixer_settings = {{"channels", 2}};
+  Backbone model(config, 3);
+  EXPECT_EQ(testing::message([&] {
+              model.forward(at::zeros({1, 3, 8}));
+            }),
+            "backbone: with these settings s4d gives 16 features for 8; expected as many, to be added to what went in "
+            "(channels = 1)");
+}
+
 TEST(Backbone, RefusesInputsOnAnotherDevice) {
   Backbone model(small("mingru"), 3);
   const auto x = at::zeros({1, 3, 8});
