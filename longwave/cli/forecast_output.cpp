@@ -10,6 +10,7 @@
 #include "longwave/models/forecaster.h"
 #include "longwave/report/chart.h"
 #include "longwave/report/stack.h"
+#include "longwave/train/forecast_plan.h"
 
 namespace longwave {
 namespace {
@@ -204,16 +205,8 @@ std::vector<std::string> forecast_columns(const UserFile& file) {
   return columns;
 }
 
-/// Standard deviation of a series; 0 where what varies is rounding.
 double deviation_of(const UserSeries& series, std::size_t channel) {
-  const auto channels = series.names.size();
-  const auto rows = static_cast<double>(series.rows);
-  double mean = 0, square = 0;
-  for (auto i = channel; i < series.values.size(); i += channels) mean += series.values[i] / rows;
-  for (auto i = channel; i < series.values.size(); i += channels)
-    square += (series.values[i] - mean) * (series.values[i] - mean) / rows;
-  const double deviation = std::sqrt(square);
-  return deviation <= 1e-12 * std::abs(mean) ? 0 : deviation;
+  return moments_of(series, static_cast<std::int64_t>(channel), 0, series.rows).deviation;
 }
 
 /// Models compute in units of a series' deviation, to about seven digits: what lies further down, both there and in

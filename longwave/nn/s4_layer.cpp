@@ -170,8 +170,8 @@ Tensor S4Kernel::kernel(std::int64_t steps) const {
 Tensor S4Kernel::low_rank_kernel(std::int64_t t) const {
   const auto length = l_kernel_.item<std::int64_t>();
   constexpr std::int64_t kMostKept = 1 << 22;  // numbers
-  if (is_training() || at::GradMode::is_enabled() || t > length || length * c_.numel() > kMostKept * 2 * states())
-    return dplr_kernels(dplr(), t)[0];
+  const bool cheap = length * c_.size(0) * c_.size(1) <= kMostKept;
+  if (is_training() || at::GradMode::is_enabled() || t > length || !cheap) return dplr_kernels(dplr(), t)[0];
   const auto kept = for_sequences_.get(*this, {inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_},
                                        [&] { return std::vector<Tensor>{dplr_kernels(dplr(), length)[0]}; });
   return kept[0].narrow(-1, 0, t);

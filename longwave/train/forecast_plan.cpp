@@ -21,22 +21,12 @@ std::int64_t choose_lookback(std::int64_t rows, std::int64_t horizon, std::int64
   return std::clamp<std::int64_t>(wish, 1, most);
 }
 
-/// Mean and standard deviation of a series over rows [from, to); 0 where the variation is rounding.
-std::pair<double, double> moments(const UserSeries& s, std::int64_t j, std::int64_t from, std::int64_t to) {
-  const auto c = std::ssize(s.names);
-  double mean = 0, square = 0;
-  for (auto t = from; t < to; ++t) mean += s.values[t * c + j] / (to - from);
-  for (auto t = from; t < to; ++t) square += std::pow(s.values[t * c + j] - mean, 2) / (to - from);
-  const double deviation = std::sqrt(square);
-  return {mean, deviation <= 1e-12 * std::abs(mean) ? 0 : deviation};
-}
-
 /// Training statistics of rows [from, to), as the protocol of the literature has them. A series that begins to vary
 /// only later has its scale from all rows: no other one would let its errors compare with those of the others.
 void fit_scaler(ForecastData& data, const UserSeries& s, std::int64_t from, std::int64_t to) {
   for (std::int64_t j = 0; j < std::ssize(s.names); ++j) {
-    const auto [mean, deviation] = moments(s, j, from, to);
-    const double scale = deviation > 0 ? deviation : moments(s, j, 0, s.rows).second;
+    const auto [mean, deviation] = moments_of(s, j, from, to);
+    const double scale = deviation > 0 ? deviation : moments_of(s, j, 0, s.rows).deviation;
     data.mean.push_back(mean);
     data.std.push_back(scale > 0 ? scale : 1);
   }
@@ -76,6 +66,15 @@ std::shared_ptr<const ForecastData> make_data(const UserSeries& s, const Borders
 }
 
 }  // namespace
+
+Moments moments_of(const UserSeries& s, std::int64_t channel, std::int64_t from, std::int64_t to) {
+  const auto c = std::ssize(s.names);
+  double mean = 0, square = 0;
+  for (auto t = from; t < to; ++t) mean += s.values[t * c + channel] / (to - from);
+  for (auto t = from; t < to; ++t) square += std::pow(s.values[t * c + channel] - mean, 2) / (to - from);
+  const double deviation = std::sqrt(square);
+  return {mean, deviation <= 1e-12 * std::abs(mean) ? 0 : deviation};
+}
 
 ForecastPlan make_plan(const UserSeries& series, const AutoForecastOptions& options) {
   const auto n = series.rows, h = options.horizon;

@@ -7,6 +7,12 @@
 
 namespace longwave {
 
+/// Of one series in the user's units; the deviation is 0 where what varies is rounding.
+struct Moments {
+  double mean, deviation;
+};
+Moments moments_of(const UserSeries& series, std::int64_t channel, std::int64_t from, std::int64_t to);  // rows
+
 /// Where the rows go. Backtest: training on [train_from, val_from), early stopping on [val_from, test_from), origins
 /// from test_from on. The errors of a naive forecast, which needs no rows of its own, are taken from reach_from on:
 /// more horizons than the backtest may have.
