@@ -2,11 +2,13 @@
 // width 256 with the mixer's defaults, one sequence, evaluation (forward) and training (forward + backward), from 256
 // to 1048576 steps.
 //
-// usage: mixer_scaling [--longest-run SECONDS] [--longest STEPS] [--evaluation-only] [--memory-alone] [NAME ...]
+// usage: mixer_scaling [--longest-run SECONDS] [--longest STEPS] [--evaluation-only] [--recompute STEPS]
+//                      [--memory-alone] [NAME ...]
 // Prints one JSON line for each mixer and length: seconds and peak memory (beyond weights and input) of both passes. A
 // pass that is expected to run longer than --longest-run (5 s), or to need more memory than there is, is left out and
-// its field says why; its expectation comes from the length before. With --memory-alone it is 2 x instead of a mixer:
-// what reading a sequence and writing as much costs by itself.
+// its field says why; its expectation comes from the length before. With --recompute training goes in pieces of so many
+// steps, each computed again for its gradients, and mixers that do not stream are left out. With --memory-alone it is 2
+// x instead of a mixer: what reading a sequence and writing as much costs by itself.
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -24,7 +26,7 @@ constexpr std::int64_t kWidth = 256, kShortest = 256, kFactor = 4;
 
 struct Options {
   double longest_run = 5;
-  std::int64_t longest = 1 << 20;
+  std::int64_t longest = 1 << 20, recompute = 0;
   bool training = true, memory_alone = false;
   std::set<std::string> names;
 };
@@ -62,7 +64,7 @@ class Pass {
 void measure_mixer(const MixerInfo& info, const Options& options) {
   Pass forward(options.longest_run), both(options.longest_run);
   for (std::int64_t t = kShortest; t <= options.longest; t *= kFactor) {
-    Backbone model({.mixer = info.name, .d_model = kWidth, .layers = 1, .l_max = t}, 1);
+    Backbone model({.mixer = info.name, .d_model = kWidth, .layers = 1, .l_max = t, .recompute = options.recompute}, 1);
     auto x = at::randn({1, t, kWidth});
     Json record{{"mixer", info.name}, {"cost", name_of(model.properties().cost)}, {"d", kWidth}, {"t", t}};
     model.eval();
@@ -83,6 +85,12 @@ void measure_mixer(const MixerInfo& info, const Options& options) {
   }
 }
 
+bool takes_part(const MixerInfo& info, const Options& options) {
+  const auto promised =
+      Backbone({.mixer = info.name, .d_model = kWidth, .layers = 1, .l_max = kShortest}, 1).properties();
+  return options.recompute == 0 || (promised.streams && promised.cost != Cost::quadratic);
+}
+
 void measure_memory(const Options& options) {
   Pass forward(options.longest_run);
   for (std::int64_t t = kShortest; t <= options.longest; t *= kFactor) {
@@ -99,6 +107,8 @@ Options options_of(int count, char** words) {
       options.longest_run = std::strtod(words[++i], nullptr);
     else if (word == "--longest" && i + 1 < count)
       options.longest = std::strtoll(words[++i], nullptr, 10);
+    else if (word == "--recompute" && i + 1 < count)
+      options.recompute = std::strtoll(words[++i], nullptr, 10);
     else if (word == "--evaluation-only")
       options.training = false;
     else if (word == "--memory-alone")
@@ -114,7 +124,7 @@ int run(int count, char** words) {
   print(machine_record());
   if (options.memory_alone) return measure_memory(options), 0;
   for (const auto& [name, info] : mixers())
-    if (options.names.empty() || options.names.count(name)) measure_mixer(info, options);
+    if (options.names.empty() ? takes_part(info, options) : options.names.count(name) > 0) measure_mixer(info, options);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "longwave/base/check.h"
+#include "longwave/models/pieces.h"
 #include "longwave/ops/lengths.h"
 #include "longwave/ops/steps.h"
 
@@ -46,16 +47,16 @@ struct StateOfLayer {
   State state;
 };
 
-at::Tensor in_pieces(Backbone& model, const at::Tensor& x, const Lengths& lengths, State* state) {
-  State own;
-  if (!state) own = model.initial_state(x.size(0)), state = &own;
-  auto y = at::empty_like(x);
-  for (std::int64_t first = 0; first < x.size(1); first += kPiece) {
-    const auto steps = std::min(kPiece, x.size(1) - first);
-    const auto own_lengths = lengths.defined() ? (lengths - first).clamp(0, steps) : lengths;
-    y.narrow(1, first, steps).copy_(model.forward(x.narrow(1, first, steps), own_lengths, state));
-  }
-  return y;
+void check_recompute(const BackboneConfig& config, const MixerProperties& promised) {
+  if (config.recompute == 0) return;
+  const auto* field = "recompute goes through a sequence in pieces; ";
+  check(promised.streams, field, config.mixer, " does not stream: ", promised.reason, "; expected recompute = 0");
+  check(promised.cost != Cost::quadratic, field, "the state of ", config.mixer,
+        " grows with the sequence, and each piece would keep one; expected recompute = 0");
+  check(config.norm != "batch", field,
+        "norm = \"batch\" takes its means over all steps at once; expected another norm");
+  check(!config.tied_dropout || config.dropout == 0, field,
+        "tied_dropout has one mask for all steps; expected tied_dropout = false");
 }
 
 }  // namespace
@@ -117,6 +118,7 @@ Backbone::Backbone(const BackboneConfig& config, std::uint64_t seed)
   }
   if (config.prenorm) norm_ = register_module("norm", make_sequence_norm(config.norm, config.d_model));
   if (const auto weights = parameters(); !weights.empty()) a_weight_ = weights.front();
+  check_recompute(config, properties());
 }
 
 at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
@@ -128,7 +130,9 @@ at::Tensor Backbone::forward(const at::Tensor& x, const Lengths& lengths, State*
   const bool evaluates = !is_training() && !at::GradMode::is_enabled();
   if (evaluates && x.size(1) > 2 * kPiece)
     if (const auto promised = properties(); promised.streams && promised.cost == Cost::linear)
-      return in_pieces(*this, x, lengths, state);
+      return evaluate_in_pieces(*this, kPiece, x, lengths, state);
+  if (config_.recompute > 0 && x.size(1) > config_.recompute && at::GradMode::is_enabled())
+    return train_in_pieces(*this, config_.recompute, x, lengths, state);
   const auto valid = valid_steps(lengths, x);
   auto y = zero_padding(x, valid);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {

@@ -24,6 +24,9 @@ struct BackboneConfig {
   bool tied_dropout = false;  // one mask per row and channel, the same at all steps
   /// A second mixer per block runs from the last real step to the first; both outputs are added.
   bool bidirectional = false;
+  /// Training of longer sequences keeps what the layers compute for so many steps alone, and computes it again for the
+  /// gradients (see models/pieces.h); 0: it keeps everything.
+  std::int64_t recompute = 0;
 };
 
 /// norm -> mixer -> dropout -> residual, and the same with the channel mixer if there is one.
@@ -54,8 +57,9 @@ class Backbone final : public Module {
 
   /// x [b, t, d] -> [b, t, d]. Steps at or beyond a row's length influence nothing, and their outputs are zero. With
   /// `state`, continues from it and leaves it behind the last step. Evaluation without gradients takes long sequences
-  /// piece by piece where the mixer streams at linear cost: memory for little more than x and y. UserError if x, the
-  /// lengths or the state do not fit; a state that a layer refused is not to be used again, those before it went on.
+  /// piece by piece where the mixer streams at linear cost: memory for little more than x and y. So does training if
+  /// `recompute` says so. UserError if x, the lengths or the state do not fit; a state that a layer refused is not to
+  /// be used again, those before it went on.
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths = {}, State* state = nullptr);
 
   /// States of all layers, by "N.name". UserError if the mixer does not stream.

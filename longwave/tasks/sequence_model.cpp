@@ -32,7 +32,8 @@ BackboneConfig backbone_config(const std::string& mixer, const SequenceModelConf
           .prenorm = c.prenorm,
           .dropout = c.dropout,
           .tied_dropout = c.tied_dropout,
-          .bidirectional = c.bidirectional};
+          .bidirectional = c.bidirectional,
+          .recompute = c.recompute};
 }
 
 }  // namespace
@@ -53,6 +54,10 @@ const FieldTable<SequenceModelConfig>& SequenceModelConfig::fields() {
           .add("embedding_dropout", &C::embedding_dropout, "of the embedded steps", fraction())
           .add("tied_dropout", &C::tied_dropout, "one dropout mask for all steps of a row and channel")
           .add("bidirectional", &C::bidirectional, "a second mixer per block from the end to the beginning")
+          .add("recompute", &C::recompute,
+               "train longer sequences in pieces of so many steps and compute each again for its gradients: memory for "
+               "one piece; 0: keep everything",
+               at_least<Int>(0))
           .add("positions", &C::positions, "added to the embedded steps; rotary ones are a field of the mixer",
                one_of({"none", "sinusoidal", "learned"}))
           .add("pool", &C::pool,

@@ -18,6 +18,7 @@ struct SequenceModelConfig {
   bool prenorm = true;
   double dropout = 0, embedding_dropout = 0;
   bool tied_dropout = false, bidirectional = false;
+  std::int64_t recompute = 0;
   std::string positions = "none", pool = "mean", pair_head = "s4";
   bool tied = true;
   std::vector<std::int64_t> cutoffs;
