@@ -131,7 +131,9 @@ Tensor S4Kernel::number(const Tensor& stored) const {
 Tensor S4Kernel::per_feature(const Tensor& copies) const {
   const auto repeats = options_.d / options_.n_ssm;
   if (repeats == 1) return copies;
-  return at::cat(std::vector<Tensor>(static_cast<std::size_t>(repeats), copies), -2);
+  std::vector<std::int64_t> times(static_cast<std::size_t>(copies.dim()), 1);
+  times.rbegin()[1] = repeats;
+  return copies.repeat(times);
 }
 
 Tensor S4Kernel::poles() const {
