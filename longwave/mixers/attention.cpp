@@ -52,7 +52,7 @@ AttentionShape shape_of(const AttentionConfig& c, std::int64_t d) {
   check(shape.heads % shape.key_heads == 0, "attention: key_heads is ", shape.key_heads, "; expected a divisor of ",
         shape.heads, " (heads)");
   if (c.rotary != "none") {
-    shape.rotary = c.rotary == "half" ? RotaryPairs::half : RotaryPairs::interleaved;
+    shape.rotary = c.rotary == "half" ? ops::RotaryPairs::half : ops::RotaryPairs::interleaved;
     check(d / shape.heads % 2 == 0, "attention: heads are ", d / shape.heads,
           " wide; expected an even width for rotary positions (or rotary = none)");
   }

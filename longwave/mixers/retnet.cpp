@@ -11,6 +11,7 @@
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
+#include "longwave/ops/rotary.h"
 
 namespace longwave {
 namespace {
@@ -41,6 +42,7 @@ class RetNet final : public SequenceMixer {
     heads_ = config.heads ? config.heads : heads_for(d_, 64);
     check(d_ % (2 * heads_) == 0, "retnet: heads is ", heads_, "; expected a divisor of d / 2 for d = ", d_,
           " (pairs of channels are rotated)");
+    log_decay_ = at::log1p(-at::exp2(-5 - at::arange(heads_, at::kDouble)));
     const auto linear = [&](const char* name, std::int64_t in, std::int64_t out, double gain) {
       auto module = register_module(name, Linear(torch::nn::LinearOptions(in, out).bias(false)));
       torch::nn::init::xavier_uniform_(module->weight, gain);
@@ -60,9 +62,8 @@ class RetNet final : public SequenceMixer {
     check_input("retnet", x_any, d_, lengths, state);
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
-    const auto [cosine, sine] = rotation(x, state);
-    const auto q = rotate(split_heads(query_->forward(x), heads_), cosine, sine);
-    const auto k = rotate(split_heads(key_->forward(x), heads_), cosine, sine);
+    const auto q = turned(split_heads(query_->forward(x), heads_), state);
+    const auto k = turned(split_heads(key_->forward(x), heads_), state);
     const auto r = ops::gated_linear_attention(q, k, split_heads(value_->forward(x), heads_), decay(x, valid), {},
                                                state ? state->at("s") : Tensor(), 1 / std::sqrt(double(d_ / heads_)));
     if (state) {
@@ -80,26 +81,15 @@ class RetNet final : public SequenceMixer {
 
  private:
   Tensor decay(const Tensor& x, const Tensor& valid) const {
-    const auto heads = at::arange(heads_, x.options());
-    const auto g = at::log1p(-at::exp2(-5 - heads)).expand({x.size(0), x.size(1), heads_});
+    const auto g = log_decay_.to(x.options()).expand({x.size(0), x.size(1), heads_});
     return zero_padding(g, valid);  // padded steps keep the state as it is
   }
 
-  /// Cosine and sine, [b or 1, t, 1, k / 2], of position times 10000^-linspace(0, 1, k / 2); in double, since positions
-  /// grow without bound.
-  std::pair<Tensor, Tensor> rotation(const Tensor& x, const State* state) const {
-    const auto exact = at::TensorOptions().dtype(at::kDouble).device(x.device());
-    auto position = at::arange(x.size(1), exact).unsqueeze(0);
-    if (state) position = position + state->at("position").to(exact).unsqueeze(1);
-    const auto angle = at::pow(10000.0, -at::linspace(0, 1, d_ / heads_ / 2, exact));
-    const auto phase = (position.unsqueeze(-1) * angle).unsqueeze(2);
-    return {at::cos(phase).to(x.scalar_type()), at::sin(phase).to(x.scalar_type())};
-  }
-
-  /// Rotates the pairs of channels (0, 1), (2, 3), ...
-  static Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
-    const auto pairs = x.unflatten(-1, {x.size(-1) / 2, 2}).unbind(-1);
-    return at::stack({pairs[0] * cosine - pairs[1] * sine, pairs[1] * cosine + pairs[0] * sine}, -1).flatten(-2);
+  /// Pairs of neighbours by position times 10000^-linspace(0, 1, pairs).
+  Tensor turned(const Tensor& x, const State* state) const {
+    const auto last_pair = std::max<std::int64_t>(1, x.size(-1) / 2 - 1);
+    return ops::rotary(x, std::pow(10000.0, -1.0 / static_cast<double>(last_pair)), ops::RotaryPairs::interleaved,
+                       state ? state->at("position") : Tensor());
   }
 
   Tensor normalised(const Tensor& o) const {
@@ -110,6 +100,7 @@ class RetNet final : public SequenceMixer {
 
   std::int64_t d_, dv_, heads_ = 1;
   Config config_;
+  Tensor log_decay_;  // of each head, in double
   Linear query_{nullptr}, key_{nullptr}, value_{nullptr}, gate_{nullptr}, out_{nullptr};
 };
 

@@ -45,7 +45,7 @@ FixtureRun run_layer(const TensorMap& in, const TensorMap& param, const Json& co
   const auto rope = config.contains("rope") && config["rope"].is_string() ? config["rope"].get<std::string>() : "none";
   check(rope == "none" || rope == "half" || rope == "interleaved", "fixture: config rope is '", rope,
         "'; expected none, half or interleaved");
-  if (rope != "none") shape.rotary = rope == "half" ? RotaryPairs::half : RotaryPairs::interleaved;
+  if (rope != "none") shape.rotary = rope == "half" ? ops::RotaryPairs::half : ops::RotaryPairs::interleaved;
   for (const auto* name : {"base", "rope_base", "rope_theta"})
     shape.rotary_base = config.value(name, shape.rotary_base);
   if (const auto scale = config.find("scale"); scale != config.end() && scale->is_number()) shape.scale = *scale;

@@ -191,6 +191,7 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::reverse_steps", nothing},
       {"longwave::rms_norm", nothing},
       {"longwave::rms_norm_grad", nothing},
+      {"longwave::rotary", nothing},
       {"longwave::scaled_segments", nothing},
       {"longwave::score_attention", score_attention},
       {"longwave::score_attention_grad", twice<score_attention, 3>},

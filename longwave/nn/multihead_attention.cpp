@@ -12,12 +12,6 @@ at::Tensor by_head(const at::Tensor& x, const at::Tensor& weight, const at::Tens
   return at::linear(x, weight, bias).unflatten(-1, at::IntArrayRef({heads, weight.size(0) / heads}));
 }
 
-/// [t], or [b, t] where rows begin at different positions.
-at::Tensor positions_of(const at::Tensor& x, const at::Tensor& first) {
-  const auto steps = at::arange(x.size(1), x.options().dtype(at::kLong).requires_grad(false));
-  return first.defined() ? first.unsqueeze(1) + steps : steps;
-}
-
 }  // namespace
 
 TensorMap split_joint_projection(TensorMap weights) {
@@ -58,12 +52,9 @@ Projections project(const AttentionShape& shape, const AttentionWeights& w, cons
   Projections p{by_head(x, w.q, w.q_bias, shape.heads), by_head(source, w.k, w.k_bias, shape.key_heads),
                 by_head(source, w.v, w.v_bias, shape.key_heads)};
   if (shape.rotary) {
-    const auto angles = [&](const at::Tensor& steps) {
-      return rotary_angles(positions_of(steps, first), p.q.size(-1), x.scalar_type(), shape.rotary_base);
-    };
-    const auto of_queries = angles(x);
-    p.q = rotate(p.q, of_queries, *shape.rotary);
-    p.k = rotate(p.k, context.defined() ? angles(context) : of_queries, *shape.rotary);
+    const auto ratio = ops::rotary_ratio(p.q.size(-1), shape.rotary_base);
+    p.q = ops::rotary(p.q, ratio, *shape.rotary, first);
+    p.k = ops::rotary(p.k, ratio, *shape.rotary, first);
   }
   return p;
 }

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "longwave/nn/module.h"
-#include "longwave/nn/rotary.h"
+#include "longwave/ops/rotary.h"
 
 namespace longwave {
 
@@ -12,7 +12,7 @@ namespace longwave {
 struct AttentionShape {
   std::int64_t heads = 1, key_heads = 1;
   bool causal = true;
-  std::optional<RotaryPairs> rotary = {};
+  std::optional<ops::RotaryPairs> rotary = {};
   double rotary_base = 10000;
   double scale = 0;  // of the scores; 0: 1 / sqrt(width of a head)
 };
