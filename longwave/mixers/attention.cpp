@@ -3,9 +3,6 @@
 // and values.
 
 #include <ATen/ATen.h>
-#include <torch/nn/modules/linear.h>
-
-#include <numeric>
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
@@ -16,7 +13,6 @@ namespace longwave {
 namespace {
 
 using at::Tensor;
-using torch::nn::Linear;
 
 struct AttentionConfig {
   bool causal = true;
@@ -44,13 +40,9 @@ struct AttentionConfig {
 };
 
 AttentionShape shape_of(const AttentionConfig& c, std::int64_t d) {
-  AttentionShape shape{.heads = c.heads ? c.heads : std::gcd(d, std::max<std::int64_t>(1, d / 64)),
-                       .causal = c.causal,
-                       .rotary_base = c.rotary_base};
-  shape.key_heads = c.key_heads ? c.key_heads : shape.heads;
-  check(d % shape.heads == 0, "attention: heads is ", shape.heads, "; expected a divisor of d = ", d);
-  check(shape.heads % shape.key_heads == 0, "attention: key_heads is ", shape.key_heads, "; expected a divisor of ",
-        shape.heads, " (heads)");
+  auto shape = attention_heads("attention", d, c.heads, c.key_heads);
+  shape.causal = c.causal;
+  shape.rotary_base = c.rotary_base;
   if (c.rotary != "none") {
     shape.rotary = c.rotary == "half" ? ops::RotaryPairs::half : ops::RotaryPairs::interleaved;
     check(d / shape.heads % 2 == 0, "attention: heads are ", d / shape.heads,
@@ -92,13 +84,8 @@ class Attention final : public SequenceMixer {
  public:
   using Config = AttentionConfig;
 
-  Attention(const MixerSizes& sizes, const Config& config) : d_(sizes.d), shape_(shape_of(config, sizes.d)) {
-    const auto keys = d_ / shape_.heads * shape_.key_heads;
-    const auto linear = [&](const char* name, std::int64_t in, std::int64_t out) {
-      return register_module(name, Linear(torch::nn::LinearOptions(in, out).bias(config.bias)));
-    };
-    q_ = linear("q", d_, d_), k_ = linear("k", d_, keys), v_ = linear("v", d_, keys), o_ = linear("o", d_, d_);
-  }
+  Attention(const MixerSizes& sizes, const Config& config)
+      : d_(sizes.d), shape_(shape_of(config, d_)), maps_(*this, shape_, d_, d_, config.bias) {}
 
   MixerProperties properties() const override {
     MixerProperties p;
@@ -111,7 +98,7 @@ class Attention final : public SequenceMixer {
     check_input("attention", x_any, d_, lengths, state);
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
-    const AttentionWeights w{q_->weight, q_->bias, k_->weight, k_->bias, v_->weight, v_->bias, o_->weight, o_->bias};
+    const auto w = maps_.weights();
     ops::SoftmaxAttentionOptions options{.causal = shape_.causal};
     if (state) options.offsets = state->at("length");
     if (!shape_.causal && valid.defined()) options.key_mask = valid.squeeze(-1);
@@ -128,7 +115,7 @@ class Attention final : public SequenceMixer {
   State initial_state(std::int64_t b) const override {
     if (!shape_.causal) return SequenceMixer::initial_state(b);
     const auto nothing =
-        at::empty({b, 0, shape_.key_heads, d_ / shape_.heads}, k_->weight.options().requires_grad(false));
+        at::empty({b, 0, shape_.key_heads, d_ / shape_.heads}, maps_.k->weight.options().requires_grad(false));
     return {{"k", nothing}, {"v", nothing}, {"length", at::zeros({b}, nothing.options().dtype(at::kLong))}};
   }
 
@@ -159,7 +146,7 @@ class Attention final : public SequenceMixer {
 
   std::int64_t d_;
   AttentionShape shape_;
-  Linear q_{nullptr}, k_{nullptr}, v_{nullptr}, o_{nullptr};
+  AttentionMaps maps_;
 };
 
 const RegisterMixer<Attention> registered({

@@ -2,17 +2,43 @@
 
 #include <ATen/ATen.h>
 
+#include <numeric>
+
 #include "longwave/base/check.h"
+#include "longwave/nn/sequence_parts.h"
 #include "longwave/ops/softmax_attention.h"
 
 namespace longwave {
 namespace {
 
-at::Tensor by_head(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::int64_t heads) {
-  return at::linear(x, weight, bias).unflatten(-1, at::IntArrayRef({heads, weight.size(0) / heads}));
+torch::nn::Linear linear_map(std::int64_t in, std::int64_t out, bool bias) {
+  return torch::nn::Linear(torch::nn::LinearOptions(in, out).bias(bias));
 }
 
 }  // namespace
+
+AttentionShape attention_heads(const char* layer, std::int64_t d, std::int64_t heads, std::int64_t key_heads) {
+  AttentionShape shape;
+  shape.heads = heads ? heads : std::gcd(d, std::max<std::int64_t>(1, d / 64));
+  shape.key_heads = key_heads ? key_heads : shape.heads;
+  check(shape.heads > 0 && d % shape.heads == 0, layer, ": heads is ", shape.heads, "; expected a divisor of d = ", d);
+  check(shape.key_heads > 0 && shape.heads % shape.key_heads == 0, layer, ": key_heads is ", shape.key_heads,
+        "; expected a divisor of ", shape.heads, " (heads)");
+  return shape;
+}
+
+AttentionMaps::AttentionMaps(torch::nn::Module& owner, const AttentionShape& shape, std::int64_t d,
+                             std::int64_t d_context, bool bias)
+    : q(linear_map(d, d, bias)),
+      k(linear_map(d_context, d / shape.heads * shape.key_heads, bias)),
+      v(linear_map(d_context, d / shape.heads * shape.key_heads, bias)),
+      o(linear_map(d, d, bias)) {
+  for (const auto& [name, map] : {std::pair{"q", q}, {"k", k}, {"v", v}, {"o", o}}) owner.register_module(name, map);
+}
+
+AttentionWeights AttentionMaps::weights() const {
+  return {q->weight, q->bias, k->weight, k->bias, v->weight, v->bias, o->weight, o->bias};
+}
 
 TensorMap split_joint_projection(TensorMap weights) {
   const auto joint = weights.find("in_proj_weight");
@@ -49,8 +75,9 @@ AttentionWeights attention_weights(const TensorMap& weights) {
 Projections project(const AttentionShape& shape, const AttentionWeights& w, const at::Tensor& x,
                     const at::Tensor& context, const at::Tensor& first) {
   const auto& source = context.defined() ? context : x;
-  Projections p{by_head(x, w.q, w.q_bias, shape.heads), by_head(source, w.k, w.k_bias, shape.key_heads),
-                by_head(source, w.v, w.v_bias, shape.key_heads)};
+  Projections p{split_heads(at::linear(x, w.q, w.q_bias), shape.heads),
+                split_heads(at::linear(source, w.k, w.k_bias), shape.key_heads),
+                split_heads(at::linear(source, w.v, w.v_bias), shape.key_heads)};
   if (shape.rotary) {
     const auto ratio = ops::rotary_ratio(p.q.size(-1), shape.rotary_base);
     p.q = ops::rotary(p.q, ratio, *shape.rotary, first);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <torch/nn/modules/linear.h>
+
 #include <optional>
 #include <string>
 
@@ -17,9 +19,23 @@ struct AttentionShape {
   double scale = 0;  // of the scores; 0: 1 / sqrt(width of a head)
 };
 
+/// The heads of a layer of width d. `heads` 0: as many as make them 64 wide; `key_heads` 0: one for each query head.
+/// UserError, in the name of `layer`, if they do not divide.
+AttentionShape attention_heads(const char* layer, std::int64_t d, std::int64_t heads, std::int64_t key_heads);
+
 /// Its linear maps: q, k, v, o as [out, in] and [out]; undefined biases mean none.
 struct AttentionWeights {
   at::Tensor q, q_bias, k, k_bias, v, v_bias, o, o_bias;
+};
+
+/// The same as parameters of `owner`, registered as q, k, v and o: queries and outputs of width d, keys and values from
+/// steps of width d_context.
+struct AttentionMaps {
+  torch::nn::Linear q, k, v, o;
+
+  AttentionMaps(torch::nn::Module& owner, const AttentionShape& shape, std::int64_t d, std::int64_t d_context,
+                bool bias);
+  AttentionWeights weights() const;
 };
 
 /// The same from maps by name: q.weight, q.bias, k.weight, ..., or as torch.nn.MultiheadAttention joins them:
