@@ -102,12 +102,28 @@ struct Head {
   /// Keys that query i sees, without the mask.
   std::int64_t visible(std::int64_t i) const {
     if (!a.causal) return a.s;
-    return std::clamp<std::int64_t>((a.offsets ? a.offsets[row] : 0) + i + 1, 0, a.s);
+    return std::clamp<std::int64_t>(place(i) + 1, 0, a.s);
   }
+  /// Place of query i among the keys.
+  std::int64_t place(std::int64_t i) const { return (a.offsets ? a.offsets[row] : 0) + i; }
   bool exists(std::int64_t key) const { return !a.key_mask || a.key_mask[row * a.s + key]; }
   /// Position of the first query among the keys; far beyond them if all keys are visible.
-  std::int64_t first_position() const { return a.causal ? (a.offsets ? a.offsets[row] : 0) : a.s; }
+  std::int64_t first_position() const { return a.causal ? place(0) : a.s; }
 };
+
+/// Takes slope |place - key| off a tile of scores [keys, kQueries], where there are slopes.
+void subtract_distances(const Head& head, std::int64_t first_key, std::int64_t keys, std::int64_t first_query,
+                        float* tile) {
+  if (!head.a.slopes) return;
+  const auto slope = hn::Set(kTag, head.a.slopes[head.head]);
+  for (std::int64_t j = 0; j < keys; ++j)
+    for (std::int64_t v = 0; v < kQueries; v += lanes()) {
+      const auto ahead = static_cast<float>(head.place(first_query + v) - first_key - j);
+      const auto distance = hn::Abs(hn::Iota(kTag, ahead));
+      const auto at = tile + j * kQueries + v;
+      hn::Store(hn::NegMulAdd(slope, distance, hn::Load(kTag, at)), kTag, at);
+    }
+}
 
 /// Of queries `first` to first + kQueries, those that see the key, as lanes of vector v of the tile.
 HWY_INLINE hn::Mask<decltype(kTag)> sees(const Head& head, std::int64_t key, std::int64_t first, std::int64_t v) {
@@ -190,6 +206,7 @@ void attend(const Head& head, std::int64_t first, const float* k, const float* v
                   .c_row = kQueries,
                   .accumulate = false},
                  kQueries);
+    subtract_distances(head, key, keys, first, tile);
     update_softmax(head, key, keys, first, tile, r);
     for (std::int64_t i = 0; key > 0 && i < queries; ++i)
       if (r.factor[i] != 1) scale_row(r.factor[i], out + i * wide, wide);
@@ -227,6 +244,7 @@ void attend_alone(const Head& head, std::int64_t i, float* weights) {
     weights[j] = a.scale * sum_of(a.d, [&](auto tag, std::int64_t at) HWY_ATTR {
                    return hn::Mul(hn::LoadU(tag, q + at), hn::LoadU(tag, k + at));
                  });
+    if (a.slopes) weights[j] -= a.slopes[head.head] * static_cast<float>(std::abs(head.place(i) - j));
     largest = std::max(largest, weights[j]);
   }
   const float base = largest == kNone ? 0 : largest;
@@ -361,6 +379,7 @@ void tile_gradients(const Head& head, std::int64_t key, std::int64_t keys, std::
                  kQueries);
   };
   scores(c.k + key * d, a.d, d, c.q_turned + query * d, c.weights);
+  subtract_distances(head, key, keys, query, c.weights);
   scores(c.v + key * a.e, a.e, a.e, c.dy_turned + query * e, c.dscores);
   weigh(head, key, keys, query, c);
   const auto by_key = [&](const float* tile, const float* by_query, std::int64_t wide, float* to) {

@@ -5,14 +5,16 @@
 namespace longwave::kernels {
 
 /// Softmax attention y[i] = sum over visible keys j of softmax_j(scale q[i] . k[j]) v[j] for each row and head, without
-/// the matrix of scores. Query head n reads key head n / (heads / key_heads). Steps of a row lie *_step numbers apart,
-/// rows *_row; the numbers of a step (all heads) are contiguous. A query that sees no key gets 0 and lse = -infinity.
+/// the matrix of scores; with slopes a score loses slope |p - j|, p the place of its query among the keys. Query head n
+/// reads key head n / (heads / key_heads). Steps of a row lie *_step numbers apart, rows *_row; the numbers of a step
+/// (all heads) are contiguous. A query that sees no key gets 0 and lse = -infinity.
 template <class T>
 struct SoftmaxAttention {
   const T *q, *k, *v;  // [b, t, heads, d], [b, s, key_heads, d], [b, s, key_heads, e]
   std::int64_t q_row, q_step, k_row, k_step, v_row, v_step;
   const bool* key_mask;         // [b, s]: keys that exist; null: all do
-  const std::int64_t* offsets;  // [b]: if causal, query i sees keys 0 .. offset + i; null: 0
+  const std::int64_t* offsets;  // [b]: query i is at place offset + i; if causal, it sees keys up to there; null: 0
+  const T* slopes;              // [heads]; null: none
   std::int64_t b, t, s, heads, key_heads, d, e;
   T scale;
   bool causal;

@@ -32,7 +32,12 @@ struct Query {
   const T* v(std::int64_t j) const { return a.v + row * a.v_row + j * a.v_step + key_head * a.e; }
   bool sees(std::int64_t j) const {
     if (a.key_mask && !a.key_mask[row * a.s + j]) return false;
-    return !a.causal || j <= (a.offsets ? a.offsets[row] : 0) + i;
+    return !a.causal || j <= place();
+  }
+  std::int64_t place() const { return (a.offsets ? a.offsets[row] : 0) + i; }
+  T score(std::int64_t j) const {
+    const T product = a.scale * dot(q(), k(j), a.d);
+    return a.slopes ? product - a.slopes[head] * static_cast<T>(std::abs(place() - j)) : product;
   }
   std::int64_t output() const { return ((row * a.t + i) * a.heads + head) * a.e; }
   std::int64_t lse() const { return (row * a.heads + head) * a.t + i; }
@@ -54,7 +59,7 @@ void softmax_attention_reference(const SoftmaxAttention<T>& a) {
   for_queries(a, [&](const Query<T>& query) {
     T largest = kNone, sum = 0;
     for (std::int64_t j = 0; j < a.s; ++j) {
-      scores[j] = query.sees(j) ? a.scale * dot(query.q(), query.k(j), a.d) : kNone;
+      scores[j] = query.sees(j) ? query.score(j) : kNone;
       largest = std::max(largest, scores[j]);
     }
     T* y = a.y + query.output();
@@ -85,7 +90,7 @@ void softmax_attention_grad_reference(const SoftmaxAttentionGrad<T>& g) {
     for (std::int64_t j = 0; j < a.s; ++j) {
       if (!query.sees(j)) continue;
       const auto key = (query.row * a.s + j) * a.key_heads + query.key_head;
-      const T weight = std::exp(a.scale * dot(query.q(), query.k(j), a.d) - lse);
+      const T weight = std::exp(query.score(j) - lse);
       add_scaled(weight, dy, g.dv + key * a.e, a.e);
       const T dscore = a.scale * weight * (dot(dy, query.v(j), a.e) - delta);
       add_scaled(dscore, query.k(j), dq, a.d);

@@ -1,11 +1,12 @@
-// Softmax attention (Vaswani et al. 2017), with grouped queries (Ainslie et al. 2023) and rotary positions (Su et al.
-// 2021): y = o(softmax(q k' / sqrt(e)) v) in heads. The t x t matrix is never stored. Streams with a cache of all keys
-// and values.
+// Softmax attention (Vaswani et al. 2017), with grouped queries (Ainslie et al. 2023), rotary positions (Su et al.
+// 2021) or linear biases (ALiBi, Press et al. 2022): y = o(softmax(q k' / sqrt(e)) v) in heads. The t x t matrix is
+// never stored. Streams with a cache of all keys and values.
 
 #include <ATen/ATen.h>
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/alibi.h"
 #include "longwave/nn/multihead_attention.h"
 #include "longwave/ops/softmax_attention.h"
 
@@ -19,7 +20,7 @@ struct AttentionConfig {
   std::int64_t heads = 0, key_heads = 0;
   std::string rotary = "half";
   double rotary_base = 10000;
-  bool bias = true;
+  bool alibi = false, bias = true;
 
   static const FieldTable<AttentionConfig>& fields() {
     static const auto table =
@@ -34,6 +35,8 @@ struct AttentionConfig {
                  "rotary positions: which channels make a pair, c and c + e/2 (half) or 2c and 2c + 1 (interleaved)",
                  one_of({"none", "half", "interleaved"}))
             .add("rotary_base", &AttentionConfig::rotary_base, "base of the rotary angles", at_least(1.0))
+            .add("alibi", &AttentionConfig::alibi,
+                 "ALiBi positions, with rotary = none: scores fall with the distance, by a slope of each head's own")
             .add("bias", &AttentionConfig::bias, "add biases to the four linear maps");
     return table;
   }
@@ -43,6 +46,9 @@ AttentionShape shape_of(const AttentionConfig& c, std::int64_t d) {
   auto shape = attention_heads("attention", d, c.heads, c.key_heads);
   shape.causal = c.causal;
   shape.rotary_base = c.rotary_base;
+  shape.alibi = c.alibi;
+  check(!c.alibi || c.rotary == "none", "attention: alibi is true and rotary is ", c.rotary,
+        "; expected one kind of positions: alibi = true with rotary = none");
   if (c.rotary != "none") {
     shape.rotary = c.rotary == "half" ? ops::RotaryPairs::half : ops::RotaryPairs::interleaved;
     check(d / shape.heads % 2 == 0, "attention: heads are ", d / shape.heads,
@@ -101,6 +107,7 @@ class Attention final : public SequenceMixer {
     const auto w = maps_.weights();
     ops::SoftmaxAttentionOptions options{.causal = shape_.causal};
     if (state) options.offsets = state->at("length");
+    if (shape_.alibi) options.slopes = alibi_slopes(shape_.heads, x.options());
     if (!shape_.causal && valid.defined()) options.key_mask = valid.squeeze(-1);
     auto p = project(shape_, w, x, {}, options.offsets);
     if (state) {
@@ -153,12 +160,15 @@ const RegisterMixer<Attention> registered({
     .name = "attention",
     .title = "Softmax attention",
     .family = "attention",
-    .summary = "multi-head softmax attention, causal or bidirectional, with grouped queries and rotary positions",
-    .source = "Vaswani et al. 2017, Attention is all you need; Su et al. 2021 (rotary); Ainslie et al. 2023 (groups)",
+    .summary = "multi-head softmax attention, causal or bidirectional, with grouped queries, rotary or ALiBi positions",
+    .source = "Vaswani et al. 2017, Attention is all you need; Su et al. 2021 (rotary); Press et al. 2022 (ALiBi); "
+              "Ainslie et al. 2023 (groups)",
     .variants = {{"grouped", {{"heads", 4}, {"key_heads", 2}, {"rotary", "interleaved"}, {"bias", false}}, 24},
                  {"one_key_head", {{"heads", 3}, {"key_heads", 1}}, 18},
                  {"bidirectional", {{"causal", false}, {"heads", 2}}, 20},
-                 {"no_positions", {{"rotary", "none"}, {"heads", 3}}, 15}},
+                 {"no_positions", {{"rotary", "none"}, {"heads", 3}}, 15},
+                 {"alibi", {{"alibi", true}, {"rotary", "none"}, {"heads", 6}, {"key_heads", 3}}, 18},
+                 {"alibi_bidirectional", {{"alibi", true}, {"rotary", "none"}, {"heads", 2}, {"causal", false}}, 20}},
 });
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Fixtures of softmax attention: whole layers (causal, bidirectional, cross, padded, grouped, rotary) and decoding over
-// split keys.
+// Fixtures of softmax attention: whole layers (causal, bidirectional, cross, padded, grouped, rotary, ALiBi) and
+// decoding over split keys.
 
 #include <ATen/ATen.h>
 
@@ -9,6 +9,7 @@
 #include "longwave/base/check.h"
 #include "longwave/models/fixture_words.h"
 #include "longwave/models/gradient_fixture.h"
+#include "longwave/nn/alibi.h"
 #include "longwave/nn/multihead_attention.h"
 #include "longwave/ops/softmax_attention.h"
 
@@ -25,6 +26,11 @@ at::Tensor masked_attention(const AttentionShape& shape, const AttentionWeights&
   const auto all_heads = [&](const at::Tensor& y) { return y.repeat_interleave(shape.heads / shape.key_heads, 2); };
   const auto scale = shape.scale != 0 ? shape.scale : 1 / std::sqrt(static_cast<double>(p.q.size(-1)));
   auto scores = at::einsum("bqhe,bkhe->bhqk", {p.q, all_heads(p.k)}) * scale;
+  if (shape.alibi) {
+    const auto places = [&](std::int64_t axis) { return at::arange(scores.size(axis), scores.options()); };
+    const auto distances = (places(2).unsqueeze(1) - places(3)).abs();
+    scores = scores - alibi_slopes(shape.heads, scores.options()).view({-1, 1, 1}) * distances;
+  }
   const auto of_heads = mask.dim() == 3 ? mask.view({x.size(0), -1, mask.size(1), mask.size(2)}) : mask;
   if (mask.is_floating_point()) scores = scores + of_heads;
   auto hidden = mask.is_floating_point() ? scores == -kInfinity : of_heads.to(at::kBool);
@@ -46,6 +52,7 @@ FixtureRun run_layer(const TensorMap& in, const TensorMap& param, const Json& co
   check(rope == "none" || rope == "half" || rope == "interleaved", "fixture: config rope is '", rope,
         "'; expected none, half or interleaved");
   if (rope != "none") shape.rotary = rope == "half" ? ops::RotaryPairs::half : ops::RotaryPairs::interleaved;
+  shape.alibi = config.value("alibi", variant.find("alibi") != std::string::npos);
   for (const auto* name : {"base", "rope_base", "rope_theta"})
     shape.rotary_base = config.value(name, shape.rotary_base);
   if (const auto scale = config.find("scale"); scale != config.end() && scale->is_number()) shape.scale = *scale;

@@ -49,11 +49,11 @@ double short_convolution(Inputs in) { return 2 * numel(in[0]) * size(in[1], 1); 
 /// score_attention(q [b, t, h, e], k [b, s, h, e], ...): two products with every key.
 double score_attention(Inputs in) { return 4 * numel(in[0]) * size(in[1], 1); }
 
-/// softmax_attention(q [b, t, h, e], k [b, s, g, e], v [b, s, g, f], key_mask, offsets, scale, causal): two products
-/// with every key that a query sees; the last query sees them all.
+/// softmax_attention(q [b, t, h, e], k [b, s, g, e], v [b, s, g, f], key_mask, offsets, slopes, scale, causal): two
+/// products with every key that a query sees; the last query sees them all.
 double softmax_attention(Inputs in) {
   const auto t = size(in[0], 1), s = size(in[1], 1);
-  const auto pairs = in[6].toBool() ? t * s - t * (t - 1) / 2 : t * s;
+  const auto pairs = in[7].toBool() ? t * s - t * (t - 1) / 2 : t * s;
   return 2 * size(in[0], 0) * size(in[0], 2) * pairs * (size(in[0], 3) + size(in[2], 3));
 }
 

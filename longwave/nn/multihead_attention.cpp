@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "longwave/base/check.h"
+#include "longwave/nn/alibi.h"
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/ops/softmax_attention.h"
 
@@ -89,8 +90,9 @@ Projections project(const AttentionShape& shape, const AttentionWeights& w, cons
 at::Tensor multihead_attention(const AttentionShape& shape, const AttentionWeights& w, const at::Tensor& x,
                                const at::Tensor& context, const at::Tensor& key_mask) {
   const auto p = project(shape, w, x, context, {});
-  const auto y = std::get<0>(
-      ops::softmax_attention(p.q, p.k, p.v, {.scale = shape.scale, .causal = shape.causal, .key_mask = key_mask}));
+  ops::SoftmaxAttentionOptions options{.scale = shape.scale, .causal = shape.causal, .key_mask = key_mask};
+  if (shape.alibi) options.slopes = alibi_slopes(shape.heads, x.options());
+  const auto y = std::get<0>(ops::softmax_attention(p.q, p.k, p.v, options));
   return at::linear(y.flatten(-2), w.o, w.o_bias);
 }
 

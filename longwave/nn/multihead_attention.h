@@ -16,7 +16,8 @@ struct AttentionShape {
   bool causal = true;
   std::optional<ops::RotaryPairs> rotary = {};
   double rotary_base = 10000;
-  double scale = 0;  // of the scores; 0: 1 / sqrt(width of a head)
+  bool alibi = false;  // scores fall with the distance, by the slopes of nn/alibi.h
+  double scale = 0;    // of the scores; 0: 1 / sqrt(width of a head)
 };
 
 /// The heads of a layer of width d. `heads` 0: as many as make them 64 wide; `key_heads` 0: one for each query head.

@@ -104,6 +104,12 @@ void split_projections(ChangedFixture& f) {
   }
 }
 
+/// For 2 rows of 4 heads, `factor` times what ALiBi takes off the scores of 77 steps.
+at::Tensor distances_by_slopes(double factor) {
+  const auto distances = (at::arange(77).unsqueeze(1) - at::arange(77)).abs();
+  return (factor * at::tensor({0.25f, 0.0625f, 0.015625f, 0.00390625f}).view({4, 1, 1}) * distances).repeat({2, 1, 1});
+}
+
 const Case kAttention[] = {
     {"bool mask", "attention/softmax_causal", [](auto& f) { mask_the_future(f, future(77)); }},
     {"added mask", "attention/softmax_causal",
@@ -119,6 +125,11 @@ const Case kAttention[] = {
     {"mask and causal", "attention/softmax_causal",
      [](auto& f) {
        f.tensors["in.attn_mask"] = at::zeros({77, 77}, at::kBool);
+     }},
+    {"ALiBi under a mask that adds as much", "attention/softmax_causal",
+     [](auto& f) {
+       f.configure("alibi", true);
+       f.tensors["in.attn_mask"] = distances_by_slopes(1);
      }},
     {"nothing to see", "attention/softmax_bidirectional", hide_all_keys_of_one_query},
     {"mask is read", "attention/softmax_bidirectional", [](auto& f) { f.tensors["in.attn_mask"] = future(77); }, false},
@@ -314,6 +325,30 @@ INSTANTIATE_TEST_SUITE_P(LinearAttention, LayerFixtureOptions, ::testing::Values
 INSTANTIATE_TEST_SUITE_P(Mamba2, LayerFixtureOptions, ::testing::ValuesIn(kMamba2), name_of);
 INSTANTIATE_TEST_SUITE_P(Classifier, LayerFixtureOptions, ::testing::ValuesIn(kClassifier), name_of);
 
+// --- options that change every output
+
+/// The outputs of two reports are not those of the fixture, but they differ from them by the same.
+void expect_equal_errors(const FixtureReport& one, const FixtureReport& other) {
+  EXPECT_EQ(one.failed + other.failed, "");
+  ASSERT_EQ(one.compared.size(), other.compared.size());
+  for (std::size_t i = 0; i < one.compared.size(); ++i)
+    EXPECT_NEAR(one.compared[i].error, other.compared[i].error, 1e-5 * (1 + other.compared[i].error))
+        << one.compared[i].name;
+}
+
+class ChangedOutputs : public ChangedFixture {};
+
+TEST_F(ChangedOutputs, AlibiIsAMaskOfDistances) {
+  load("attention/softmax_causal");
+  drop("grad.");
+  tensors["in.attn_mask"] = distances_by_slopes(-1);
+  const auto masked = run();
+  EXPECT_FALSE(masked.ok());
+  drop("in.attn_mask");
+  configure("alibi", true);
+  expect_equal_errors(run(), masked);
+}
+
 // --- biases that are zero and biases that are not there
 
 class WithoutBiases : public ChangedFixture, public ::testing::WithParamInterface<std::string> {};
@@ -325,13 +360,7 @@ TEST_P(WithoutBiases, GiveWhatZerosGive) {
     if (name.ends_with(".bias")) tensor.zero_();
   const auto zero = run();
   std::erase_if(tensors, [](const auto& item) { return item.first.ends_with(".bias"); });
-  const auto none = run();
-  EXPECT_EQ(none.failed, "");
-  ASSERT_EQ(none.compared.size(), zero.compared.size());
-  // The outputs are not those of the fixture, but they differ from them by the same.
-  for (std::size_t i = 0; i < none.compared.size(); ++i)
-    EXPECT_NEAR(none.compared[i].error, zero.compared[i].error, 1e-5 * (1 + zero.compared[i].error))
-        << none.compared[i].name;
+  expect_equal_errors(run(), zero);
 }
 
 INSTANTIATE_TEST_SUITE_P(Mixers, WithoutBiases,

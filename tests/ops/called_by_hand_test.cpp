@@ -41,7 +41,7 @@ TEST(OperatorsCalledByHand, TensorsOfAnotherSizeGetOneLine) {
        "wkv4_grad: d_final is Float [2, 3]; expected Float [2, 3, 4]"},
       {"softmax_attention_grad",
        {f({1, 3, 2, 4}), kNone, f({1, 3, 2, 4}), f({1, 3, 2}), f({1, 3, 2, 4}), f({1, 5, 2, 4}), f({1, 5, 2, 4}),
-        at::empty({0}, at::kBool), no_lengths(), 1.0, false},
+        at::empty({0}, at::kBool), no_lengths(), kNone, 1.0, false},
        "softmax_attention_grad: lse is Float [1, 3, 2]; expected Float [1, 2, 3]"},
       {"score_attention_grad",
        {f({1, 3, 2, 4}), kNone, f({1, 2, 3, 4}), f({1, 3, 2, 4}), f({1, 5, 2, 4}), f({1, 5, 2, 4}), kNone, 1.0, 0.0,

@@ -27,18 +27,24 @@ Tensors random_inputs(const Sizes& z) {
 
 testing::Op op_of(const SoftmaxAttentionOptions& options) {
   return [=](const Tensors& in) -> Tensors {
-    const auto [y, lse] = ops::softmax_attention(in[0], in[1], in[2], options);
+    auto typed = options;
+    if (typed.slopes.defined()) typed.slopes = typed.slopes.to(in[0].scalar_type());
+    const auto [y, lse] = ops::softmax_attention(in[0], in[1], in[2], typed);
     return {y, lse};
   };
 }
 
-/// The textbook, with the whole matrix.
-at::Tensor textbook(const Tensors& in, double scale, const at::Tensor& visible) {
+at::Tensor slopes_of(std::int64_t heads) { return at::linspace(0.4, 0.02, heads, at::kDouble); }
+
+/// The textbook, with the whole matrix; `bias` is added to the scores.
+at::Tensor textbook(const Tensors& in, double scale, const at::Tensor& visible, const at::Tensor& bias = {}) {
   const auto groups = in[0].size(2) / in[1].size(2);
   const auto q = in[0].transpose(1, 2);
   const auto k = in[1].transpose(1, 2).repeat_interleave(groups, 1),
              v = in[2].transpose(1, 2).repeat_interleave(groups, 1);
-  const auto scores = (at::matmul(q, k.transpose(2, 3)) * scale).masked_fill(visible.logical_not(), -1e300);
+  auto scores = at::matmul(q, k.transpose(2, 3)) * scale;
+  if (bias.defined()) scores = scores + bias;
+  scores = scores.masked_fill(visible.logical_not(), -1e300);
   return at::matmul(at::softmax(scores, -1), v).transpose(1, 2);
 }
 
@@ -56,10 +62,27 @@ TEST(SoftmaxAttention, IsTheTextbook) {
   }
 }
 
+TEST(SoftmaxAttention, SlopesAreTheTextbook) {
+  for (const auto& z : kSizes)
+    for (const bool causal : {false, true}) {
+      const auto in = random_inputs(z);
+      const auto offset = z.s / 3;  // of the queries
+      const auto ahead = (at::arange(z.t) + offset).unsqueeze(1) - at::arange(z.s);
+      const auto bias = -slopes_of(z.h).view({-1, 1, 1}) * ahead.abs();
+      const auto y = std::get<0>(ops::softmax_attention(
+          in[0], in[1], in[2],
+          {.causal = causal, .offsets = at::full({z.b}, offset, at::kLong), .slopes = slopes_of(z.h)}));
+      const auto visible = causal ? ahead >= 0 : at::ones_like(ahead, at::kBool);
+      EXPECT_LT(testing::largest_difference(y, textbook(in, 1 / std::sqrt(static_cast<double>(z.d)), visible, bias)),
+                1e-12);
+    }
+}
+
 TEST(SoftmaxAttention, FloatMatchesDoubleOnEveryInstructionSet) {
   for (const auto& z : kSizes)
     for (const bool causal : {false, true})
-      testing::expect_float_matches_double(op_of({.causal = causal}), random_inputs(z), 2e-5);
+      for (const auto& slopes : {at::Tensor(), slopes_of(z.h)})
+        testing::expect_float_matches_double(op_of({.causal = causal, .slopes = slopes}), random_inputs(z), 2e-5);
 }
 
 TEST(SoftmaxAttention, MasksAndOffsetsMatchDoubleOnEveryInstructionSet) {
@@ -74,6 +97,10 @@ TEST(SoftmaxAttention, MasksAndOffsetsMatchDoubleOnEveryInstructionSet) {
                                          random_inputs(z), 2e-5);
     testing::expect_float_matches_double(op_of({.causal = true, .key_mask = at::ones_like(mask), .offsets = offsets}),
                                          random_inputs(z), 2e-5);
+    for (const bool causal : {false, true})
+      testing::expect_float_matches_double(
+          op_of({.causal = causal, .key_mask = mask, .offsets = offsets, .slopes = slopes_of(z.h)}), random_inputs(z),
+          2e-5);
   }
 }
 
@@ -83,6 +110,9 @@ TEST(SoftmaxAttention, GradientsMatchDifferences) {
   const Sizes z{2, 4, 3, 2, 1, 3, 2};
   testing::expect_gradients_match_differences(op_of({.causal = false, .key_mask = mask}), random_inputs(z));
   testing::expect_gradients_match_differences(op_of({.causal = true, .offsets = offsets}), random_inputs(z));
+  for (const bool causal : {false, true})
+    testing::expect_gradients_match_differences(op_of({.causal = causal, .offsets = offsets, .slopes = slopes_of(z.h)}),
+                                                random_inputs(z));
 }
 
 TEST(SoftmaxAttention, SameBitsForAnyNumberOfThreads) {
@@ -148,6 +178,13 @@ TEST(SoftmaxAttention, WrongInputsGetOneLine) {
         ops::softmax_attention(at::ones({1, 2, 4, 8}), at::ones({1, 2, 3, 8}), at::ones({1, 2, 3, 8}), {});
       },
       "softmax_attention: k is [1, 2, 3, 8]; expected [1, s, divisor of 4, 8] to fit q [1, 2, 4, 8]");
+  const auto with = [](const at::Tensor& slopes) {
+    const auto q = at::ones({1, 2, 4, 8});
+    ops::softmax_attention(q, q, q, {.slopes = slopes});
+  };
+  testing::expect_error([&] { with(at::ones({3})); }, "softmax_attention: slopes is Float [3]; expected Float [4]");
+  testing::expect_error([&] { with(at::ones({4}).requires_grad_()); },
+                        "softmax_attention: slopes ask for a gradient; expected constants");
 }
 
 TEST(SoftmaxAttention, MetaTensorsHaveTheShape) {
