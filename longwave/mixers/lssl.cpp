@@ -1,5 +1,6 @@
 // LSSL, "Combining Recurrent, Convolutional, and Continuous-time Models with Linear State-Space Layers" (Gu et al.
-// 2021): a dense HiPPO system of every feature, bilinear discretisation with a step size each, several outputs.
+// 2021): a dense HiPPO system, one for all features or one for each, bilinear discretisation with a step size of every
+// feature, several outputs.
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
@@ -22,6 +23,7 @@ namespace {
 
 struct LsslConfig {
   std::int64_t d_state = 64, channels = 1, learn = 0;
+  bool per_feature = false;
   std::string measure = "legs", activation = "gelu";
   double dt_min = 0.001, dt_max = 0.1;
   static const FieldTable<LsslConfig>& fields() {
@@ -30,10 +32,10 @@ struct LsslConfig {
             .add("d_state", &LsslConfig::d_state, "states of a feature", at_least<std::int64_t>(2))
             .add("channels", &LsslConfig::channels, "outputs of a feature", at_least<std::int64_t>(1))
             .add("learn", &LsslConfig::learn,
-                 "what of the system is trained: 0 nothing, 1 its matrices (shared by all features), 2 the step sizes, "
-                 "3 "
-                 "both",
+                 "what of the system is trained: 0 nothing, 1 its matrices, 2 the step sizes, 3 both",
                  between<std::int64_t>(0, 3))
+            .add("per_feature", &LsslConfig::per_feature,
+                 "a system of every feature's own; false: all features share one and differ in the step size")
             .add("measure", &LsslConfig::measure, "HiPPO matrix", one_of({"legs", "legt", "fourier"}))
             .add("dt_min", &LsslConfig::dt_min, "smallest initial step size", at_least<double>(1e-9))
             .add("dt_max", &LsslConfig::dt_max, "largest initial step size", at_least<double>(1e-9))
@@ -53,8 +55,12 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
     const auto add = [](Module& owner, const char* name, const at::Tensor& value, bool train) {
       return train ? owner.register_parameter(name, value) : owner.register_buffer(name, value);
     };
-    a_ = add(*transition, "a", system.a.to(at::kFloat), config.learn & 1);
-    b_ = add(*transition, "b", system.b.to(at::kFloat), config.learn & 1);
+    const auto of_features = [&](const at::Tensor& x) {
+      const auto one = x.to(at::kFloat);
+      return config.per_feature ? one.unsqueeze(0).repeat_interleave(d_, 0) : one;
+    };
+    a_ = add(*transition, "a", of_features(system.a), config.learn & 1);
+    b_ = add(*transition, "b", of_features(system.b), config.learn & 1);
     log_dt_ = add(*this, "log_dt", draw_log_steps("lssl", {d_}, config.dt_min, config.dt_max), config.learn & 2);
     c_ = register_parameter("C", at::randn({d_, config.channels, n}));
     skip_ = register_parameter("D", at::randn({d_, config.channels}));
@@ -139,12 +145,13 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
     return at::stack(y, 1);
   }
 
-  /// The step (x [b, h, n], u [b, h]) -> x. A triangular A, as LegS is unless trained, is read as it stands; any other
-  /// one as the dense matrix of every feature.
+  /// The step (x [b, h, n], u [b, h]) -> x. A triangular A of all features, as LegS is unless trained, is read as it
+  /// stands; any other one as the dense matrix of every feature.
   std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> transition() {
     const auto shared = shared_cache_.get(*this, {a_, b_, log_dt_}, [this]() -> std::vector<at::Tensor> {
       const auto a = a_.to(at::kDouble);
-      if (at::GradMode::is_enabled() || !a.is_cpu() || !at::equal(a, a.tril())) return {at::Tensor()};
+      if (config_.per_feature || at::GradMode::is_enabled() || !a.is_cpu() || !at::equal(a, a.tril()))
+        return {at::Tensor()};
       return {a, b_.to(at::kDouble), 0.5 * at::exp(log_dt_.to(at::kDouble))};
     });
     if (shared[0].defined())
@@ -168,7 +175,7 @@ const RegisterMixer<Lssl> registered({
     .name = "lssl",
     .title = "LSSL",
     .family = "state space",
-    .summary = "dense HiPPO state-space model of every feature, shared but for the step size",
+    .summary = "dense HiPPO state-space model, shared by all features but for the step size, or one of each",
     .source = "Gu et al. 2021, arXiv 2110.13985",
     .reference = {.system_ids = {"lssl"},
                   .configure =
@@ -177,6 +184,9 @@ const RegisterMixer<Lssl> registered({
                         settings["d_state"] = config.at("N");
                         settings["learn"] = 3;      // what is not trained there has no gradient to compare
                         settings.erase("measure");  // any: the weights are loaded
+                        const auto weights = config.value("weights", Json::object());
+                        for (const auto* name : {"transition.a", "a"})
+                          if (weights.contains(name)) settings["per_feature"] = weights[name].size() == 3;
                       },
                   .final_state =
                       [](const State& state) {
@@ -184,7 +194,8 @@ const RegisterMixer<Lssl> registered({
                       },
                   .initial_state = initial_state_as("h")},
     .variants = {{"learned", {{"learn", 3}, {"d_state", 6}, {"channels", 2}}, 5},
-                 {"legt", {{"measure", "legt"}, {"d_state", 4}, {"learn", 1}}, 5}},
+                 {"legt", {{"measure", "legt"}, {"d_state", 4}, {"learn", 1}}, 5},
+                 {"per_feature", {{"per_feature", true}, {"learn", 3}, {"d_state", 6}, {"channels", 2}}, 5}},
 });
 
 }  // namespace

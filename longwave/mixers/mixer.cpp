@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "longwave/base/check.h"
@@ -96,8 +95,7 @@ at::Tensor zero_padding(const at::Tensor& y, const at::Tensor& valid) {
 }
 
 bool fixture_has_weight(const Json& config, const std::string& name) {
-  const auto weights = config.value("weights", Json::array());
-  return std::find(weights.begin(), weights.end(), Json(name)) != weights.end();
+  return config.value("weights", Json::object()).contains(name);
 }
 
 void number_output_map(TensorMap& weights) {

@@ -84,6 +84,13 @@ void odd_states(Stored& f) {
   f["out.krylov"] = at::constant_pad_nd(f.at("out.krylov"), {0, 0, 0, 1});
 }
 
+/// The same system for each of the 6 features; how it divides the gradient among them is not known.
+void systems_of_features(Stored& f) {
+  f.drop("grad.param.transition");
+  for (const auto* name : {"param.transition.a", "param.transition.b"})
+    f[name] = at::stack(std::vector<Tensor>(6, f.at(name)));
+}
+
 /// The gates turn every channel by an angle a step; so do inputs, outputs and all gradients.
 void turning_gates(Stored& f) {
   const auto h = f.at("in.a").size(1), t = f.at("in.a").size(2);
@@ -144,6 +151,13 @@ const Derived kDerived[] = {
     {"H3OtherPoles", "state_space/h3_hd1", setting("measure", "diag-inv2")},
     {"LsslOtherPoles", "state_space/lssl", setting("measure", "lagt")},
     {"LsslOddStates", "state_space/lssl", odd_states},
+    {"LsslOfEachFeature", "state_space/lssl", systems_of_features},
+    {"LsslOfEachFeatureFixed", "state_space/lssl",
+     [](Stored& f) {
+       systems_of_features(f);
+       f.rename("param.transition.a", "in.transition.a");
+       f.rename("param.transition.b", "in.b");
+     }},
     {"LsslFixed", "state_space/lssl",
      [](Stored& f) {
        set(f, "learn", 0);
@@ -214,7 +228,7 @@ std::shared_ptr<SequenceMixer> mixer_of(const Stored& f, const MixerInfo& info) 
     if (name.starts_with("param.")) weights[name.substr(6)] = tensor;
   if (f.tensors.contains("in.l_kernel")) weights["kernel.l_kernel"] = f.at("in.l_kernel");
   auto config = f.config();
-  for (const auto& [name, tensor] : weights) config["weights"].push_back(name);
+  for (const auto& [name, tensor] : weights) config["weights"][name] = tensor.sizes().vec();
   MixerSizes sizes;
   auto settings = config;
   info.reference.configure(config, sizes, settings);
