@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "longwave/base/check.h"
+#include "longwave/data/clock_change.h"
 
 namespace longwave {
 namespace {
@@ -11,6 +12,15 @@ namespace {
 std::string first_absent(const DateAxis& axis) {
   const auto before = axis.instants[static_cast<std::size_t>(axis.fit.first_irregular - 1)];
   return axis.format.format(axis.fit.calendar.advance(before, 1));
+}
+
+/// All absent rows are of hours that daylight saving time skips.
+bool clocks_changed(const DateAxis& axis) {
+  for (std::size_t row = 1; row < axis.instants.size(); ++row) {
+    const auto before = axis.instants[row - 1], next = axis.fit.calendar.advance(before, 1);
+    if (next != axis.instants[row] && !looks_skipped(before, next, axis.instants[row])) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -22,8 +32,9 @@ bool rows_are_absent(const CalendarFit& fit) {
 void refuse_absent_rows(const CsvTable& table, const DateAxis& axis) {
   const auto& fit = axis.fit;
   fail(table.path, ":", table.line_of(fit.first_irregular), ": no row for ", first_absent(axis), " before this one (",
-       fit.absent, " of ", table.rows + fit.absent, " rows are absent, ", fit.calendar.name(),
-       "); add the rows, or pass --missing interpolate or --missing forward");
+       fit.absent, " of ", table.rows + fit.absent, " rows are absent, ", fit.calendar.name(), ")",
+       clocks_changed(axis) ? ": looks like daylight saving time, which skips an hour" : "",
+       "; add the rows, or pass --missing interpolate or --missing forward");
 }
 
 void insert_absent_rows(CsvTable& table, DateAxis& axis) {

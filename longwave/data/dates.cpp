@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "longwave/base/check.h"
+#include "longwave/data/clock_change.h"
 
 namespace longwave {
 namespace {
@@ -47,9 +48,13 @@ std::string_view offset_of(std::string_view date) {
 void refuse_disorder(const CsvTable& table, const std::vector<Instant>& instants) {
   for (std::size_t i = 1; i < instants.size(); ++i) {
     if (instants[i] > instants[i - 1]) continue;
+    const auto date =
+        table.path + ":" + std::to_string(table.line_of(static_cast<std::int64_t>(i))) + ": date " + table.dates[i];
+    check(!looks_repeated(instants, i), date,
+          " occurs twice: looks like daylight saving time, which repeats an hour; remove the rows of one of the two, "
+          "or write all dates in UTC");
     const bool twice = instants[i] == instants[i - 1];
-    fail(table.path, ":", table.line_of(static_cast<std::int64_t>(i)), ": date ", table.dates[i],
-         twice ? " occurs twice" : " is earlier than " + table.dates[i - 1] + " before it",
+    fail(date, twice ? " occurs twice" : " is earlier than " + table.dates[i - 1] + " before it",
          "; expected dates that increase from row to row (", twice ? "remove one of the rows" : "sort the file by date",
          ")");
   }

@@ -20,19 +20,40 @@ CsvTable table_of(const std::vector<std::string>& dates) {
   return table;
 }
 
-TEST(AbsentRows, OfAFixedStepAreNamed) {
-  const auto table = table_of({"2020-01-01", "2020-01-02", "2020-01-04", "2020-01-05", "2020-01-08"});
+std::string refusal(const std::vector<std::string>& dates) {
+  const auto table = table_of(dates);
   const auto axis = read_dates(table);
-  ASSERT_TRUE(rows_are_absent(axis.fit));
+  EXPECT_TRUE(rows_are_absent(axis.fit));
   try {
     refuse_absent_rows(table, axis);
-    FAIL();
   } catch (const UserError& error) {
-    EXPECT_STREQ(
-        error.what(),
-        "f.csv:4: no row for 2020-01-03 before this one (3 of 8 rows are absent, daily); add the rows, or pass "
-        "--missing interpolate or --missing forward");
+    return error.what();
   }
+}
+
+TEST(AbsentRows, OfAFixedStepAreNamed) {
+  EXPECT_EQ(refusal({"2020-01-01", "2020-01-02", "2020-01-04", "2020-01-05", "2020-01-08"}),
+            "f.csv:4: no row for 2020-01-03 before this one (3 of 8 rows are absent, daily); add the rows, or pass "
+            "--missing interpolate or --missing forward");
+}
+
+TEST(AbsentRows, OfDaylightSavingTimeAreNamedSo) {
+  EXPECT_EQ(refusal({"2024-03-31 00:00", "2024-03-31 01:00", "2024-03-31 03:00", "2024-03-31 04:00"}),
+            "f.csv:4: no row for 2024-03-31 02:00 before this one (1 of 5 rows are absent, hourly): looks like "
+            "daylight saving time, which skips an hour; add the rows, or pass --missing interpolate or --missing "
+            "forward");
+  const std::string said = "daylight saving time";
+  const auto is_said = [&](const std::vector<std::string>& dates) {
+    return refusal(dates).find(said) != std::string::npos;
+  };
+  EXPECT_TRUE(is_said({"2024-03-10 00:30", "2024-03-10 01:00", "2024-03-10 01:30", "2024-03-10 03:00"}));
+  EXPECT_TRUE(is_said({"2024-10-06 00:00", "2024-10-06 01:00", "2024-10-06 03:00", "2024-10-06 04:00"}));
+  EXPECT_FALSE(is_said({"2024-03-31 00:00", "2024-03-31 01:00", "2024-03-31 03:00", "2024-03-31 04:00",
+                        "2024-03-31 06:00"}));  // another hour too
+  EXPECT_FALSE(is_said({"2024-03-24 00:00", "2024-03-24 01:00", "2024-03-24 03:00", "2024-03-24 04:00"}));
+  EXPECT_FALSE(is_said({"2024-03-31 10:00", "2024-03-31 11:00", "2024-03-31 13:00", "2024-03-31 14:00"}));
+  EXPECT_FALSE(is_said({"2024-03-31 00:00", "2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 05:00"}));  // two hours
+  EXPECT_FALSE(is_said({"2024-03-31 00:30", "2024-03-31 01:00", "2024-03-31 02:30", "2024-03-31 03:00"}));  // 01:30
 }
 
 TEST(AbsentRows, AreInsertedWithoutValues) {

@@ -84,6 +84,24 @@ TEST(Dates, DisorderAndNonsenseAreNamedWithTheirLine) {
   EXPECT_NE(error_of({"01/02/2024", "01/03/2024"}).find("may be day/month or month/day"), std::string::npos);
 }
 
+TEST(Dates, AnHourThatDaylightSavingTimeRepeatsIsNamed) {
+  const std::string said =
+      " occurs twice: looks like daylight saving time, which repeats an hour; remove the rows of one of the two, or "
+      "write all dates in UTC";
+  const std::vector<std::string> hourly{"2024-10-27 01:00", "2024-10-27 02:00", "2024-10-27 02:00", "2024-10-27 03:00"};
+  EXPECT_EQ(error_of(hourly), "f.csv:4: date 2024-10-27 02:00" + said);
+  EXPECT_EQ(error_of({"2024-11-03 00:30", "2024-11-03 01:00", "2024-11-03 01:30", "2024-11-03 01:00"}),
+            "f.csv:5: date 2024-11-03 01:00" + said);
+  for (const auto& other : std::vector<std::vector<std::string>>{
+           {"2024-10-20 01:00", "2024-10-20 02:00", "2024-10-20 02:00"},                      // another Sunday
+           {"2024-10-26 01:00", "2024-10-26 02:00", "2024-10-26 02:00"},                      // a Saturday
+           {"2024-10-27 11:00", "2024-10-27 12:00", "2024-10-27 12:00"},                      // noon
+           {"2024-10-27 01:30", "2024-10-27 02:00", "2024-10-27 02:30", "2024-10-27 02:30"},  // half an hour
+           {"2024-10-26", "2024-10-27", "2024-10-27"}}) {
+    EXPECT_NE(error_of(other).find(" occurs twice; expected dates that increase"), std::string::npos) << other.back();
+  }
+}
+
 TEST(Dates, GapsAreCounted) {
   const auto axis =
       read_dates(table_of({"2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 02:00", "2024-01-01 05:00"}));
