@@ -112,6 +112,25 @@ std::string draw_series(const UserFile& file, const AutoForecast& result, std::s
   return draw(chart, SvgUse::page);
 }
 
+/// Names of the columns of these kinds that are no series.
+std::vector<std::string> left_out(const UserFile& file, const std::set<TextColumn::Kind>& kinds) {
+  std::vector<std::string> names;
+  for (const auto& column : file.left_out)
+    if (kinds.contains(column.kind)) names.push_back(column.name);
+  return names;
+}
+
+std::string left_out_lines(const UserFile& file) {
+  using enum TextColumn::Kind;
+  std::string lines;
+  if (const auto words = left_out(file, {text, stray}); !words.empty())
+    lines += "left out, not numeric: " + join(words) + "\n";
+  if (const auto numbers = left_out(file, {dressed}); !numbers.empty())
+    lines += "left out, not plain numbers: " + join(numbers) +
+             "; write them without currency, percent and thousands signs, like -1200.5, to include them\n";
+  return lines;
+}
+
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
 /// "5 series (a, b, c)", with as many names as fit into half a line.
@@ -255,21 +274,22 @@ Json forecast_json(const UserFile& file, const AutoForecast& r) {
     return std::isnan(v) ? Json(nullptr) : Json(std::stod(fmt::format("{:.6g}", v)));
   };
   const auto groups = groups_of(r);
-  Json json{{"rows", file.series.rows},
-            {"frequency", file.frequency},
-            {"filled_cells", file.filled},
-            {"gaps", file.gaps},
-            {"remark", file.remark},
-            {"inserted_rows", file.inserted},
-            {"ignored_columns", file.text_columns},
-            {"season", r.season},
-            {"lookback", r.lookback},
-            {"horizon", file.future.size()},
-            {"chosen", groups.empty() ? r.series.front().model : groups.front().model},
-            {"beats_naive", std::any_of(r.series.begin(), r.series.end(), [](const auto& s) { return s.beats_naive; })},
-            {"backtest", {{"rows", r.backtest_rows}, {"origins", r.origins}, {"train_rows", r.train_rows}}},
-            {"coverage", {{"80", rounded(r.coverage80)}, {"95", rounded(r.coverage95)}}},
-            {"seconds", rounded(r.seconds)}};
+  Json json{
+      {"rows", file.series.rows},
+      {"frequency", file.frequency},
+      {"filled_cells", file.filled},
+      {"gaps", file.gaps},
+      {"remark", file.remark},
+      {"inserted_rows", file.inserted},
+      {"ignored_columns", left_out(file, {TextColumn::Kind::text, TextColumn::Kind::dressed, TextColumn::Kind::stray})},
+      {"season", r.season},
+      {"lookback", r.lookback},
+      {"horizon", file.future.size()},
+      {"chosen", groups.empty() ? r.series.front().model : groups.front().model},
+      {"beats_naive", std::any_of(r.series.begin(), r.series.end(), [](const auto& s) { return s.beats_naive; })},
+      {"backtest", {{"rows", r.backtest_rows}, {"origins", r.origins}, {"train_rows", r.train_rows}}},
+      {"coverage", {{"80", rounded(r.coverage80)}, {"95", rounded(r.coverage95)}}},
+      {"seconds", rounded(r.seconds)}};
   json["candidates"] = Json::array();
   for (const auto& c : r.candidates)
     json["candidates"].push_back(c.left_out.empty() ? Json{{"model", c.model},
@@ -312,7 +332,7 @@ std::string forecast_summary(const UserFile& file, const AutoForecast& r, const 
   auto text = fmt::format("{}: {} rows, {} series{}{}\n", name, file.series.rows, file.series.names.size(),
                           file.frequency.empty() ? ", no dates" : ", " + file.frequency,
                           r.season > 1 ? fmt::format(", season of {} steps", r.season) : ", no season found");
-  if (!file.text_columns.empty()) text += "left out, not numeric: " + join(file.text_columns) + "\n";
+  text += left_out_lines(file);
   if (file.filled) text += fmt::format("missing cells filled: {}\n", file.filled);
   if (file.inserted) text += fmt::format("absent rows inserted: {}\n", file.inserted);
   if (!file.remark.empty()) text += file.remark + "\n";

@@ -33,21 +33,21 @@ std::vector<std::string> names_in(const CsvTable& table, const std::string& text
   return names;
 }
 
-/// A column that is wanted and would be numeric if its numbers were written plainly.
-void refuse_dressed(const CsvTable& table, const std::vector<std::string>& targets) {
+/// Without --targets a column may be left out, but for one whose few texts are likely mistakes.
+void refuse_stray_texts(const CsvTable& table) {
   for (const auto& column : table.text_columns)
-    check(column.mistake.empty() ||
-              (!targets.empty() && std::find(targets.begin(), targets.end(), column.name) == targets.end()),
-          column.mistake, targets.empty() ? ", or choose other columns with --targets" : "");
+    check(column.kind != TextColumn::Kind::stray, column.mistake, " (--targets chooses other columns)");
 }
 
 void keep_columns(CsvTable& table, const std::vector<std::string>& texts) {
-  if (texts.empty()) return refuse_dressed(table, {});
+  if (texts.empty()) return refuse_stray_texts(table);
   std::vector<std::string> targets;
   for (const auto& text : texts)
     for (auto& name : names_in(table, text)) targets.push_back(std::move(name));
   check(!targets.empty(), "--targets names no column; expected some of ", join(table.columns));
-  refuse_dressed(table, targets);
+  for (const auto& column : table.text_columns)
+    check(column.mistake.empty() || std::find(targets.begin(), targets.end(), column.name) == targets.end(),
+          column.mistake);
   std::vector<std::int64_t> kept;
   for (const auto& target : targets) {
     const auto found = std::find(table.columns.begin(), table.columns.end(), target);
@@ -139,7 +139,7 @@ UserFile read_user_file(const std::filesystem::path& path, const std::vector<std
     file.filled = std::count_if(table.values.begin(), table.values.end(), [](double v) { return std::isnan(v); });
     fill_missing(table, missing);
   }
-  for (const auto& column : table.text_columns) file.text_columns.push_back(column.name);
+  file.left_out = table.text_columns;
   file.series.names = table.columns;
   file.series.values = table.values;
   file.series.rows = table.rows;

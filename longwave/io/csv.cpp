@@ -138,7 +138,8 @@ class Parser {
     using Header = CsvOptions::Header;
     const bool data = options_.header == Header::no ||
                       (options_.header == Header::detect && std::all_of(cells.begin(), cells.end(), [&](auto& cell) {
-                         return is_missing(cell) || is_number(cell, decimal_) || looks_like_date(cell, decimal_);
+                         return is_missing(cell) || is_number(cell, decimal_) || is_dressed_number(cell) ||
+                                looks_like_date(cell, decimal_);
                        }));
     names_.resize(cells.size());
     for (std::size_t i = 0; i < cells.size(); ++i)
@@ -300,16 +301,12 @@ class Parser {
 
   void settle_columns() {
     std::vector<std::size_t> kept;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].all_dressed()) refuse_mixed_signs({i});
-      if (is_text(i)) {
-        table_.text_columns.push_back({table_.columns[i], columns_[i].all_dressed() ? text_mistake(i) : ""});
-        continue;
-      }
-      if (columns_[i].texts > 0) fail(text_mistake(i));
-      kept.push_back(i);
-    }
-    refuse_mixed_signs(kept);
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      if (columns_[i].texts > 0 || is_text(i))
+        table_.text_columns.push_back(text_column(i));
+      else
+        kept.push_back(i);
+    if (const auto mistake = mixed_signs(kept); !mistake.empty()) fail(mistake);
     if (kept.empty()) {
       for (const auto& column : table_.text_columns) check(column.mistake.empty(), column.mistake);
       std::vector<std::string> texts;
@@ -326,17 +323,26 @@ class Parser {
     }
   }
 
-  /// 1.234 beside 0,5 may be a thousand.
-  void refuse_mixed_signs(const std::vector<std::size_t>& columns) const {
+  TextColumn text_column(std::size_t column) const {
+    const bool dressed = columns_[column].all_dressed();
+    if (is_text(column) && !dressed) return {TextColumn::Kind::text, table_.columns[column], ""};
+    const auto signs = dressed ? mixed_signs({column}) : "";
+    return {is_text(column) ? TextColumn::Kind::dressed : TextColumn::Kind::stray, table_.columns[column],
+            signs.empty() ? text_mistake(column) : signs};
+  }
+
+  /// The error if there are two decimal signs, else "": 1.234 beside 0,5 may be a thousand.
+  std::string mixed_signs(const std::vector<std::size_t>& columns) const {
     CsvColumn::Cell point, comma;
     for (const auto column : columns) {
       if (point.line == 0) point = columns_[column].point;
       if (comma.line == 0) comma = columns_[column].comma;
     }
-    if (point.line == 0 || comma.line == 0) return;
+    if (point.line == 0 || comma.line == 0) return "";
     if (point.line < comma.line) std::swap(point, comma);
-    fail(name_, ":", point.line, ": the number ", shown_cell(point.text), " has another decimal sign than ",
-         shown_cell(comma.text), " in line ", comma.line, "; write all numbers of a file one way");
+    return name_ + ":" + std::to_string(point.line) + ": the number " + shown_cell(point.text) +
+           " has another decimal sign than " + shown_cell(comma.text) + " in line " + std::to_string(comma.line) +
+           "; write all numbers of a file one way";
   }
 
   void keep_only(const std::vector<std::size_t>& kept) {

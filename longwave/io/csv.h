@@ -12,7 +12,7 @@ struct CsvOptions {
   enum class Header { detect, yes, no } header = Header::detect;
   /// refuse: a missing cell (empty, NA, N/A, NaN, null, none, ?, -) is an error; keep: NaN, listed in `missing`.
   enum class Missing { refuse, keep } missing = Missing::refuse;
-  /// refuse: every column but the dates must be numeric; skip: columns that are mostly text are left out.
+  /// refuse: every column but the dates must be numeric; skip: columns with text are left out.
   enum class Text { refuse, skip } text = Text::refuse;
   /// The column of dates. Empty: one called date, time, timestamp, ... or else the first whose first cell looks like
   /// one.
@@ -27,8 +27,13 @@ struct MissingCell {
 
 /// A column left out of a table.
 struct TextColumn {
+  enum class Kind {
+    text,     // mostly words
+    dressed,  // mostly numbers with currency, percent or thousands signs; or identifiers that look like them
+    stray,    // mostly numbers: those that are none are likely mistakes
+  } kind = Kind::text;
   std::string name;
-  std::string mistake;  // where its cells are numbers but for how they are written: the error to be shown; else ""
+  std::string mistake;  // the error to be shown to one who wants the column; "" of words
 };
 
 /// A table of numbers with at most one column of dates.
@@ -40,7 +45,7 @@ struct CsvTable {
   std::string date_name;                 // "" if there is no column of dates
   std::vector<std::string> dates;        // [rows], as written; empty if there is none
   std::vector<MissingCell> missing;      // in file order
-  std::vector<TextColumn> text_columns;  // left out because they hold no numbers
+  std::vector<TextColumn> text_columns;  // left out because of cells that are no numbers
   std::vector<std::int64_t> lines;       // the line of every row, only where it is not row + first_line
   std::int64_t first_line = 2;           // the line of row 0
 

@@ -5,12 +5,14 @@
 #include <cstring>
 #include <set>
 
+#include "longwave/io/csv_column.h"
 #include "longwave/io/number.h"
 
 namespace longwave {
 
 bool looks_like_date(std::string_view text, char decimal) {
   if (text.size() < 5 || is_number(text, decimal)) return false;
+  if (text.find(' ') != std::string_view::npos && is_dressed_number(text)) return false;  // 123 456 789
   const auto digits = std::count_if(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
   const auto letters = std::count_if(text.begin(), text.end(), [](unsigned char c) { return std::isalpha(c); });
   const bool separated = text.find_first_of("-/:. TQ") != std::string_view::npos;

@@ -287,6 +287,31 @@ TEST_F(Forecast, AbsentRowsAreRefusedOrInserted) {
   EXPECT_EQ(json["season"], 7);
 }
 
+TEST_F(Forecast, ColumnsThatAreNotPlainlyNumericAreLeftOutAndNamed) {
+  std::string text = "id,share,remark,load,price\n";
+  for (int t = 0; t < 60; ++t)
+    text += "123 456 " + std::to_string(100 + t) + "," + std::to_string(t % 5) + " %,ok," + std::to_string(t % 7) +
+            (t == 30 ? ",?!\n" : ",3\n");
+  const auto file = write("dressed.csv", text);
+  const auto stray = run_program(forecast(file, "--horizon 2 --model naive-last"));
+  EXPECT_EQ(stray.code, 2);
+  EXPECT_NE(stray.out.find("dressed.csv:32:5: '?!' in column 'price' is not a number (--targets chooses other"),
+            std::string::npos)
+      << stray.out;
+  const auto chosen = run_program(forecast(file, "--horizon 2 --model naive-last --targets load"));
+  ASSERT_EQ(chosen.code, 0) << chosen.out;
+  EXPECT_NE(chosen.out.find("\nleft out, not numeric: remark, price\nleft out, not plain numbers: id, share; write "
+                            "them without currency, percent and thousands signs, like -1200.5, to include them\n"),
+            std::string::npos)
+      << chosen.out;
+  text.replace(text.find("?!"), 2, "4");
+  const auto all = run_program(forecast(write("mended.csv", text), "--horizon 2 --model naive-last --json"));
+  ASSERT_EQ(all.code, 0) << all.out;
+  const auto json = nlohmann::json::parse(all.out);
+  EXPECT_EQ(json["ignored_columns"], nlohmann::json({"id", "share", "remark"}));
+  EXPECT_EQ(json["series"].size(), 2u);
+}
+
 TEST_F(Forecast, HolidaysAreNoAbsentRows) {
   const auto file =
       write("business.csv", days(60, [](int t) { return t % 7 > 4 || t == 14 ? "" : std::to_string(t % 7); }));
@@ -401,9 +426,11 @@ TEST_F(Forecast, BadInputIsOneLineAndLeavesNoFiles) {
       {write("clash.csv", "a,a_lo80\n1,2\n2,3\n3,4\n4,5\n") + " --horizon 1", "would have two columns 'a_lo80'"},
       {write("thousands.csv", "a\n\"1,104\"\n\"1,204\"\n\"1,304\"\n") + " --horizon 1",
        "thousands.csv:2:1: '1,104' in column 'a' is not a plain number"},
-      {write("percent.csv", "a,b\n1,5 %\n2,6 %\n3,7 %\n") + " --horizon 1",
+      {write("percent.csv", "a,b\n1,5 %\n2,6 %\n3,7 %\n") + " --horizon 1 --targets b",
        "percent.csv:2:2: '5 %' in column 'b' is not a plain number; write it without currency, percent and thousands "
-       "signs, like -1200.5, or choose other columns with --targets"},
+       "signs, like -1200.5"},
+      {write("stray.csv", "a,b\n1,5\n2,x6\n3,7\n") + " --horizon 1",
+       "stray.csv:3:2: 'x6' in column 'b' is not a number (--targets chooses other columns)"},
       {write("zones.csv",
              "date,a\n2024-03-30T00:00:00+01:00,1\n2024-03-31T00:00:00+01:00,2\n"
              "2024-04-01T00:00:00+02:00,3\n2024-04-02T00:00:00+02:00,3\n") +

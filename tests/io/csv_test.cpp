@@ -32,6 +32,14 @@ std::string error_of(const std::string& text, const CsvOptions& options = {}) {
   return "";
 }
 
+/// Kind, name and mistake of the columns that are left out.
+std::vector<std::tuple<TextColumn::Kind, std::string, std::string>> left_out(const std::string& text) {
+  std::vector<std::tuple<TextColumn::Kind, std::string, std::string>> columns;
+  for (const auto& column : parse_csv(text, "f.csv", lenient()).text_columns)
+    columns.emplace_back(column.kind, column.name, column.mistake);
+  return columns;
+}
+
 std::string gz(const std::string& text) {
   std::string out(text.size() + 100, '\0');
   z_stream stream{};
@@ -89,6 +97,8 @@ TEST(Csv, QuotedCellsMayHoldDelimitersQuotesAndLineEnds) {
 TEST(Csv, HeaderIsDetected) {
   EXPECT_EQ(parse_csv("1,2\n3,4\n", "f.csv").rows, 2);
   EXPECT_EQ(parse_csv("date,0,1\n2020-01-01,2,3\n", "f.csv").columns, (std::vector<std::string>{"0", "1"}));
+  EXPECT_EQ(parse_csv("12 %,123 456 789,2\n13 %,123 456 790,4\n", "f.csv", lenient()).values,
+            (std::vector<double>{2, 4}));
 }
 
 TEST(Csv, MissingValuesAreListedAndTextColumnsLeftOut) {
@@ -107,7 +117,7 @@ TEST(Csv, MissingValuesAreListedAndTextColumnsLeftOut) {
 
 TEST(Csv, EveryMistakeIsOneClearLine) {
   EXPECT_EQ(error_of("a,b\n1,2\n3,x7\n"), "f.csv:3:2: 'x7' in column 'b' is not a number");
-  EXPECT_EQ(error_of("a,b\n1,2\n3,x7\n4,5\n", lenient()), "f.csv:3:2: 'x7' in column 'b' is not a number");
+  EXPECT_EQ(error_of("b\n2\nx7\n5\n", lenient()), "f.csv:3:1: 'x7' in column 'b' is not a number");
   EXPECT_EQ(error_of("a,b\n1,1e999\n"), "f.csv:2:2: '1e999' in column 'b' is not a number");
   EXPECT_EQ(error_of("a,b\n1,2\n3\n"), "f.csv:3: 1 cell; expected 2 as in the header");
   EXPECT_EQ(error_of("a,b\n1,2,3\n"), "f.csv:2: 3 cells; expected 2 as in the header");
@@ -130,11 +140,13 @@ TEST(Csv, NumbersInOtherClothesAreNamed) {
   const std::string mend =
       " is not a plain number; write it without currency, percent and thousands signs, like -1200.5";
   EXPECT_EQ(error_of("a,b\n1,\"1,200\"\n"), "f.csv:2:2: '1,200' in column 'b'" + mend);
-  const auto table = parse_csv("a,b,c\n1,12 %,x\n2,\"$1,200\",12 %\n", "f.csv", lenient());
-  EXPECT_EQ(table.columns, (std::vector<std::string>{"a"}));
-  ASSERT_EQ(table.text_columns.size(), 2u);
-  EXPECT_EQ(table.text_columns[0].mistake, "f.csv:2:2: '12 %' in column 'b'" + mend);
-  EXPECT_EQ(table.text_columns[1].mistake, "");
+  using Kind = TextColumn::Kind;
+  EXPECT_EQ(left_out("a,b,c,d,e\n1,12 %,x,1,2\n2,\"$1,200\",12 %,5 %,x7\n2,7 %,y,2,3\n"),
+            (std::vector<std::tuple<Kind, std::string, std::string>>{
+                {Kind::dressed, "b", "f.csv:2:2: '12 %' in column 'b'" + mend},
+                {Kind::text, "c", ""},
+                {Kind::stray, "d", "f.csv:3:4: '5 %' in column 'd'" + mend},
+                {Kind::stray, "e", "f.csv:3:5: 'x7' in column 'e' is not a number"}}));
   EXPECT_EQ(error_of("a\n12 %\n13 %\n", lenient()), "f.csv:2:1: '12 %' in column 'a'" + mend);
   EXPECT_EQ(parse_csv("a\n+3\n-4\n", "f.csv").values, (std::vector<double>{3, -4}));
   for (const char* text : {"$1,200", "-$5", "12 %", "12%", "(300)", "1.234,5", "1,234.5", "1 000", "1'000'000", "1,5",
@@ -156,15 +168,25 @@ TEST(Csv, OneDecimalSignInAFile) {
   EXPECT_EQ(
       error_of("a;b\n1;0,5\n2;3\n1.234;7\n"),
       "f.csv:4: the number '1.234' has another decimal sign than '0,5' in line 2; write all numbers of a file one way");
-  EXPECT_EQ(
-      error_of("a;b\n1;1234.5\n2;\"1.234,5\"\n2;\"1.334,5\"\n", lenient()),
-      "f.csv:3: the number '1.234,5' has another decimal sign than '1234.5' in line 2; write all numbers of a file "
-      "one way");
-  EXPECT_EQ(
-      error_of("a;b\n1;1234.5\n2;1244.5\n2;\"1.334,5\"\n", lenient()),
-      "f.csv:4: the number '1.334,5' has another decimal sign than '1234.5' in line 2; write all numbers of a file "
-      "one way");
+  using Kind = TextColumn::Kind;
+  EXPECT_EQ(left_out("a;b;c\n1;1234.5;1234.5\n2;\"1.234,5\";1244.5\n2;\"1.334,5\";\"1.334,5\"\n"),
+            (std::vector<std::tuple<Kind, std::string, std::string>>{
+                {Kind::dressed, "b",
+                 "f.csv:3: the number '1.234,5' has another decimal sign than '1234.5' in line 2; write all numbers of "
+                 "a file one way"},
+                {Kind::stray, "c",
+                 "f.csv:4: the number '1.334,5' has another decimal sign than '1234.5' in line 2; write all numbers of "
+                 "a file one way"}}));
   EXPECT_EQ(parse_csv("a;b\n1;0,5\n2,25;3\n", "f.csv").values, (std::vector<double>{1, 0.5, 2.25, 3}));
+}
+
+TEST(Csv, IdentifiersAreNoDates) {
+  const auto table = parse_csv("id,a\n123 456 789,1\n123 456 790,2\n", "f.csv", lenient());
+  EXPECT_EQ(table.date_name, "");
+  ASSERT_EQ(table.text_columns.size(), 1u);
+  EXPECT_EQ(table.text_columns[0].kind, TextColumn::Kind::dressed);
+  EXPECT_EQ(parse_csv("day,a\n3 Jan 2020,1\n", "f.csv").date_name, "day");
+  EXPECT_EQ(parse_csv("x,a\n01 02 2020,1\n", "f.csv").date_name, "x");
 }
 
 TEST(Csv, PackedTextIsReadAndDamageIsFound) {
