@@ -7,7 +7,7 @@ set(LONGWAVE_PUBLIC_HEADERS
     base/check.h base/cpu.h base/fields.h base/policy.h base/random.h base/suggest.h
     io/safetensors.h
     kernels/activation.h kernels/dropout.h kernels/gated_activation.h kernels/mlp.h kernels/recurrent.h
-    nn/dropout.h nn/module.h nn/multihead_attention.h nn/rotary.h nn/seeded_init.h nn/sequence_norm.h nn/tensor_file.h
+    nn/dropout.h nn/module.h nn/multihead_attention.h nn/seeded_init.h nn/sequence_norm.h nn/tensor_file.h
     mixers/cross_attention.h mixers/mixer.h
     channel/channel.h
     models/adaptive_vocabulary.h models/backbone.h models/classifier.h models/forecaster.h models/language_model.h
