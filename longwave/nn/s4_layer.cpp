@@ -25,6 +25,17 @@ struct Start {
   Tensor p = {};  // [r, n / 2]
 };
 
+/// One list of names serves both kinds of model.
+void check_init(const S4Options& o) {
+  const bool of_diagonal = o.init.starts_with("diag-");
+  if (o.mode == "diag")
+    check(of_diagonal, "s4: init is '", o.init, "'; expected one that begins with diag- in a diagonal model, or a ",
+          "low-rank one (mixer s4, or mode = dplr)");
+  else
+    check(!of_diagonal, "s4: init is '", o.init, "'; expected legs, legt or fourier in a low-rank model, or a ",
+          "diagonal one (mixer s4d, or mode = diag)");
+}
+
 Start dplr_start(const S4Options& o) {
   const auto parts = normal_plus_low_rank(o.init, o.d_state);
   const auto needed = parts.p.size(0), rank = o.rank == 0 ? needed : o.rank;
@@ -70,6 +81,7 @@ S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
   auto& o = options_;
   if (o.n_ssm == 0) o.n_ssm = o.d;
   check(o.is_real || (o.d_state >= 2 && o.d_state % 2 == 0), "s4: d_state is ", o.d_state, "; expected an even number");
+  check_init(o);
   check(o.mode == "diag" || !o.is_real, "s4: is_real is true; expected false for mode dplr");
   check(o.mode == "diag" || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 for mode dplr");
   check(!o.is_real || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 with is_real (no frequencies)");
