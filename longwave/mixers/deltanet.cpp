@@ -8,6 +8,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/projection_taps.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/nn/step_sizes.h"
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/rms_norm.h"
@@ -137,7 +138,7 @@ class DeltaNet final : public DeltaBase {
   Tensor decay(const Tensor&) const override { return {}; }
 };
 
-class GatedDeltaNet final : public DeltaBase {
+class GatedDeltaNet final : public DeltaBase, public HasStateParameters {
  public:
   struct Config : DeltaConfig {
     double dt_min = 1e-3, dt_max = 0.1, a_max = 16;
@@ -162,6 +163,8 @@ class GatedDeltaNet final : public DeltaBase {
     const auto log_dt = draw_log_steps("gated_deltanet", {h}, config.dt_min, config.dt_max);
     dt_bias_ = register_parameter("dt_bias", softplus_inverse(at::exp(log_dt)));
   }
+
+  std::vector<std::string> state_parameters() const override { return {"A_log", "dt_bias"}; }
 
  private:
   Tensor decay(const Tensor& x) const override {

@@ -66,8 +66,8 @@ class Dss final : public SequenceMixer, public HasStateParameters {
   }
 
   std::vector<std::string> state_parameters() const override {
-    if (lambda_.defined()) return {"kernel.log_dt", "kernel.Lambda"};
-    return {"kernel.log_dt", "kernel.Lambda_log_neg_re", "kernel.Lambda_im"};
+    if (lambda_.defined()) return {"kernel.log_dt", "kernel.Lambda", "kernel.W"};
+    return {"kernel.log_dt", "kernel.Lambda_log_neg_re", "kernel.Lambda_im", "kernel.W"};
   }
 
   MixerProperties properties() const override {

@@ -46,7 +46,6 @@ struct HeadwiseConfig {
   bool norm = true, cut_recurrent_gradient = false;
   double clip_recurrent_gradient = 0;
   std::string recurrent_init = "zeros", forget_init = "powerlaw";
-  std::int64_t block = 0, blocks = 1;
 
   static const FieldTable<HeadwiseConfig>& fields() {
     static const auto table = make_fields();
@@ -70,10 +69,8 @@ struct HeadwiseConfig {
                at_least<std::int64_t>(0))
           .add(
               "forget_init", &C::forget_init,
-              "forget bias: powerlaw over the units of a head, from 5 to -7 by the depth of the block; linspace 3 to 6",
-              one_of({"powerlaw", "linspace"}))
-          .add("block", &C::block, "index of the block in its model, for powerlaw", at_least<std::int64_t>(0))
-          .add("blocks", &C::blocks, "blocks of the model, for powerlaw", at_least<std::int64_t>(1));
+              "forget bias: powerlaw over the units of a head, from 5 to -7 by the depth of the layer; linspace 3 to 6",
+              one_of({"powerlaw", "linspace"}));
     table.add("norm", &C::norm, "layer norm of each head's output, with a weight and no bias")
         .add("recurrent_init", &C::recurrent_init,
              "recurrent matrices at the start: zeros, or normal of variance 1 / p", one_of({"zeros", "normal"}))
@@ -106,7 +103,7 @@ class Headwise final : public SequenceMixer {
     if (config.recurrent_init == "normal") r.normal_(0, bound);
     r_ = register_parameter("R", r);
     auto bias = at::zeros({kernels::biases_of(kCell), heads_, p_});
-    if (has_forget_gate(kCell)) bias.select(0, 1).copy_(forget_bias(config));
+    if (has_forget_gate(kCell)) bias.select(0, 1).copy_(forget_bias(config, sizes.depth()));
     b_ = register_parameter("b", bias);
     if (config.norm) norm_weight_ = register_parameter("norm_weight", at::ones({d_}));
   }
@@ -133,10 +130,8 @@ class Headwise final : public SequenceMixer {
   State initial_state(std::int64_t b) const override { return zero_state(b); }
 
  private:
-  Tensor forget_bias(const Config& config) const {
+  Tensor forget_bias(const Config& config, double depth) const {
     if (config.forget_init == "linspace") return at::linspace(3, 6, p_).expand({heads_, p_});
-    const auto depth =
-        config.blocks > 1 ? static_cast<double>(config.block) / static_cast<double>(config.blocks - 1) : 0;
     const auto place = at::arange(p_, at::kDouble) / static_cast<double>(std::max<std::int64_t>(1, p_ - 1));
     return (5 - 12 * place.pow(0.3 + 1.3 * depth)).expand({heads_, p_});
   }
@@ -190,8 +185,7 @@ std::vector<MixerVariant> variants(bool forget_gate) {
   };
   if (forget_gate) {
     all.push_back({"conv", {{"heads", 2}, {"conv", 3}, {"recurrent_init", "normal"}, {"forget_init", "linspace"}}, 10});
-    all.push_back(
-        {"no_conv", {{"heads", 2}, {"conv", 0}, {"recurrent_init", "normal"}, {"block", 1}, {"blocks", 3}}, 6});
+    all.push_back({"no_conv", {{"heads", 2}, {"conv", 0}, {"recurrent_init", "normal"}}, 6});
   }
   return all;
 }

@@ -8,6 +8,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/fft_convolution.h"
 #include "longwave/ops/short_convolution.h"
 
@@ -37,7 +38,7 @@ struct HyenaConfig {
   }
 };
 
-class Hyena final : public SequenceMixer {
+class Hyena final : public SequenceMixer, public HasStateParameters {
  public:
   using Config = HyenaConfig;
 
@@ -61,6 +62,9 @@ class Hyena final : public SequenceMixer {
             .cost = Cost::linearithmic,
             .reason = "its filters are no state-space models: a step would need the whole history"};
   }
+
+  /// The positions that the filters are functions of have a learning rate of their own, 1e-5 (Poli et al. 2023).
+  std::vector<std::string> state_parameters() const override { return {"filter_fn.pos_emb.z"}; }
 
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state) override {
     check_input("hyena", x, d_, lengths, state);

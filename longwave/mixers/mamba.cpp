@@ -63,7 +63,7 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
     start_step_sizes(config);
   }
 
-  std::vector<std::string> state_parameters() const override { return {"A_log", "dt_proj.bias"}; }
+  std::vector<std::string> state_parameters() const override { return {"A_log", "D", "dt_proj.bias"}; }
 
   MixerProperties properties() const override { return {}; }
 

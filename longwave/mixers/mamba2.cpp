@@ -78,8 +78,8 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
   }
 
   std::vector<std::string> state_parameters() const override {
-    if (initial_.defined()) return {"A_log", "dt_bias", "init_states"};
-    return {"A_log", "dt_bias"};
+    if (initial_.defined()) return {"A_log", "D", "dt_bias", "init_states"};
+    return {"A_log", "D", "dt_bias"};
   }
 
   MixerProperties properties() const override { return {}; }

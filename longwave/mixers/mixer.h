@@ -41,6 +41,11 @@ struct MixerSizes {
   /// Of the model's dropout, which a mixer's own dropout draws from too, so that one checkpoint restores both. It must
   /// outlive the mixer; null: the mixer has a stream of its own.
   RandomStream* dropout_stream = nullptr;
+  /// Place in a stack, 0 .. layers - 1: some begin with a memory that depends on it.
+  std::int64_t layer = 0, layers = 1;
+
+  /// From 0 for the first layer to 1 for the last; 0 if there is one.
+  double depth() const { return layers > 1 ? static_cast<double>(layer) / static_cast<double>(layers - 1) : 0; }
 };
 
 /// Mixes a sequence along time: [b, t, d] -> [b, t, d]. Weights carry the names of the reference program.

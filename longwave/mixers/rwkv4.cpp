@@ -19,21 +19,14 @@ using torch::nn::Linear;
 class Rwkv4 final : public SequenceMixer {
  public:
   struct Config {
-    std::int64_t layer = 0, layers = 1;
     static const FieldTable<Config>& fields() {
-      static const auto table =
-          FieldTable<Config>()
-              .add("layer", &Config::layer, "index of this layer: deeper ones start with longer memories",
-                   at_least<std::int64_t>(0))
-              .add("layers", &Config::layers, "number of layers of the model", at_least<std::int64_t>(1));
+      static const FieldTable<Config> table;
       return table;
     }
   };
 
-  Rwkv4(const MixerSizes& sizes, const Config& config) : d_(sizes.d) {
-    check(config.layer < config.layers, "rwkv4: layer is ", config.layer, "; expected below layers = ", config.layers);
-    const double depth = config.layers > 1 ? double(config.layer) / double(config.layers - 1) : 0;
-    const double shallowness = 1 - double(config.layer) / double(config.layers);
+  Rwkv4(const MixerSizes& sizes, const Config&) : d_(sizes.d) {
+    const double depth = sizes.depth(), shallowness = 1 - double(sizes.layer) / double(sizes.layers);
     const auto channel = at::arange(d_, at::kFloat);
     const auto decay = -5 + 8 * at::pow(channel / std::max<double>(1, d_ - 1), 0.7 + 1.3 * depth);
     const auto bonus = std::log(0.3) + 0.5 * (at::remainder(channel + 1, 3) - 1);
@@ -88,14 +81,11 @@ MixerReference reference() {
           .initial_state = initial_state_as("wkv")};
 }
 
-const RegisterMixer<Rwkv4> registered({"rwkv4",
-                                       "RWKV-4",
-                                       "linear attention",
+const RegisterMixer<Rwkv4> registered({"rwkv4", "RWKV-4", "linear attention",
                                        "average of the past with exponential weights in time and key, per channel",
                                        "Peng et al. 2023, RWKV: Reinventing RNNs for the Transformer Era, "
                                        "arXiv:2305.13048",
-                                       reference(),
-                                       {{"deep", {{"layer", 2}, {"layers", 4}}, 7}}});
+                                       reference()});
 
 }  // namespace
 }  // namespace longwave

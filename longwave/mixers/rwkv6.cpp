@@ -22,7 +22,6 @@ class Rwkv6 final : public SequenceMixer {
   struct Config {
     std::int64_t head_size = 0, mix_rank = 32, decay_rank = 64;
     double norm_eps = 64e-5;
-    std::int64_t layer = 0, layers = 1;
     static const FieldTable<Config>& fields() {
       static const auto table =
           FieldTable<Config>()
@@ -30,9 +29,7 @@ class Rwkv6 final : public SequenceMixer {
                    at_least<std::int64_t>(0))
               .add("mix_rank", &Config::mix_rank, "rank of the maps that set the mixtures", at_least<std::int64_t>(1))
               .add("decay_rank", &Config::decay_rank, "rank of the map that sets the decays", at_least<std::int64_t>(1))
-              .add("norm_eps", &Config::norm_eps, "of the norm of each head's output", at_least(0.0))
-              .add("layer", &Config::layer, "index of this layer: sets initial values", at_least<std::int64_t>(0))
-              .add("layers", &Config::layers, "number of layers of the model", at_least<std::int64_t>(1));
+              .add("norm_eps", &Config::norm_eps, "of the norm of each head's output", at_least(0.0));
       return table;
     }
   };
@@ -40,10 +37,8 @@ class Rwkv6 final : public SequenceMixer {
   Rwkv6(const MixerSizes& sizes, const Config& config) : d_(sizes.d), config_(config) {
     const auto width = config.head_size ? config.head_size : divisor_up_to(d_, 64);
     check(d_ % width == 0, "rwkv6: head_size is ", width, "; expected a divisor of d = ", d_);
-    check(config.layer < config.layers, "rwkv6: layer is ", config.layer, "; expected below layers = ", config.layers);
     heads_ = d_ / width;
-    const double depth = config.layers > 1 ? double(config.layer) / double(config.layers - 1) : 0;
-    const double shallowness = 1 - double(config.layer) / double(config.layers);
+    const double depth = sizes.depth(), shallowness = 1 - double(sizes.layer) / double(sizes.layers);
     const auto channel = at::arange(d_, at::kFloat), place = (channel / d_).reshape({1, 1, d_});
     const auto last = std::max<double>(1, d_ - 1);
     const auto share = 1 - at::pow(place, shallowness);
@@ -132,7 +127,7 @@ const RegisterMixer<Rwkv6> registered(
      "linear attention with decays set by the input and a bonus for the present step",
      "Peng et al. 2024, Eagle and Finch: RWKV with Matrix-Valued States, arXiv:2404.05892",
      reference(),
-     {{"heads", {{"head_size", 3}, {"mix_rank", 4}, {"decay_rank", 5}, {"layer", 1}, {"layers", 3}}, 12}}});
+     {{"heads", {{"head_size", 3}, {"mix_rank", 4}, {"decay_rank", 5}}, 12}}});
 
 }  // namespace
 }  // namespace longwave

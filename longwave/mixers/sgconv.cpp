@@ -12,6 +12,7 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/activation.h"
 #include "longwave/nn/dropout.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/ops/fft_convolution.h"
 
 namespace longwave {
@@ -59,7 +60,7 @@ struct SgconvConfig {
   }
 };
 
-class Sgconv final : public SequenceMixer {
+class Sgconv final : public SequenceMixer, public HasStateParameters {
  public:
   using Config = SgconvConfig;
 
@@ -87,6 +88,14 @@ class Sgconv final : public SequenceMixer {
     register_module("output_linear", std::make_shared<Module>())->register_module("0", output_);
     const at::NoGradGuard no_grad;
     norm_ = register_buffer("kernel_norm", whole_kernel().norm(2, at::IntArrayRef{-1}, true));
+  }
+
+  /// The kernels have the learning rate that a state-space system has elsewhere (Li et al. 2022).
+  std::vector<std::string> state_parameters() const override {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < pieces_.size(); ++i) names.push_back("kernel_list." + std::to_string(i));
+    if (decay_.defined()) names.emplace_back("decay");
+    return names;
   }
 
   MixerProperties properties() const override {

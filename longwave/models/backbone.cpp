@@ -61,11 +61,11 @@ void check_recompute(const BackboneConfig& config, const MixerProperties& promis
 
 }  // namespace
 
-Block::Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dropout_stream)
+Block::Block(const BackboneConfig& config, std::int64_t layer, std::uint64_t seed, RandomStream* dropout_stream)
     : config_(config), dropout_{config.dropout, dropout_stream} {
   const auto& info = find_mixer(config.mixer);
   const auto settings = settings_from_json(config.mixer_settings, "mixer " + config.mixer);
-  const MixerSizes sizes{config.d_model, config.l_max, dropout_stream};
+  const MixerSizes sizes{config.d_model, config.l_max, dropout_stream, layer, config.layers};
   const auto mixer_config = info.resolve(settings, "mixer", false);
   mixer_ = register_module("mixer", info.make(sizes, mixer_config, seed));
   if (config.bidirectional) mixer_back_ = register_module("mixer_back", info.make(sizes, mixer_config, ~seed));
@@ -114,7 +114,7 @@ Backbone::Backbone(const BackboneConfig& config, std::uint64_t seed)
   for (std::int64_t i = 0; i < config.layers; ++i) {
     const auto seed_of_layer = RandomStream{seed, 0}.split(static_cast<std::uint64_t>(2 + i)).seed;
     blocks_.push_back(
-        list->register_module(std::to_string(i), std::make_shared<Block>(config, seed_of_layer, &random)));
+        list->register_module(std::to_string(i), std::make_shared<Block>(config, i, seed_of_layer, &random)));
   }
   if (config.prenorm) norm_ = register_module("norm", make_sequence_norm(config.norm, config.d_model));
   if (const auto weights = parameters(); !weights.empty()) a_weight_ = weights.front();

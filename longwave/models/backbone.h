@@ -33,7 +33,7 @@ struct BackboneConfig {
 /// Weights: mixer.*, mixer_back.* (the other direction), mixer_norm.*, channel.*, channel_norm.*.
 class Block final : public Module {
  public:
-  Block(const BackboneConfig& config, std::uint64_t seed, RandomStream* dropout_stream);
+  Block(const BackboneConfig& config, std::int64_t layer, std::uint64_t seed, RandomStream* dropout_stream);
   /// x [b, t, d] -> [b, t, d]; lengths and state as in SequenceMixer::forward.
   at::Tensor forward(const at::Tensor& x, const Lengths& lengths, State* state);
   SequenceMixer& mixer() { return *mixer_; }

@@ -223,7 +223,7 @@ TEST(LayersByDefinition, GatedLinearAttention) {
 }
 
 TEST(LayersByDefinition, Rwkv4) {
-  const Layer layer("rwkv4", {{"layer", 1}, {"layers", 3}}, 6);
+  const Layer layer("rwkv4", {}, 6);
   const auto mixed = [&](const char* name, std::size_t t) {
     const auto share = layer.vector(name);
     Vector out = layer.x[t];

@@ -65,6 +65,25 @@ INSTANTIATE_TEST_SUITE_P(NormsAndPlaces, Stack,
                          ::testing::Combine(::testing::Values("layer", "rms", "batch", "scalar", "none"),
                                             ::testing::Bool(), ::testing::Values("none", "swiglu")));
 
+TEST(Backbone, InitialMemoriesDependOnThePlaceInTheStack) {
+  const auto places = at::arange(8, at::kDouble) / 7;
+  const auto of_layer = [](const Backbone& model, int layer, const std::string& name) {
+    return model.named_parameters()["layers." + std::to_string(layer) + ".mixer." + name].detach().to(at::kDouble);
+  };
+  auto config = small("rwkv4");
+  config.layers = 3;
+  const Backbone rwkv(config, 1);
+  config.mixer = "slstm";
+  config.mixer_settings = {{"heads", 1}};
+  const Backbone slstm(config, 1);
+  for (int layer = 0; layer < 3; ++layer) {
+    const double depth = layer / 2.0;
+    EXPECT_LT(largest_difference(of_layer(rwkv, layer, "time_decay"), -5 + 8 * places.pow(0.7 + 1.3 * depth)), 1e-6);
+    EXPECT_LT(largest_difference(of_layer(slstm, layer, "b").select(0, 1)[0], 5 - 12 * places.pow(0.3 + 1.3 * depth)),
+              1e-5);
+  }
+}
+
 TEST(Backbone, LongSequencesAreEvaluatedInPiecesAsTheWhole) {
   for (const auto* mixer : {"mingru", "mamba", "deltanet"}) {
     Backbone model(small(mixer), 3);

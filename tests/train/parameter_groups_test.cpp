@@ -11,7 +11,7 @@ Classifier model_of(const std::string& mixer) {
   ClassifierConfig config;
   config.tokens = 5;
   config.backbone.mixer = mixer;
-  config.backbone.d_model = 8;
+  config.backbone.d_model = 16;
   config.backbone.layers = 2;
   config.backbone.l_max = 16;
   return Classifier(config, 1);
@@ -65,6 +65,21 @@ TEST(ParameterGroups, EveryStateSpaceMixerSaysWhichTheyAre) {
     if (info.family != "state space" || name == "lssl") continue;  // lssl keeps its system fixed by default
     const auto model = model_of(name);
     EXPECT_FALSE(state_parameter_names(model).empty()) << name;
+  }
+}
+
+TEST(ParameterGroups, WhatThePapersSpareFromDecayIsAmongThem) {
+  for (const auto& [mixer, parameter] : std::map<std::string, std::string>{{"mamba", "D"},
+                                                                           {"mamba2", "D"},
+                                                                           {"dss", "kernel.W"},
+                                                                           {"sgconv", "kernel_list.0"},
+                                                                           {"hyena", "filter_fn.pos_emb.z"},
+                                                                           {"gated_deltanet", "A_log"}}) {
+    const auto names = state_parameter_names(model_of(mixer));
+    EXPECT_EQ(std::count_if(names.begin(), names.end(),
+                            [&](const auto& name) { return name.ends_with("mixer." + parameter); }),
+              2)
+        << mixer;
   }
 }
 
