@@ -19,42 +19,50 @@ namespace {
 
 constexpr std::int64_t kSeason = 12, kFutures = 10;  // ends of one series
 
-/// x_t = rho x_{t-1} + normal noise, and a wave on it.
+/// x_t = rho x_{t-1} + s_t normal noise, and a wave on it; log s_t = memory log s_{t-1} + change normal noise.
 struct Process {
   const char* name;
-  double rho, wave;
+  double rho, wave, memory = 0, change = 0;
 };
 
-constexpr Process kProcesses[] = {
-    {"random walk", 1, 0}, {"AR(1) 0.9", 0.9, 0}, {"AR(1) 0.5", 0.5, 0}, {"noise", 0, 0}, {"season + noise", 0, 3}};
+constexpr Process kProcesses[] = {{"random walk", 1, 0},
+                                  {"AR(1) 0.9", 0.9, 0},
+                                  {"AR(1) 0.5", 0.5, 0},
+                                  {"noise", 0, 0},
+                                  {"season + noise", 0, 3},
+                                  {"walk, changing volatility", 1, 0, 0.98, 0.14},
+                                  {"walk, drifting volatility", 1, 0, 0.995, 0.07}};
 
 class Path {
  public:
   Path(const Process& process, RandomStream& random) : process_(process), random_(random) {
-    if (process.rho < 1)
-      for (int t = 0; t < 100; ++t) next();
+    if (process.rho < 1 || process.memory > 0)
+      for (int t = 0; t < (process.memory > 0 ? 600 : 100); ++t) next();
   }
   double next() {
-    level_ = process_.rho * level_ + random_.normal();
+    if (process_.memory > 0) log_size_ = process_.memory * log_size_ + process_.change * random_.normal();
+    level_ = process_.rho * level_ + std::exp(log_size_) * random_.normal();
     return level_ + process_.wave * std::sin(2 * M_PI * static_cast<double>(time_++) / kSeason);
+  }
+
+  /// Mean standard deviation of the next `horizon` values of one who knows the process and its volatility now.
+  double ideal_deviation(std::int64_t horizon) const {
+    double sum = 0, variance = 0, mean = log_size_, spread = 0;
+    for (std::int64_t step = 0; step < horizon; ++step) {
+      mean *= process_.memory;
+      spread = process_.memory * process_.memory * spread + process_.change * process_.change;
+      variance = std::exp(2 * (mean + spread)) + process_.rho * process_.rho * variance;
+      sum += std::sqrt(variance) / static_cast<double>(horizon);
+    }
+    return sum;
   }
 
  private:
   const Process& process_;
   RandomStream& random_;
-  double level_ = 0;
+  double level_ = 0, log_size_ = 0;
   std::int64_t time_ = 0;
 };
-
-/// Mean standard deviation of the next `horizon` values of one who knows the process.
-double ideal_deviation(const Process& process, std::int64_t horizon) {
-  double sum = 0, variance = 0;
-  for (std::int64_t step = 0; step < horizon; ++step) {
-    variance = 1 + process.rho * process.rho * variance;
-    sum += std::sqrt(variance) / static_cast<double>(horizon);
-  }
-  return sum;
-}
 
 struct Tally {
   double held = 0, width = 0;
@@ -74,6 +82,7 @@ struct Tally {
 std::string measure(const Process& process, std::int64_t rows, const AutoForecastOptions& options,
                     std::int64_t series) {
   Tally narrow, wide;
+  double ideal = 0;
   RandomStream random{static_cast<std::uint64_t>(rows * 100 + options.horizon), 0};
   for (std::int64_t i = 0; i < series; ++i) {
     Path path(process, random);
@@ -82,6 +91,7 @@ std::string measure(const Process& process, std::int64_t rows, const AutoForecas
     known.rows = rows;
     for (std::int64_t t = 0; t < rows; ++t) known.values.push_back(path.next());
     const auto result = auto_forecast(known, options);
+    ideal += 2 * path.ideal_deviation(options.horizon) / static_cast<double>(series);
     for (std::int64_t future = 0; future < kFutures; ++future) {
       auto after = path;
       std::vector<double> truth;
@@ -91,7 +101,6 @@ std::string measure(const Process& process, std::int64_t rows, const AutoForecas
       wide.add(result.interval95, result.forecast, truth, weight);
     }
   }
-  const double ideal = 2 * ideal_deviation(process, options.horizon);
   return fmt::format("{:.0f} / {:.0f} ({:.2f} / {:.2f})", 100 * narrow.held, 100 * wide.held,
                      narrow.width / (1.2816 * ideal), wide.width / (1.96 * ideal));
 }

@@ -8,8 +8,12 @@ namespace longwave {
 namespace {
 
 /// Independent errors that an assumption is worth: that steps further ahead have no smaller errors, that the law is
-/// normal.
+/// normal, that errors are as large as ever.
 constexpr double kPrior = 20;
+
+/// In known errors: when one counts half in how large errors were lately (at the least; it is the horizon if that is
+/// longer), and what the usual size counts.
+constexpr double kHalfLife = 20, kUsual = 5;
 
 /// The number that a normal variable exceeds with probability `tail` < 1/2, by bisection.
 double normal_quantile(double tail) {
@@ -53,14 +57,78 @@ std::vector<double> non_decreasing(const std::vector<double>& values, const std:
   return fit;
 }
 
-/// The scale of every step of one channel, as the standard deviation of a normal law with that mean absolute error.
-/// `counts`: independent errors of every step.
-std::vector<double> step_scales(const Residuals& r, std::int64_t channel, std::int64_t first, std::int64_t last,
-                                const std::vector<double>& counts) {
+/// Weight of what so many independent errors show, against an assumption.
+double share_seen(double count) { return count / (count + kPrior); }
+
+/// Origins after which all truths of one are known.
+std::int64_t origins_apart(const Residuals& r) {
+  return static_cast<std::int64_t>(std::ceil(static_cast<double>(r.horizon) / r.spacing));
+}
+
+/// Of every step of one channel.
+std::vector<double> mean_errors(const Residuals& r, std::int64_t channel, std::int64_t first, std::int64_t last) {
   std::vector<double> errors(r.horizon, 0.0);
   for (auto origin = first; origin < last; ++origin)
     for (std::int64_t step = 0; step < r.horizon; ++step)
       errors[step] += std::abs(r.at(origin, step, channel)) / static_cast<double>(last - first);
+  return errors;
+}
+
+/// A running mean, and how many errors it is of.
+struct RecentErrors {
+  double keep, sum = 0, weight = 0;
+  void add(double error) { sum = keep * sum + error, weight = keep * weight + 1; }
+  double root() const { return weight > 0 ? std::sqrt(sum / weight) : 1; }
+};
+
+/// How large the errors of one channel were lately, by what each origin could know, against the mean over
+/// origins [first, last). As many values more than origins as follow the last one before its truths are known. Of every
+/// row the newest forecast counts, up to the last origin whose truths are all known: that is also what is known at the
+/// end.
+std::vector<double> recent_sizes(const Residuals& r, std::int64_t channel, std::int64_t first, std::int64_t last) {
+  const auto usual = mean_errors(r, channel, first, last);
+  const auto row_of = [&](std::int64_t origin) { return std::llround(static_cast<double>(origin) * r.spacing); };
+  const auto add = [&](RecentErrors& errors, std::int64_t origin, std::int64_t steps) {
+    for (std::int64_t step = 0; step < steps; ++step)
+      errors.add(usual[step] > 0 ? std::abs(r.at(origin, step, channel)) / usual[step] : 1);
+  };
+  RecentErrors before{std::exp2(-1 / std::max(kHalfLife, static_cast<double>(r.horizon)))};
+  std::vector<double> sizes(origins_apart(r), 1.0);  // nothing is known yet
+  std::vector<RecentErrors> known;                   // when the truths of an origin are
+  double mean = 0;                                   // of the roots
+  for (std::int64_t origin = 0; origin < r.origins; ++origin) {
+    known.push_back(before);
+    add(known.back(), origin, r.horizon);
+    if (origin >= first && origin < last) mean += known.back().root() / static_cast<double>(last - first);
+    add(before, origin, std::min<std::int64_t>(r.horizon, row_of(origin + 1) - row_of(origin)));
+  }
+  const auto seen = share_seen(independent_errors(last - first, r.spacing, r.horizon));
+  for (const auto& errors : known) {
+    const auto size = mean > 0 ? errors.root() / mean : 1;
+    sizes.push_back(1 + seen * (size - 1) * errors.weight / (errors.weight + kUsual));
+  }
+  return sizes;
+}
+
+/// The errors as if all origins had been at a time of as large errors as the one that knows the truths of [first,
+/// last).
+Residuals at_one_size(const Residuals& r, std::int64_t first, std::int64_t last) {
+  auto steady = r;
+  for (std::int64_t channel = 0; channel < r.channels; ++channel) {
+    const auto sizes = recent_sizes(r, channel, first, last);
+    const auto now = sizes[last - 1 + origins_apart(r)];
+    for (std::int64_t origin = 0; origin < r.origins; ++origin)
+      for (std::int64_t step = 0; step < r.horizon; ++step)
+        steady.values[(origin * r.horizon + step) * r.channels + channel] *= now / sizes[origin];
+  }
+  return steady;
+}
+
+/// The scale of every step of one channel, as the standard deviation of a normal law with that mean absolute error.
+/// `counts`: independent errors of every step.
+std::vector<double> step_scales(const Residuals& r, std::int64_t channel, std::int64_t first, std::int64_t last,
+                                const std::vector<double>& counts) {
+  auto errors = mean_errors(r, channel, first, last);
   const auto fit = non_decreasing(errors, counts);
   for (std::size_t step = 0; step < errors.size(); ++step)
     errors[step] = std::sqrt(M_PI / 2) * (counts[step] * errors[step] + kPrior * fit[step]) / (counts[step] + kPrior);
@@ -83,12 +151,13 @@ double independent_errors(std::int64_t origins, double spacing, std::int64_t ste
   return count / correlated;
 }
 
-Intervals calibrate(const Residuals& r, double level, std::int64_t first, std::int64_t last) {
+Intervals calibrate(const Residuals& residuals, double level, std::int64_t first, std::int64_t last) {
+  const auto r = at_one_size(residuals, first, last);
   const double tail = (1 - level) / 2, normal = normal_quantile(tail);
   std::vector<double> counts;  // independent errors of every step
   for (std::int64_t step = 1; step <= r.horizon; ++step)
     counts.push_back(independent_errors(last - first, r.spacing, step));
-  const double seen = counts.back() / (counts.back() + kPrior);
+  const double seen = share_seen(counts.back());
   Intervals result{level, std::vector<double>(r.horizon * r.channels), std::vector<double>(r.horizon * r.channels)};
   for (std::int64_t channel = 0; channel < r.channels; ++channel) {
     const auto scales = step_scales(r, channel, first, last, counts);
@@ -123,10 +192,9 @@ double coverage(const Residuals& residuals, const Intervals& intervals, std::int
 
 double later_coverage(const Residuals& r, double level) {
   const auto half = r.origins / 2;
-  const auto apart = static_cast<std::int64_t>(std::ceil(static_cast<double>(r.horizon) / r.spacing));
-  const auto known = half - apart + 1;  // origin i was known at origin i + apart
+  const auto known = half - origins_apart(r) + 1;  // origin i was known at origin i + apart
   if (half < 1 || known < 1) return std::numeric_limits<double>::quiet_NaN();
-  return coverage(r, calibrate(r, level, 0, known), half, r.origins);
+  return coverage(at_one_size(r, 0, known), calibrate(r, level, 0, known), half, r.origins);
 }
 
 std::vector<double> origin_errors(const Residuals& r, std::int64_t channel) {

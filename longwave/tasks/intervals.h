@@ -29,7 +29,11 @@ struct Intervals {
   std::vector<double> low, high;
 };
 
-/// Intervals from origins [first, last), for each channel on its own, the product of three parts.
+/// Intervals from origins [first, last), at the first origin that knows their truths, for each channel on its own, the
+/// product of four parts.
+/// How large errors were lately, against what they were before each of the origins: a running mean of the errors in
+/// units of their step's mean, with a half-life of 20 or of the horizon; its root, for half of what was lately is
+/// chance, drawn towards the mean of these roots as if that were worth 5 errors and 20 independent origins.
 /// The scale of a step: its mean absolute error, drawn towards a fit that does not decrease with the step as if that
 /// were worth 20 independent errors.
 /// The two quantiles, of all errors in units of their step's scale (with the finite-sample ranks of conformal
@@ -43,7 +47,7 @@ Intervals calibrate(const Residuals& residuals, double level, std::int64_t first
 double coverage(const Residuals& residuals, const Intervals& intervals, std::int64_t first, std::int64_t last);
 
 /// Coverage out of sample: of the newer half of the origins, by intervals from those older ones whose truths were all
-/// known at the first of them. NaN if there is none.
+/// known at the first of them, which go on only by how large errors were lately. NaN if there is none.
 double later_coverage(const Residuals& residuals, double level);
 
 /// Mean absolute error of every origin on one channel: [origins].

@@ -20,10 +20,7 @@ Residuals normal_residuals(std::int64_t origins, std::int64_t horizon, std::int6
 
 TEST(Intervals, CoverFutureResidualsAsPromised) {
   const auto r = normal_residuals(600, 5, 2);
-  for (const double level : {0.8, 0.95}) {
-    const auto intervals = calibrate(r, level, 0, 300);
-    EXPECT_NEAR(coverage(r, intervals, 300, 600), level, 0.03) << level;
-  }
+  for (const double level : {0.8, 0.95}) EXPECT_NEAR(later_coverage(r, level), level, 0.03) << level;
 }
 
 TEST(Intervals, WidenWithTheStepAndTheChannelsScale) {
@@ -95,12 +92,43 @@ TEST(Intervals, OneStepsChanceDoesNotNarrowTheNext) {
   EXPECT_LT(i.high[0], 0.65 * i.high[1]);
 }
 
+TEST(Intervals, FollowTheSizeOfRecentErrors) {
+  RandomStream random{6};
+  Residuals grown{200, 3, 1, {}}, shrunk = grown;
+  for (int o = 0; o < 200; ++o)
+    for (int s = 0; s < 3; ++s) grown.values.push_back((o < 120 ? 1 : 3) * random.normal());
+  shrunk.values.assign(grown.values.rbegin(), grown.values.rend());
+  const auto wide = calibrate(grown, 0.8, 0, 200), narrow = calibrate(shrunk, 0.8, 0, 200);
+  for (int s = 0; s < 3; ++s) EXPECT_GT(wide.high[s], 1.25 * narrow.high[s]) << s;
+  EXPECT_LT(wide.high[0], 3 * 1.2816);
+}
+
+TEST(Intervals, HoldWhatComesWhereTheSizeOfErrorsDrifts) {
+  constexpr int kPaths = 400, kKnown = 300;
+  RandomStream random{7};
+  double held = 0, narrow_held = 0, later = 0;
+  for (int path = 0; path < kPaths; ++path) {
+    double size = 0;
+    Residuals r{kKnown + 1, 1, 1, {}};
+    for (int o = 0; o <= kKnown; ++o) {
+      size = 0.99 * size + 0.1 * random.normal();
+      r.values.push_back(std::exp(size) * random.normal());
+    }
+    held += coverage(r, calibrate(r, 0.95, 0, kKnown), kKnown, kKnown + 1) / kPaths;
+    narrow_held += coverage(r, calibrate(r, 0.8, 0, kKnown), kKnown, kKnown + 1) / kPaths;
+    later += later_coverage(r, 0.95) / kPaths;
+  }
+  EXPECT_NEAR(held, 0.95, 0.02);
+  EXPECT_NEAR(narrow_held, 0.8, 0.03);
+  EXPECT_NEAR(later, 0.95, 0.02);
+}
+
 TEST(Intervals, TheCoverageIsOfOriginsThatTheIntervalsDoNotKnow) {
   Residuals r{40, 4, 1, {}};
   const auto error_of = [](int origin) { return origin < 17 ? 0.1 : origin < 20 ? 1e9 : 5; };
   for (int o = 0; o < 40; ++o)
     for (int s = 0; s < 4; ++s) r.values.push_back(error_of(o));
-  EXPECT_EQ(later_coverage(r, 0.95), 0) << "truths of origins 17 to 19 are not known at origin 20";
+  EXPECT_EQ(later_coverage(r, 0.95), 0.95) << "truths of origins 17 to 19 are known behind origin 20 alone";
   for (int s = 0; s < 4; ++s) r.values[16 * 4 + s] = 1e9;
   EXPECT_EQ(later_coverage(r, 0.95), 1);
   EXPECT_TRUE(std::isnan(later_coverage(normal_residuals(7, 4, 1), 0.8))) << "none of 3 is known before the 4th";
