@@ -48,6 +48,7 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
   add(all, "model/", checkpoint.model);
   add(all, "optimizer/", checkpoint.optimizer);
   add(all, "best/", checkpoint.best);
+  add(all, "average/", checkpoint.average);
   write_tensors(path, all,
                 {{"format", kFormat},
                  {"recipe", checkpoint.recipe.dump()},
@@ -65,6 +66,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
           take(file, "model/"),
           take(file, "optimizer/"),
           take(file, "best/"),
+          take(file, "average/"),
           content_of(file)};
 }
 

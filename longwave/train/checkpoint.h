@@ -15,6 +15,7 @@ struct Checkpoint {
   TensorMap model;           // weights now
   TensorMap optimizer;       // by parameter name
   TensorMap best;            // weights of the best validation epoch; empty before the first
+  TensorMap average = {};    // of the weights; empty without train.average
   std::string content = {};  // hash of the data; empty: not known
 };
 

@@ -34,7 +34,8 @@ std::string scores_text(const Scores& scores) {
 /// Fields of [train] that say what a position in the epoch means or what is trained; the others may differ between the
 /// processes of a run (more epochs, a longer cap).
 const std::vector<std::string> kFixedTraining{"batch",        "accumulate", "seed",     "random_channel_drop",
-                                              "extra_losses", "eval_steps", "protocol", "start_from"};
+                                              "extra_losses", "eval_steps", "protocol", "start_from",
+                                              "average"};
 
 /// UserError if there is no such score.
 void check_metric(const std::string& metric, const Scores& scores) {

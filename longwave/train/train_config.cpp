@@ -57,6 +57,10 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
           .add("plateau_patience", &C::plateau_patience, "plateau: epochs without improvement before that",
                at_least<Int>(0))
           .add("clip", &C::clip, "largest global norm of the gradient; 0: no clipping", at_least<double>(0))
+          .add("average", &C::average,
+               "decay in a step of a running average of the weights, which is scored and kept in their "
+               "place; 0: none",
+               fraction())
           .add("patience", &C::patience, "stop after so many epochs without improvement; 0: never", at_least<Int>(0))
           .add("seed", &C::seed, "of everything random: weights, order of windows, dropout", at_least<Int>(0))
           .add("threads", &C::threads, "0: as the program decides", at_least<Int>(0))

@@ -22,7 +22,7 @@ struct TrainConfig {
   bool cycle_momentum = true;
   double plateau_factor = 0.5;
   std::int64_t plateau_patience = 3;
-  double clip = 1;
+  double clip = 1, average = 0;
   std::int64_t patience = 12;
   std::int64_t seed = 2024, threads = 0;
   std::string random_channel_drop = "auto";

@@ -45,6 +45,7 @@ Trainer::Trainer(Module& model, RandomStream& model_random, const Task& task, co
       loader_(task, Split::train, config.batch, loader_random_, config.round_steps() * config.accumulate),
       optimizer_(model, {.beta2 = config.beta2, .epsilon = config.epsilon, .weight_decay = config.weight_decay},
                  treatments(model, config)),
+      average_(model, config.average),
       schedule_(config, (loader_.batches() + config.accumulate - 1) / config.accumulate),
       begin_(Clock::now()),
       last_save_(begin_) {}
@@ -176,7 +177,7 @@ void Trainer::optimizer_step() {
   const double scale = config_.clip > 0 ? std::min(1.0, config_.clip / (norm + 1e-6)) : 1.0;
   const auto size = schedule_.at(step_);
   optimizer_.step(size.learning_rate, size.beta1, scale);
-  ++step_;
+  average_.add(++step_);
   if (step_ == config_.stuck_steps && hooks_.log) say_if_stuck();
   if (step_ % config_.log_steps != 0 || !hooks_.log) return;
   Json entry = {{"kind", "step"},
@@ -235,15 +236,10 @@ Scores Trainer::epoch_means() const {
   return means;
 }
 
-void Trainer::finish_epoch() {
+/// With the averaged weights, if there are any. Returns whether they are the best so far, which then are kept.
+bool Trainer::score_epoch(EpochRecord& record) {
+  const WeightAverage::InPlace averaged(average_);
   const EvaluateOptions options{.batch = config_.eval_batch};
-  EpochRecord record{.epoch = epoch_ + 1,
-                     .step = step_,
-                     .learning_rate = schedule_.at(step_ - 1).learning_rate,
-                     .train = epoch_means(),
-                     .val = {},
-                     .test = {},
-                     .seconds = epoch_seconds_};
   const bool validates = task_.samples(Split::val) > 0;  // else the last weights are kept
   if (validates) record.val = task_.evaluate(model_, Split::val, options);
   if (config_.test_every_epoch && task_.samples(Split::test) > 0)
@@ -264,6 +260,18 @@ void Trainer::finish_epoch() {
   }
   bad_epochs_ = better ? 0 : bad_epochs_ + 1;
   if (validates) schedule_.report(cost);
+  return better;
+}
+
+void Trainer::finish_epoch() {
+  EpochRecord record{.epoch = epoch_ + 1,
+                     .step = step_,
+                     .learning_rate = schedule_.at(step_ - 1).learning_rate,
+                     .train = epoch_means(),
+                     .val = {},
+                     .test = {},
+                     .seconds = epoch_seconds_};
+  const bool better = score_epoch(record);
   history_.push_back(record);
   ++epoch_;
   batch_ = 0;
@@ -309,11 +317,12 @@ Checkpoint Trainer::checkpoint() const {
                        {{"model", stream_json(model_random_)},
                         {"loader", stream_json(loader_random_)},
                         {"augment", stream_json(augment_random_)}}}};
-  return {{}, state, model_.state(), optimizer_.state(), best_};
+  return {{}, state, model_.state(), optimizer_.state(), best_, average_.state()};
 }
 
 void Trainer::restore(const Checkpoint& saved, const std::string& where) {
   model_.load(saved.model, where);
+  average_.load(saved.average, where);
   try {
     const auto& state = saved.state;
     // What `epoch` and `batch` count: with others the run would go on at another place of the data.

@@ -12,6 +12,7 @@
 #include "longwave/train/optimizer.h"
 #include "longwave/train/recipe.h"
 #include "longwave/train/schedule.h"
+#include "longwave/train/weight_average.h"
 
 namespace longwave {
 
@@ -56,6 +57,7 @@ class Trainer {
   void optimizer_step();
   void say_if_stuck() const;
   void finish_epoch();
+  bool score_epoch(EpochRecord& record);
   Ending after_step();
   bool exhausted() const;
   bool out_of_time() const;
@@ -81,6 +83,7 @@ class Trainer {
   RandomStream loader_random_, augment_random_;
   Loader loader_;
   AdamW optimizer_;
+  WeightAverage average_;
   Schedule schedule_;
 
   // Position and account: all of this is in a checkpoint.

@@ -99,7 +99,8 @@ void killed_run(const Recipe& recipe, RunOptions options, std::int64_t step) {
 }
 
 TEST_F(ExperimentTest, KilledAndResumedGivesTheBitsOfAnUninterruptedRun) {
-  for (const std::string more : {"", "train.accumulate=2", "train.random_channel_drop=on train.schedule=plateau"}) {
+  for (const std::string more :
+       {"", "train.accumulate=2", "train.random_channel_drop=on train.schedule=plateau", "train.average=0.8"}) {
     const auto recipe = small_recipe("train.checkpoint_steps=2 train.log_steps=1 " + more);
     for (const std::int64_t step : {4, 7}) {
       const auto name = "killed" + std::to_string(step) + std::to_string(more.size());
@@ -113,8 +114,10 @@ TEST_F(ExperimentTest, KilledAndResumedGivesTheBitsOfAnUninterruptedRun) {
       expect_same(whole.model->state(), resumed.model->state());
       EXPECT_EQ(whole.test, resumed.test);
       ASSERT_EQ(whole.history.size(), resumed.history.size());
-      for (std::size_t i = 0; i < whole.history.size(); ++i)
+      for (std::size_t i = 0; i < whole.history.size(); ++i) {
         EXPECT_EQ(whole.history[i].train, resumed.history[i].train);
+        EXPECT_EQ(whole.history[i].val, resumed.history[i].val);
+      }
     }
   }
 }
@@ -427,6 +430,25 @@ TEST_F(ExperimentTest, EarlyStoppingKeepsTheBestWeights) {
   EXPECT_EQ(result.epochs, result.best_epoch + 2);
   for (const auto& record : result.history) EXPECT_GE(record.val.at("mse"), result.val.at("mse"));
   EXPECT_EQ(result.task->evaluate(*result.model, Split::val, {}), result.val);
+}
+
+TEST_F(ExperimentTest, AveragedWeightsAreScoredAndKeptAndChangeNoStep) {
+  const std::string steps =
+      "train.epochs=4 train.learning_rate=0.1 train.schedule=constant train.test_every_epoch=true";
+  const auto own = run_experiment(linear_recipe(steps), options());
+  const auto averaged = run_experiment(linear_recipe(steps + " train.average=0.9"), options("averaged"));
+  ASSERT_EQ(averaged.history.size(), own.history.size());
+  for (std::size_t i = 0; i < own.history.size(); ++i) {
+    EXPECT_EQ(averaged.history[i].train, own.history[i].train) << i;
+    EXPECT_NE(averaged.history[i].val, own.history[i].val) << i;
+    EXPECT_NE(averaged.history[i].test, own.history[i].test) << i;
+  }
+  EXPECT_EQ(averaged.task->evaluate(*averaged.model, Split::val, {}), averaged.val);
+  EXPECT_EQ(averaged.history.at(averaged.best_epoch - 1).val, averaged.val);
+  expect_same(averaged.model->state(), read_weights(folder_ / "averaged" / "best.safetensors").tensors);
+  const auto last = read_checkpoint(folder_ / "averaged" / "last.safetensors");
+  EXPECT_FALSE(last.average.empty());
+  for (const auto& [name, tensor] : last.average) EXPECT_FALSE(at::equal(tensor, last.model.at(name))) << name;
 }
 
 TEST_F(ExperimentTest, KeepLastReturnsTheWeightsOfTheLastEpoch) {
