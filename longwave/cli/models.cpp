@@ -127,6 +127,7 @@ void print_size(const Module& part, const Options& options) {
 template <class Part>
 void print_work(Part& part, const Options& options) {
   const auto x = at::zeros({1, options.t, options.d}).requires_grad_();  // as the output of a layer before
+  part.train();  // in evaluation layers keep what they once computed of their weights
   print_cost("forward", [&] {
     const at::NoGradGuard no_grad;
     part.forward(x);

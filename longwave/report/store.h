@@ -44,7 +44,7 @@ struct CellResult {
   std::map<std::string, double> scores;  // "mse", "mae" of the test split; "val_mse"; ...
   std::string selected_by;               // score that chose the weights, "" if none
   std::int64_t parameters = 0;
-  double flops = 0;             // of the forward pass of one window; a multiply-add counts 2
+  double flops = 0;             // forward pass of a window; of sequences a pass of training, see about["cost"]
   double seconds_per_step = 0;  // median optimiser step
   std::int64_t batch_size = 0;
   double peak_memory = 0;  // bytes resident, of the whole process

@@ -1,6 +1,7 @@
 #include "longwave/train/model_cost.h"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -42,11 +43,55 @@ double median_seconds(const std::function<void()>& pass) {
   return *middle;
 }
 
-/// Tokens a second of the forward pass over `rows` times the same sample: no row is padded.
-double tokens_per_second(Module& module, const Task& task, std::int64_t sample, std::int64_t rows) {
+/// `rows` times the same sample: no row is padded.
+Batch batch_of(const Task& task, std::int64_t sample, std::int64_t rows) {
   Batch batch;
   task.gather(Split::train, std::vector<std::int64_t>(static_cast<std::size_t>(rows), sample), batch);
+  return batch;
+}
+
+/// Tokens a second of the forward pass over `rows` times the same sample.
+double tokens_per_second(Module& module, const Task& task, std::int64_t sample, std::int64_t rows) {
+  const auto batch = batch_of(task, sample, rows);
   return static_cast<double>(batch.steps) / median_seconds([&] { task.loss(module, batch); });
+}
+
+/// What passes in training change besides gradients, put back at the end: statistics of norms, the place in the random
+/// stream, the mode.
+class Untouched {
+ public:
+  explicit Untouched(Module& module) : module_(module), training_(module.is_training()) {
+    if (auto* model = dynamic_cast<SequenceModel*>(&module)) stream_ = &model->backbone().random, random_ = *stream_;
+    for (const auto& buffer : module.buffers()) before_.push_back(buffer.clone());
+  }
+  ~Untouched() {
+    const at::NoGradGuard no_grad;
+    const auto buffers = module_.buffers();
+    for (std::size_t i = 0; i < before_.size(); ++i) buffers[i].copy_(before_[i]);
+    if (stream_) *stream_ = random_;
+    module_.train(training_);
+  }
+  Untouched(const Untouched&) = delete;
+  Untouched& operator=(const Untouched&) = delete;
+
+ private:
+  Module& module_;
+  bool training_;
+  std::vector<at::Tensor> before_;
+  RandomStream* stream_ = nullptr;
+  RandomStream random_;
+};
+
+/// A pass of the training itself, where no layer keeps from before what it computes of its weights.
+FlopCount training_pass(Module& module, const Task& task, Batch& batch) {
+  const at::AutoGradMode with_gradients(true);
+  RandomStream random;
+  task.augment(batch, random);
+  std::vector<at::Tensor> weights;
+  for (const auto& weight : module.parameters())
+    if (weight.requires_grad()) weights.push_back(weight);
+  module.train();
+  return count_flops([&] { torch::autograd::grad({task.loss(module, batch).total}, weights, {}, {}, false, true); });
 }
 
 State initial_state(SequenceModel& model) {
@@ -94,27 +139,24 @@ void measure_streaming(Module& module, std::int64_t longest_seen, Json& cost) {
 
 Json sequence_cost(Module& module, const Task& task, std::int64_t batch_size, bool measure) {
   const at::NoGradGuard no_grad;
-  const bool was_training = module.is_training();
-  module.eval();
+  const Untouched untouched(module);
   const auto samples = some_samples(task);
   const auto median = samples[samples.size() / 2].second;
-  Batch batch;
-  task.gather(Split::train, {median}, batch);
-  const auto count = count_flops([&] { task.loss(module, batch); });
-  Json cost = {{"flops", count.flops}, {"steps", batch.steps}, {"not_counted", count.unknown}};
+  const auto rows = std::min(batch_size, task.samples(Split::train));
+  auto batch = batch_of(task, median, rows);
+  const auto count = training_pass(module, task, batch);
+  Json cost = {{"flops", count.flops}, {"steps", batch.steps}, {"batch", rows}, {"not_counted", count.unknown}};
   if (measure) {
-    const auto rows = std::min(batch_size, task.samples(Split::train));
+    module.eval();
     cost["tokens_per_second"] = tokens_per_second(module, task, median, 1);
-    cost["batch"] = rows;
     cost["batch_tokens_per_second"] = tokens_per_second(module, task, median, rows);
     measure_streaming(module, samples.back().first, cost);
   }
-  module.train(was_training);
   return cost;
 }
 
 double training_flops(const Json& cost, double tokens) {
-  return 3 * cost.at("flops").get<double>() * tokens / std::max(1.0, cost.at("steps").get<double>());
+  return cost.at("flops").get<double>() * tokens / std::max(1.0, cost.at("steps").get<double>());
 }
 
 }  // namespace longwave

@@ -199,9 +199,9 @@ Table cost_table_of(const std::vector<Group>& groups) {
   }
   table.notes = {
       "Means over the runs that finished. State: bytes per sequence after as many steps as the longest of the set has. "
-      "Tokens and FLOPs: of the whole training, self-pretraining included, a token at the FLOPs of a training sample "
-      "of median length; backward counts twice the forward pass; element-wise work 0; ≥ where an operator has no "
-      "formula. Latency: of the last step of the longest sequence, read step by step. Tokens/s: of the forward pass."};
+      "Tokens and FLOPs: of the whole training, self-pretraining included, a token at the FLOPs of a training batch of "
+      "samples of median length, forward and backward; element-wise work 0; ≥ where an operator has no formula. "
+      "Latency: of the last step of the longest sequence, read step by step. Tokens/s: of the forward pass."};
   if (!devices.empty()) table.notes.push_back("Device and precision: " + join({devices.begin(), devices.end()}) + ".");
   return table;
 }

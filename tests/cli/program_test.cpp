@@ -119,6 +119,14 @@ TEST(Models, ShowsAChannelMixer) {
   EXPECT_EQ(run("models swigl").out, "error: unknown model 'swigl'; did you mean 'swiglu'?\n");
 }
 
+TEST(Models, CountsTheKernelOfAForwardPassToo) {
+  const auto outcome = run("models s4 --width 24 --length 40");
+  const auto count = [&](const std::string& what) {
+    return std::stod(outcome.out.substr(outcome.out.find("\n  " + what + "  ") + 3 + what.size()));
+  };
+  EXPECT_GT(count("forward"), 0.3 * count("forward and backward")) << outcome.out;
+}
+
 TEST(Verify, PassesOnAReferenceFixture) {
   const auto outcome = run("verify " + kGolden + "linear.safetensors");
   EXPECT_EQ(outcome.code, 0) << outcome.out;
