@@ -38,9 +38,11 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
                "run directory, or its best.safetensors, whose weights are the first ones wherever name and shape are "
                "the "
                "same; empty: new ones")
-          .add("stuck_steps", &C::stuck_steps,
-               "after so many steps, say if the loss is still that of guessing among the classes; 0: never",
-               at_least<Int>(0))
+          .add(
+              "stuck_steps", &C::stuck_steps,
+              "from so many steps on, say once if the loss is that of guessing among the classes; 0: never; 1000: of a "
+              "shorter run from its first fifth on",
+              at_least<Int>(0))
           .add("schedule", &C::schedule, "course of the learning rate",
                one_of({"onecycle", "cosine", "constant", "plateau", "linear", "inverse_sqrt"}))
           .add("warmup_epochs", &C::warmup_epochs, "linear rise from 0 at the start; not with onecycle",

@@ -178,8 +178,9 @@ void Trainer::optimizer_step() {
   const auto size = schedule_.at(step_);
   optimizer_.step(size.learning_rate, size.beta1, scale);
   average_.add(++step_);
-  if (step_ == config_.stuck_steps && hooks_.log) say_if_stuck();
-  if (step_ % config_.log_steps != 0 || !hooks_.log) return;
+  if (!hooks_.log) return;
+  say_if_stuck();
+  if (step_ % config_.log_steps != 0) return;
   Json entry = {{"kind", "step"},
                 {"step", step_},
                 {"epoch", epoch_ + 1},
@@ -189,17 +190,30 @@ void Trainer::optimizer_step() {
   hooks_.log(entry);
 }
 
-/// A model that has learnt nothing but how frequent the classes are stays at the same loss for thousands of steps.
-void Trainer::say_if_stuck() const {
-  const double chance = task_.chance_loss();
-  if (!(std::abs(recent_loss_ - chance) < 0.02 * chance)) return;
+/// From which step on a run is looked at; 0: never. Earlier the running mean of the loss is still that of the start.
+std::int64_t Trainer::first_look() const {
+  constexpr std::int64_t kEarliest = 100;
+  const auto of_epoch = (loader_.batches() + config_.accumulate - 1) / config_.accumulate;
+  const auto steps = config_.steps > 0 ? config_.steps : config_.epochs * of_epoch;
+  const bool as_it_comes = config_.stuck_steps == TrainConfig().stuck_steps;
+  return as_it_comes && steps < config_.stuck_steps ? std::max(kEarliest, steps / 5) : config_.stuck_steps;
+}
+
+/// A model that has learnt nothing but how frequent the classes are stays at the same loss for thousands of steps. Told
+/// once, at the first look or with a later entry.
+void Trainer::say_if_stuck() {
+  const auto first = first_look();
+  if (told_stuck_ || first == 0 || step_ < first || (step_ != first && step_ % config_.log_steps != 0)) return;
+  if (!chance_) chance_ = task_.chance_loss();
+  if (!(*chance_ > 0 && recent_loss_ > 0.98 * *chance_)) return;
+  told_stuck_ = true;
   hooks_.log({{"kind", "note"},
               {"step", step_},
-              {"text", fmt::format("step {}: the training loss is {:.4f}, that of guessing among the classes ({:.4f}). "
+              {"text", fmt::format("step {}: the training loss is {:.4f}, guessing among the classes gives {:.4f}. "
                                    "Known remedies: a warm-up (train.warmup_steps), a smaller train.learning_rate, a "
                                    "smaller one for state-space parameters (train.state_learning_rate), another range "
                                    "of dt (model.mixer), self-pretraining (train.protocol), patience on Pathfinder",
-                                   step_, recent_loss_, chance)}});
+                                   step_, recent_loss_, *chance_)}});
 }
 
 /// Median time of an optimiser step, and the number of steps it is of. The medians of several processes are weighted by
@@ -308,6 +322,7 @@ Checkpoint Trainer::checkpoint() const {
                       {"samples", samples_},
                       {"tokens", tokens_},
                       {"recent_loss", recent_loss_},
+                      {"told_stuck", told_stuck_},
                       {"history", history},
                       {"schedule", schedule_.state()},
                       {"optimizer_steps", optimizer_.steps()},
@@ -348,6 +363,7 @@ void Trainer::restore(const Checkpoint& saved, const std::string& where) {
     samples_ = state.at("samples").get<double>();
     tokens_ = state.at("tokens").get<double>();
     recent_loss_ = state.at("recent_loss").get<double>();
+    told_stuck_ = state.value("told_stuck", false);
     for (const auto& record : state.at("history")) history_.push_back(epoch_from_json(record));
     schedule_.load(state.at("schedule"));
     restore_stream(model_random_, state.at("streams").at("model"));

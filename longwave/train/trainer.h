@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "longwave/tasks/task.h"
@@ -55,7 +56,8 @@ class Trainer {
   Ending train_epoch();
   double train_batch(Batch& batch, std::int64_t group_size);
   void optimizer_step();
-  void say_if_stuck() const;
+  std::int64_t first_look() const;
+  void say_if_stuck();
   void finish_epoch();
   bool score_epoch(EpochRecord& record);
   Ending after_step();
@@ -94,7 +96,8 @@ class Trainer {
   std::int64_t earlier_steps_ = 0;      // that it is of
   std::map<std::string, double> sums_;  // over the samples of the epoch in progress
   double recent_loss_ = 0;              // running mean of the training loss
-  double samples_ = 0, tokens_ = 0;     // of the epoch in progress; of the whole run
+  bool told_stuck_ = false;
+  double samples_ = 0, tokens_ = 0;  // of the epoch in progress; of the whole run
   std::vector<EpochRecord> history_;
   TensorMap best_;
 
@@ -102,7 +105,8 @@ class Trainer {
   std::vector<double> step_seconds_;  // of this process
   double pending_seconds_ = 0;        // of the optimiser step in progress
   std::int64_t saved_step_ = 0;
-  bool saved_ = false;  // there is a checkpoint
+  bool saved_ = false;            // there is a checkpoint
+  std::optional<double> chance_;  // of the task, once it was asked for
 };
 
 Json epoch_json(const EpochRecord& record);

@@ -357,23 +357,38 @@ TEST_F(SequenceExperiment, PairsAndNumbersArePretrainedToo) {
             std::string::npos);
 }
 
-TEST_F(SequenceExperiment, AModelThatStaysAtChanceIsTold) {
-  std::vector<std::string> notes;
-  const auto train = [&](bool random_labels) {
-    notes.clear();
-    RunOptions run;
-    run.sequence_data =
-        std::make_shared<const testing::TinySequences>(SequenceGoal::classify, 2400, false, random_labels);
-    run.log = [&](const Json& entry) {
-      if (entry.at("kind") == "note") notes.push_back(entry.at("text").get<std::string>());
-    };
-    run_experiment(small_recipe("train.epochs=1 train.stuck_steps=250 train.learning_rate=0.003"), run);
+/// Steps at which a run tells that it is stuck.
+std::vector<std::int64_t> stuck_notes(const std::string& settings, bool random_labels, RunOptions run = {}) {
+  std::vector<std::int64_t> steps;
+  run.sequence_data =
+      std::make_shared<const testing::TinySequences>(SequenceGoal::classify, 2400, false, random_labels);
+  run.log = [&](const Json& entry) {
+    if (entry.at("kind") == "note") steps.push_back(entry.at("step"));
   };
-  train(true);
-  ASSERT_EQ(notes.size(), 1u);
-  EXPECT_EQ(notes.front().find("step 250: the training loss is 1."), 0) << notes.front();
-  train(false);
-  EXPECT_TRUE(notes.empty()) << "one that learns is left alone";
+  run_experiment(small_recipe("train.learning_rate=0.003 train.epochs=1 " + settings), run);
+  return steps;
+}
+
+TEST_F(SequenceExperiment, AModelThatStaysAtChanceIsTold) {
+  using Steps = std::vector<std::int64_t>;
+  EXPECT_EQ(stuck_notes("train.stuck_steps=250", true), Steps{250});
+  EXPECT_EQ(stuck_notes("train.stuck_steps=250", false), Steps()) << "one that learns is left alone";
+  EXPECT_EQ(stuck_notes("train.steps=600", true), Steps{120}) << "a fifth of a shorter run";
+  EXPECT_EQ(stuck_notes("train.steps=90", true), Steps()) << "too early to tell";
+  EXPECT_EQ(stuck_notes("train.stuck_steps=0", true), Steps());
+  EXPECT_EQ(stuck_notes("train.stuck_steps=50 train.steps=60 train.learning_rate=1", true), Steps{50})
+      << "far worse than guessing";
+}
+
+TEST_F(SequenceExperiment, AResumedRunDoesNotTellAgainThatItIsStuck) {
+  const std::string settings = "train.stuck_steps=20 train.steps=40 train.log_steps=1";
+  auto run = options(SequenceGoal::classify, "run");
+  run.should_stop = [steps = 0]() mutable { return ++steps == 30; };
+  EXPECT_EQ(stuck_notes(settings, true, run).size(), 1u);
+  fs::remove(folder_ / "run" / "result.json");
+  run.should_stop = {};
+  run.resume = true;
+  EXPECT_TRUE(stuck_notes(settings, true, run).empty());
 }
 
 TEST_F(SequenceExperiment, ResumesOnTheSameDataAlone) {
