@@ -1,12 +1,12 @@
 #include "longwave/kernels/dplr_recurrence.h"
 
 #include <algorithm>
-#include <vector>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "longwave/kernels/dplr_recurrence.cpp"
 #include <hwy/foreach_target.h>  // recompiles this file for each instruction set
 
+#include <hwy/aligned_allocator.h>
 #include <hwy/highway.h>
 
 #include "longwave/kernels/lanes-inl.h"
@@ -57,20 +57,26 @@ class Tile {
       re = hn::MulAdd(hn::LoadU(tag, x + j), hn::LoadU(tag, h_ + j), re);
       im = hn::MulAdd(hn::LoadU(tag, x + plane_ + j), hn::LoadU(tag, h_ + plane_ + j), im);
     }
+    return twice_difference(re, im);
+  }
+  template <class V>
+  HWY_INLINE static V twice_difference(V re, V im) {
     const auto half = hn::Sub(re, im);
     return hn::Add(half, half);
   }
 
+  /// What a step adds to a state is summed up by itself: next to a large state its digits would go one by one.
   void step(std::int64_t at) const {
     for_lanes(width_, [&](auto tag, std::int64_t i) HWY_ATTR {
       const auto x = hn::LoadU(tag, s_.x + at * s_.d + first_ + i);
       for (std::int64_t r = 0; r < s_.r; ++r)
         hn::StoreU(pair_sum(tag, q_ + 2 * r * plane_, i), tag, through_ + r * kTile + i);
+      auto y_re = hn::Zero(tag), y_im = hn::Zero(tag);  // of the first output
       for (std::int64_t j = i; j < plane_; j += kTile) {
         const auto g_re = hn::LoadU(tag, g_ + j), g_im = hn::LoadU(tag, g_ + plane_ + j);
         const auto h_re = hn::LoadU(tag, h_ + j), h_im = hn::LoadU(tag, h_ + plane_ + j);
-        auto re = hn::MulAdd(g_re, h_re, hn::MulAdd(hn::LoadU(tag, b_ + j), x, h_re));
-        auto im = hn::MulAdd(g_re, h_im, hn::MulAdd(hn::LoadU(tag, b_ + plane_ + j), x, h_im));
+        auto re = hn::MulAdd(g_re, h_re, hn::Mul(hn::LoadU(tag, b_ + j), x));
+        auto im = hn::MulAdd(g_re, h_im, hn::Mul(hn::LoadU(tag, b_ + plane_ + j), x));
         re = hn::NegMulAdd(g_im, h_im, re), im = hn::MulAdd(g_im, h_re, im);
         for (std::int64_t r = 0; r < s_.r; ++r) {
           const auto through = hn::LoadU(tag, through_ + r * kTile + i);
@@ -78,9 +84,13 @@ class Tile {
           re = hn::NegMulAdd(hn::LoadU(tag, p), through, re);
           im = hn::NegMulAdd(hn::LoadU(tag, p + plane_), through, im);
         }
+        re = hn::Add(h_re, re), im = hn::Add(h_im, im);
+        y_re = hn::MulAdd(hn::LoadU(tag, c_ + j), re, y_re);
+        y_im = hn::MulAdd(hn::LoadU(tag, c_ + plane_ + j), im, y_im);
         hn::StoreU(re, tag, h_ + j), hn::StoreU(im, tag, h_ + plane_ + j);
       }
-      for (std::int64_t m = 0; m < s_.m; ++m) hn::StoreU(pair_sum(tag, c_ + 2 * m * plane_, i), tag, output(at, m) + i);
+      hn::StoreU(twice_difference(y_re, y_im), tag, output(at, 0) + i);
+      for (std::int64_t m = 1; m < s_.m; ++m) hn::StoreU(pair_sum(tag, c_ + 2 * m * plane_, i), tag, output(at, m) + i);
     });
   }
 
@@ -93,10 +103,10 @@ void dplr_recurrence_all(const Recurrence& s) {
   const auto tiles = (s.d + kTile - 1) / kTile;
 #pragma omp parallel if (s.t > 1)
   {
-    std::vector<float> scratch(static_cast<std::size_t>(Tile::scratch(s)));
+    const auto scratch = hwy::AllocateAligned<float>(static_cast<std::size_t>(Tile::scratch(s)));
 #pragma omp for schedule(static)
     for (std::int64_t item = 0; item < s.rows * tiles; ++item)
-      Tile(s, item / tiles, item % tiles * kTile, scratch.data()).run();
+      Tile(s, item / tiles, item % tiles * kTile, scratch.get()).run();
   }
 }
 

@@ -15,9 +15,9 @@ DiagonalSsm derived_diagonal(DerivedCache& cache, const torch::nn::Module& modul
   const auto kept = cache.get(module, parameters, [&] {
     const DiagonalSsm ssm = compute();
     const auto steps = ssm.step_coefficients();
-    return std::vector<at::Tensor>{ssm.system.log_a, ssm.system.b, ssm.c, steps.a, steps.b, steps.c};
+    return std::vector<at::Tensor>{ssm.system.log_a, ssm.system.b, ssm.c, steps.g, steps.b, steps.p, steps.q, steps.c};
   });
-  return {{kept[0], kept[1]}, kept[2], factor, {kept[3], kept[4], kept[5]}};
+  return {{kept[0], kept[1]}, kept[2], factor, {kept[3], kept[4], kept[5], kept[6], kept[7]}};
 }
 
 }  // namespace longwave

@@ -4,6 +4,8 @@
 
 #include "longwave/base/check.h"
 #include "longwave/nn/discretize.h"
+#include "longwave/nn/dplr.h"
+#include "longwave/ops/diagonal_ssm.h"
 #include "longwave/ops/vandermonde.h"
 
 namespace longwave {
@@ -14,12 +16,16 @@ using at::Tensor;
 // Up to so many steps the recurrence is quicker than a convolution and what goes with it, gradients included.
 constexpr std::int64_t kStepwise = 64, kStepwiseOfChannels = 4;
 
-/// The fused recurrence, for one output of a feature.
+/// The fused recurrence with its gradient, for one output of a feature.
 Tensor by_recurrence(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor& state,
                      const Tensor& skip) {
-  const auto coefficients = ssm.steps.a.defined() ? ssm.steps : ssm.step_coefficients();
-  // Views: the state stays in memory as the operator wants it, so that the next step copies nothing.
-  const auto result = ops::diagonal_ssm(u, coefficients, {.state = state.permute({0, 3, 1, 2}), .lengths = lengths});
+  const auto planes = [&](const Tensor& x) {
+    const auto all = x.expand_as(ssm.c[0]);
+    return at::stack({at::real(all), at::imag(all)});
+  };
+  const auto result =
+      ops::diagonal_ssm(u, {planes(at::exp(ssm.system.log_a)), planes(ssm.system.b), planes(ssm.factor * ssm.c[0])},
+                        {.state = state.permute({0, 3, 1, 2}), .lengths = lengths});
   state = result.state.permute({0, 2, 3, 1});
   return skip.defined() ? result.y + skip[0] * u : result.y;
 }
@@ -73,12 +79,11 @@ Tensor DiagonalSsm::kernel(std::int64_t t) const {
   return ops::vandermonde_kernel((0.5 * factor) * c * system.b, system.log_a, t);
 }
 
-ops::DiagonalSsmCoefficients DiagonalSsm::step_coefficients() const {
-  const auto planes = [&](const Tensor& x) {
-    const auto all = x.expand_as(c[0]);
-    return ops::in_reading_order(at::stack({at::real(all), at::imag(all)}));
-  };
-  return {planes(at::exp(system.log_a)), planes(system.b), planes(factor * c[0])};
+ops::DplrCoefficients DiagonalSsm::step_coefficients() const {
+  const auto all = [&](const Tensor& x) { return x.expand_as(c[0]); };
+  const auto none = at::empty({0, c.size(1), c.size(2)}, c.options());
+  const auto change = system.log_a * expm1_over(system.log_a);  // exp(log_a) - 1 with all its digits
+  return fused_coefficients({all(change), all(system.b), none, none, (0.5 * factor) * c});
 }
 
 Tensor align_right(const Tensor& u, const Tensor& lengths) {
@@ -94,7 +99,9 @@ Tensor diagonal_ssm(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengt
   const auto t = u.size(1);
   if (!state) return ops::fft_convolution(u, kernel.defined() ? kernel : ssm.kernel(t), parts);
   // Without gradients a convolution, the response of the state and the state behind it always take longer.
-  if ((t <= kStepwise || !at::GradMode::is_enabled()) && ssm.c.size(0) == 1 && !parts.reverse.defined())
+  if (!at::GradMode::is_enabled() && !parts.reverse.defined())
+    return fused_steps(ssm.steps.g.defined() ? ssm.steps : ssm.step_coefficients(), u, lengths, *state, parts.skip);
+  if (t <= kStepwise && ssm.c.size(0) == 1 && !parts.reverse.defined())
     return by_recurrence(ssm, u, lengths, *state, parts.skip);
   auto x = at::view_as_complex(state->contiguous());
   Tensor y;

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "longwave/ops/diagonal_ssm.h"
+#include "longwave/ops/dplr_recurrence.h"
 #include "longwave/ops/fft_convolution.h"
 
 namespace longwave {
@@ -24,13 +24,13 @@ struct DiagonalSsm {
   at::Tensor c;             // [c, h, n] complex
   double factor = 2;        // 2: states stand for conjugate pairs; 1: each for itself
   /// step_coefficients(), where they were computed before.
-  ops::DiagonalSsmCoefficients steps = {};
+  ops::DplrCoefficients steps = {};
 
   /// Convolution kernel [c, h, t].
   at::Tensor kernel(std::int64_t t) const;
 
-  /// What the recurrence takes, for one output of a feature (c = 1).
-  ops::DiagonalSsmCoefficients step_coefficients() const;
+  /// What the recurrence takes where nothing asks for gradients.
+  ops::DplrCoefficients step_coefficients() const;
 };
 
 /// y [b, t, c h] for u [b, t, h], which must be zero at and beyond `lengths` [b] (undefined: all rows full). By

@@ -152,4 +152,21 @@ Tensor dplr_steps(const DplrStep& step, const Tensor& u, const Tensor& lengths, 
   return at::stack(y, 1);
 }
 
+ops::DplrCoefficients fused_coefficients(const DplrStep& step) {
+  const auto planes = [](const Tensor& x) {  // [.., h, n / 2] -> [.., 2, n / 2, h]
+    return at::view_as_real(x.resolve_conj()).transpose(-3, -1).contiguous();
+  };
+  return {planes(step.g), planes(step.b), planes(step.p), planes(step.q), planes(step.c)};
+}
+
+Tensor fused_steps(const ops::DplrCoefficients& step, const Tensor& u, const Tensor& lengths, Tensor& state,
+                   const Tensor& skip) {
+  // Views: the state stays in memory as the operator wants it, so that the next step copies nothing.
+  const auto planes = [](const Tensor& x) { return x.transpose(1, 3); };
+  const auto result = ops::dplr_recurrence(u, step, planes(state), lengths);
+  state = planes(result.state);
+  if (skip.defined()) result.y.addcmul_(skip, u.unsqueeze(2));
+  return result.y.flatten(2);
+}
+
 }  // namespace longwave

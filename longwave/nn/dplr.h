@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "longwave/ops/dplr_recurrence.h"
+
 namespace longwave {
 
 /// Diagonal-plus-low-rank state-space model of every feature, continuous: A = diag(lambda) - P P*, over states in
@@ -49,5 +51,11 @@ DplrStep dplr_step(const Dplr& ssm, const at::Tensor& c);
 
 /// The recurrence in O(n) work a step: y [b, t, c h]; x [b, h, n / 2] is left behind each row's last step.
 at::Tensor dplr_steps(const DplrStep& step, const at::Tensor& u, const at::Tensor& lengths, at::Tensor& x);
+
+/// The same by one operator, which has no gradient: what it takes, and what it gives. `state` [b, h, n / 2, 2] is left
+/// behind each row's last step; skip [c, h] times u, if it is defined, is part of y.
+ops::DplrCoefficients fused_coefficients(const DplrStep& step);
+at::Tensor fused_steps(const ops::DplrCoefficients& step, const at::Tensor& u, const at::Tensor& lengths,
+                       at::Tensor& state, const at::Tensor& skip);
 
 }  // namespace longwave

@@ -9,7 +9,6 @@
 #include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/step_sizes.h"
-#include "longwave/ops/dplr_recurrence.h"
 
 namespace longwave {
 namespace {
@@ -199,18 +198,10 @@ DplrStep S4Kernel::recurrence() const {
 
 Tensor S4Kernel::by_recurrence(const Tensor& u, const Tensor& lengths, Tensor& state, const Tensor& skip) {
   const auto k = for_steps_.get(*this, {inv_dt_, a_real_, a_imag_, p_, b_, c_, l_kernel_}, [&] {
-    const auto planes = [](const Tensor& x) {  // [.., h, n / 2] -> [.., 2, n / 2, h]
-      return at::view_as_real(x.resolve_conj()).transpose(-3, -1).contiguous();
-    };
-    const auto step = recurrence();
-    return std::vector<Tensor>{planes(step.g), planes(step.b), planes(step.p), planes(step.q), planes(step.c)};
+    const auto step = fused_coefficients(recurrence());
+    return std::vector<Tensor>{step.g, step.b, step.p, step.q, step.c};
   });
-  // Views: the state stays in memory as the operator wants it, so that the next step copies nothing.
-  const auto planes = [](const Tensor& x) { return x.transpose(1, 3); };
-  const auto result = ops::dplr_recurrence(u, {k[0], k[1], k[2], k[3], k[4]}, planes(state), lengths);
-  state = planes(result.state);
-  const auto y = skip.defined() ? result.y + skip * u.unsqueeze(2) : result.y;
-  return y.flatten(2);
+  return fused_steps({k[0], k[1], k[2], k[3], k[4]}, u, lengths, state, skip);
 }
 
 Tensor S4Kernel::diagonal_forward(const Tensor& u, const Tensor& lengths, Tensor* state,
