@@ -36,9 +36,11 @@ Classifier::Classifier(const ClassifierConfig& config, std::uint64_t seed) : con
   auto stack = config.backbone;
   if (has_class_token() && stack.l_max > 0) ++stack.l_max;
   backbone_ = std::make_shared<Backbone>(stack, seed);
-  check(!has_class_token() || !backbone_->properties().causal, "model.pool is cls, but ", stack.mixer,
-        " is causal here, so that a class token in front would see no step; expected pool = \"last\", or a mixer that ",
-        "sees all steps (model.bidirectional = true)");
+  const bool reads_first = has_class_token() || (config.pool == "first" && config.head != "steps");
+  check(!reads_first || !backbone_->properties().causal, "model.pool is ", config.pool, ", but ", stack.mixer,
+        " is causal here, so that ",
+        has_class_token() ? "a class token in front would see no step" : "the first step sees no other",
+        "; expected pool = \"last\", or a mixer that sees all steps (model.bidirectional = true)");
   encoder_ = register_module(
       "encoder", std::make_shared<SequenceEncoder>(EncoderConfig{.tokens = config.tokens,
                                                                  .inputs = config.tokens > 0 ? 0 : config.inputs,

@@ -61,8 +61,8 @@ const FieldTable<SequenceModelConfig>& SequenceModelConfig::fields() {
           .add("positions", &C::positions, "added to the embedded steps; rotary ones are a field of the mixer",
                one_of({"none", "sinusoidal", "learned"}))
           .add("pool", &C::pool,
-               "one vector of all real steps, to classify a sequence; cls: that of a learnt class token before them, "
-               "for mixers that see all steps",
+               "one vector of all real steps, to classify a sequence; first, and cls, that of a learnt class token "
+               "before them: for mixers that see all steps",
                one_of({"mean", "max", "sum", "last", "first", "cls"}))
           .add("pair_head", &C::pair_head, "how the vectors u, v of a pair become one (see ClassifierConfig)",
                one_of({"s4", "s4_relu", "nli", "concat"}))

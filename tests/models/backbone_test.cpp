@@ -334,6 +334,7 @@ TEST(Classifier, PaddedRowsGiveTheLogitsOfTheRowsAlone) {
     config.tokens = 5;
     config.classes = 3;
     config.pool = pool;
+    config.backbone.bidirectional = pool == "first";
     Classifier model(config, 1);
     model.to(at::kDouble);
     model.eval();

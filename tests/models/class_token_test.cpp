@@ -116,15 +116,30 @@ TEST(ClassToken, LearnsAndBeginsAtZero) {
   EXPECT_GT(token.grad().abs().max().item<double>(), 0);
 }
 
+std::string refusal_of(const ClassifierConfig& config) {
+  try {
+    Classifier model(config, 1);
+    return "";
+  } catch (const UserError& error) {
+    return error.what();
+  }
+}
+
 TEST(ClassToken, IsRefusedBeforeACausalMixer) {
   auto config = config_of("cls");
   config.backbone.mixer_settings = {{"heads", 2}};
-  try {
-    Classifier model(config, 1);
-    FAIL() << "no error";
-  } catch (const UserError& error) {
-    EXPECT_NE(std::string(error.what()).find("attention is causal here"), std::string::npos) << error.what();
-  }
+  EXPECT_NE(refusal_of(config).find("attention is causal here, so that a class token"), std::string::npos);
+}
+
+TEST(FirstStep, IsRefusedOfACausalMixer) {
+  auto config = config_of("first");
+  config.backbone.mixer_settings = {{"heads", 2}};
+  EXPECT_NE(refusal_of(config).find("attention is causal here, so that the first step sees no other"),
+            std::string::npos);
+  config.head = "pair";
+  EXPECT_NE(refusal_of(config), "");
+  config.head = "steps";  // reads them all
+  EXPECT_EQ(refusal_of(config), "");
 }
 
 }  // namespace
