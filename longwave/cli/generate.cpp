@@ -184,9 +184,10 @@ void define(CLI::App& app) {
   app.add_option("--prompt-file", a->prompt_file, "the same from a file")->excludes(prompt);
   app.add_option("--tokens", a->tokens, "tokens to make at most")->check(not_below(1))->capture_default_str();
   app.add_option("--stop", a->stop, "end before this text; may be given several times");
-  app.add_option("--seed", a->seed, "of the random draws")->check(seed_number())->capture_default_str();
+  auto* seed = app.add_option("--seed", a->seed, "of the random draws")->check(seed_number());
   app.add_flag("--json", a->json, "print one JSON object");
   const std::vector<CLI::Option*> sampling{
+      seed,
       app.add_option("--temperature", a->sampling.temperature, "divides the logits; 0: always the most probable token"),
       app.add_option("--top-k", a->sampling.top_k, "draw from the k most probable tokens; 0: from all"),
       app.add_option("--top-p", a->sampling.top_p, "draw from the most probable tokens of this total probability"),

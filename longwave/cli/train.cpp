@@ -90,6 +90,7 @@ void train(Arguments arguments) {
                                               .score = true,
                                               .keep_last = false,
                                               .progress = true,
+                                              .strict = !arguments.resume,
                                               .forecast_data = {},
                                               .sequence_data = {},
                                               .log = {},

@@ -14,6 +14,7 @@
 #include "longwave/tasks/metrics.h"
 #include "longwave/tasks/pretrain.h"
 #include "longwave/train/help_checklist.h"
+#include "longwave/train/idle_settings.h"
 #include "longwave/train/loaded_run.h"
 #include "longwave/train/model_cost.h"
 #include "longwave/train/run_directory.h"
@@ -72,6 +73,7 @@ class Experiment {
     check(result_.parameters == 0 || result_.task->samples(Split::train) > 0, subject_.data,
           ": nothing to train on; expected data.train_samples above 0 and a training text that is not empty");
     if (recipe.pretrain) check_first_phase();
+    if (options.strict) check_settings();
     if (!recipe.train.start_from.empty()) start_from(recipe.train.start_from);
     // Only now: a mistake in the recipe or the data must not cost a finished run, nor leave an empty folder.
     if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
@@ -106,6 +108,12 @@ class Experiment {
     result_.about["start"] = start.text();
     const auto total = total_of_run(run);
     if (recipe_.is_sequence() && !total.is_null()) result_.about["pretraining"] = total;
+  }
+
+  /// UserError for settings without effect. Those of a phase of pretraining are of the task behind it.
+  void check_settings() const {
+    if (!recipe_.is_sequence() || recipe_.sequence.objective != "task") return;
+    check_no_idle_settings(recipe_, sequence_sizes_from_json(subject_.sizes).goal);
   }
 
   /// UserError where the first phase could not be run.

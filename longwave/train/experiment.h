@@ -59,6 +59,7 @@ struct RunOptions {
   bool progress = false;       // progress on stderr: a live line on a terminal, one line an epoch otherwise
   bool show_test = true;       // false: progress does not tell the scores of the test split
   bool cautions = true;        // false: progress does not tell what is odd about the data
+  bool strict = false;         // refuse settings that the set does not take; comparisons share them among sets
 
   /// Data already in memory (a user's own file, several runs on one set); task.data is not opened then.
   std::shared_ptr<const ForecastData> forecast_data;

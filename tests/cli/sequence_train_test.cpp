@@ -136,6 +136,15 @@ TEST_F(SequenceTrainTest, RefusesEvaluationsThatDoNotFitTheRun) {
   EXPECT_EQ(run({"evaluate", path("run"), "data.noise=9"}).code, 0);
 }
 
+TEST_F(SequenceTrainTest, RefusesSettingsThatTheSetDoesNotTake) {
+  const auto outcome = run({"train", path("own.toml"), "model.cutoffs=[3]", "--run", path("run")});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.out.find("error: model.cutoffs = [3] has no effect on copying, a set of goal classify_steps; "
+                             "expected none, or a set of goal language\n"),
+            std::string::npos)
+      << outcome.out;
+}
+
 TEST_F(SequenceTrainTest, GenerateRefusesMoreThanLearnedPositionsReachBeforeItPrints) {
   std::string words;
   for (int i = 0; i < 40; ++i) words += "hello world, this is text. ";
@@ -156,6 +165,7 @@ TEST_F(SequenceTrainTest, GenerateRefusesMoreThanLearnedPositionsReachBeforeItPr
   EXPECT_NE(generate("--prompt hellohellohellohello --tokens 1").out.find("prompt: 20 tokens; the learned positions"),
             std::string::npos);
   EXPECT_EQ(generate("--prompt hello --stop ''").out, "error: --stop is empty; expected a text\n");
+  EXPECT_EQ(generate("--beams 2 --seed 3").code, 2) << "nothing is drawn";
 
   // The most probable text until its third character comes again.
   const auto text_of = [&](const std::string& words) {

@@ -357,6 +357,28 @@ TEST_F(SequenceExperiment, PairsAndNumbersArePretrainedToo) {
             std::string::npos);
 }
 
+TEST_F(SequenceExperiment, SettingsWithoutEffectAreRefused) {
+  const auto refused = [&](SequenceGoal goal, const std::string& setting, bool strict = true) {
+    auto run = options(goal);
+    run.strict = strict;
+    const auto text = message([&] { check_experiment(small_recipe("task.context=256 " + setting), run); });
+    return text.find(setting.substr(0, setting.find('='))) == 0 && text.find(" has no effect on ") != std::string::npos;
+  };
+  for (const std::string of_language : {"model.cutoffs=[3]", "model.division=2", "model.tied=false",
+                                        "task.evaluation=whole", "task.context=8", "task.stride=8"}) {
+    for (const auto goal : {SequenceGoal::classify, SequenceGoal::classify_pair, SequenceGoal::regress_steps})
+      EXPECT_TRUE(refused(goal, of_language)) << of_language;
+    EXPECT_FALSE(refused(SequenceGoal::classify, of_language, false)) << of_language;
+    EXPECT_FALSE(refused(SequenceGoal::language, of_language)) << of_language;
+  }
+  for (const auto goal : {SequenceGoal::classify_steps, SequenceGoal::language}) {
+    EXPECT_TRUE(refused(goal, "model.pool=max"));
+    EXPECT_FALSE(refused(goal, "model.pool=mean")) << "the default";
+  }
+  EXPECT_TRUE(refused(SequenceGoal::classify, "model.pair_head=nli"));
+  EXPECT_FALSE(refused(SequenceGoal::classify_pair, "model.pair_head=nli"));
+}
+
 /// Steps at which a run tells that it is stuck.
 std::vector<std::int64_t> stuck_notes(const std::string& settings, bool random_labels, RunOptions run = {}) {
   std::vector<std::int64_t> steps;
