@@ -230,8 +230,9 @@ class Experiment {
       for (const auto& metric : recipe_.pass->metric) check_metric(metric.substr(0, metric.find('@')), record.val);
     if (progress_) {
       const auto test = shows(record.test) ? "  test " + scores_text(record.test) : std::string();
-      progress_->line(fmt::format("epoch {}  train loss {:.5f}  val {}{}  {:.1f} s", record.epoch,
-                                  record.train.at("loss"), scores_text(record.val), test, record.seconds));
+      const auto val = record.val.empty() ? std::string() : "  val " + scores_text(record.val);
+      progress_->line(fmt::format("epoch {}  train loss {:.5f}{}{}  {:.1f} s", record.epoch, record.train.at("loss"),
+                                  val, test, record.seconds));
     }
   }
 
@@ -322,8 +323,11 @@ class Experiment {
       result_.test_touches = directory_->write_result(file, result_.test_touches);
     }
     if (result_.test_touches > 1) note(test_touches_text(result_.test_touches));
-    note(fmt::format("{} after {} epochs, best epoch {}: val {}{}", result_.stopped, result_.epochs, result_.best_epoch,
-                     scores_text(result_.val), shows(result_.test) ? ", test " + scores_text(result_.test) : ""));
+    const auto weights = result_.task->samples(Split::val) == 0
+                             ? std::string("no validation split: weights of the last epoch")
+                             : fmt::format("best epoch {}: val {}", result_.best_epoch, scores_text(result_.val));
+    note(fmt::format("{} after {} epochs, {}{}", result_.stopped, result_.epochs, weights,
+                     shows(result_.test) ? ", test " + scores_text(result_.test) : ""));
   }
 
   Recipe recipe_;

@@ -145,6 +145,14 @@ TEST_F(SequenceTrainTest, RefusesSettingsThatTheSetDoesNotTake) {
       << outcome.out;
 }
 
+TEST_F(SequenceTrainTest, SaysWhereThereIsNoValidationSplit) {
+  const auto outcome = run({"train", path("own.toml"), "data.val_samples=0", "--run", path("run")});
+  EXPECT_EQ(outcome.code, 0) << outcome.out;
+  EXPECT_EQ(outcome.out.find("val "), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find(" epochs, no validation split: weights of the last epoch, test "), std::string::npos)
+      << outcome.out;
+}
+
 TEST_F(SequenceTrainTest, GenerateRefusesMoreThanLearnedPositionsReachBeforeItPrints) {
   std::string words;
   for (int i = 0; i < 40; ++i) words += "hello world, this is text. ";
