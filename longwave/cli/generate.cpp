@@ -145,6 +145,10 @@ void generate(const Arguments& a) {
   for (const auto& stop : a.stop) check(!stop.empty(), "--stop is empty; expected a text");
   check(a.beams % a.beam.groups == 0, "--beams ", a.beams, ": expected a multiple of --groups ", a.beam.groups);
   const auto run = language_run(load_run(a.run));
+  const auto& backbone = run.model->backbone();
+  const auto properties = backbone.properties();
+  check(properties.streams, a.run, ": ", backbone.config().mixer, " does not stream (", properties.reason,
+        "), and text is made step by step; expected a model whose mixer has a state in `longwave models`");
   const TokenText text(run.token_names);
   const auto prompt = a.prompt_file.empty() ? a.prompt : read_text(a.prompt_file);
   auto history = text.encode(prompt);

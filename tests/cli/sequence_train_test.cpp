@@ -174,6 +174,15 @@ TEST_F(SequenceTrainTest, GenerateRefusesMoreThanLearnedPositionsReachBeforeItPr
             std::string::npos);
   EXPECT_EQ(generate("--prompt hello --stop ''").out, "error: --stop is empty; expected a text\n");
   EXPECT_EQ(generate("--beams 2 --seed 3").code, 2) << "nothing is drawn";
+  ASSERT_EQ(run({"train", path("text.toml"), "--data", folder_.string(), "--run", path("whole"), "model.name=hyena",
+                 "model.positions=none"})
+                .code,
+            0);
+  const auto whole_alone = run({"generate", path("whole")});
+  EXPECT_EQ(whole_alone.code, 2);
+  EXPECT_NE(whole_alone.out.find("hyena does not stream ("), std::string::npos) << whole_alone.out;
+  EXPECT_NE(whole_alone.out.find("expected a model whose mixer has a state in `longwave models`\n"), std::string::npos)
+      << whole_alone.out;
 
   // The most probable text until its third character comes again.
   const auto text_of = [&](const std::string& words) {
