@@ -258,10 +258,26 @@ void check_rows(const ComparisonCell& cell, const std::string& folder, std::map<
   }
 }
 
+/// What is run first, or at all.
+std::vector<ComparisonCell> first_cells(const Comparison& comparison) {
+  return comparison.searches.empty() ? comparison.cells : trial_cells(comparison);
+}
+
+/// Accuracies are shares: 45 would be printed as 4500 %.
+void check_shares(const Comparison& comparison, const std::string& data) {
+  const auto check_share = [](const std::string& what, double score) {
+    check(score >= 0 && score <= 1, what, " is ", score, "; expected a share from 0 to 1, such as 0.45 for 45 %");
+  };
+  for (const auto& line : comparison.published)
+    if (line.data == data) check_share("compare.published: the score of " + line.name + " on " + data, line.score);
+  if (const auto found = comparison.solved.find(data); found != comparison.solved.end())
+    check_share("compare.solved of " + data, found->second);
+}
+
 /// A set that is missing or too short, or cannot be generated so, or a stack that cannot be built for it, makes cells
 /// fail: it is said before anything runs. Points of a search that cannot be built are failed
 /// trials, unless none can. Returns what the files of the sets hold.
-Contents check_cells(const std::vector<ComparisonCell>& cells, const std::string& folder) {
+Contents check_cells(const Comparison& comparison, const std::string& folder) {
   RunOptions options;
   std::string opened;           // one at a time; the cells of a set follow one another
   std::set<std::string> tried;  // settings without those of training
@@ -269,14 +285,16 @@ Contents check_cells(const std::vector<ComparisonCell>& cells, const std::string
   std::map<std::string, std::string> unbuilt;
   std::map<std::string, std::int64_t> rows;  // of sets to forecast
   Contents contents;
-  for (const auto& cell : cells) {
+  for (const auto& cell : first_cells(comparison)) {
     if (cell.recipe.task.type == "forecast") check_rows(cell, folder, rows);
     if (!cell.recipe.is_sequence()) continue;
     if (opened != cell.id.data) {
       options.sequence_data.reset();
       options.sequence_data = open_set(cell, folder);
       opened = cell.id.data;
-      contents[opened] = options.sequence_data->facts().content_hash;
+      const auto& facts = options.sequence_data->facts();
+      contents[opened] = facts.content_hash;
+      if (facts.classes > 0 && facts.goal != SequenceGoal::regress_steps) check_shares(comparison, opened);
       for (const auto& line : sample_cautions(*options.sequence_data)) fmt::print("caution: {}: {}\n", opened, line);
     }
     auto settings = recipe_json(cell.recipe);
@@ -297,11 +315,6 @@ Contents check_cells(const std::vector<ComparisonCell>& cells, const std::string
   }
   for (const auto& [contender, message] : unbuilt) check(built.contains(contender), message);
   return contents;
-}
-
-/// What is run first, or at all.
-std::vector<ComparisonCell> first_cells(const Comparison& comparison) {
-  return comparison.searches.empty() ? comparison.cells : trial_cells(comparison);
 }
 
 /// Without running anything the data may be away: the store says on what its cells were measured. Only where that is
@@ -346,7 +359,7 @@ void compare(const Options& options) {
     check(fs::exists(store), store.string(),
           ": no such store; run the comparison first, or name its store with --store");
   else
-    contents = check_cells(first_cells(comparison), options.data);
+    contents = check_cells(comparison, options.data);
   if (!options.report_only && store.has_parent_path()) make_folder(store.parent_path());
   const auto stored = Store(store).all();
   if (options.report_only) contents = contents_to_show(comparison, stored, options.data);

@@ -276,6 +276,17 @@ TEST_F(CompareProgram, AStackThatCannotBeBuiltIsRefusedBeforeTheFirstRun) {
   EXPECT_FALSE(fs::exists(store()));
 }
 
+TEST_F(CompareProgram, AccuraciesInTheRecipeAreShares) {
+  write_file(folder_ / "c.toml", kSequences);
+  for (const std::string setting : {"'compare.published=[\"copying | A | 45 | y\"]'", "compare.solved=2"}) {
+    const auto outcome = run(setting);
+    EXPECT_EQ(outcome.code, 2) << outcome.out;
+    EXPECT_NE(outcome.out.find("expected a share from 0 to 1, such as 0.45 for 45 %\n"), std::string::npos)
+        << outcome.out;
+    EXPECT_FALSE(fs::exists(store()));
+  }
+}
+
 TEST_F(CompareProgram, APointThatCannotBeBuiltIsAFailedTrialUnlessNoneCan) {
   write_file(folder_ / "c.toml", std::string(kSequences) + "[search]\nmodel.mixer.heads = [3, 2]\n");
   auto outcome = run("'compare.models=[\"attention\"]'");
