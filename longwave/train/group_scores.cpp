@@ -40,6 +40,12 @@ std::string score_number(const Metric& metric, double value) {
   return metric.percent ? fmt::format("{:.1f}", 100 * value) : fmt::format("{:.4g}", value);
 }
 
+std::string spread_text(const Metric& metric, const Estimate& e) {
+  if (e.count < 2) return "";
+  constexpr double kRounding = 1e-9;
+  return e.half_width > kRounding ? " ± " + score_number(metric, e.half_width) : " (equal)";
+}
+
 Estimate score_estimate(const Group& group, const std::string& name) {
   return estimate(group.values([&](const CellResult& r) { return score_of(r, name); }));
 }
@@ -48,9 +54,7 @@ TableCell score_cell(const Group& group, const std::string& name) {
   if (group.done.empty()) return {ending(group)};
   const auto metric = find_metric(name);
   const auto e = score_estimate(group, name);
-  auto text = score_number(metric, e.mean);
-  if (e.count > 1) text += " ± " + score_number(metric, e.half_width);
-  return {text, Mark::none, share_of_runs(group)};
+  return {score_number(metric, e.mean) + spread_text(metric, e), Mark::none, share_of_runs(group)};
 }
 
 std::string share_of_runs(const Group& group) {

@@ -12,6 +12,10 @@ namespace longwave {
 /// A score as tables print it, "-" if it is not finite.
 std::string score_number(const Metric& metric, double value);
 
+/// Behind a mean over seeds: " ± " and half its 95 % interval; where all seeds have one score, which says nothing of
+/// how sure that is, " (equal)"; nothing of one seed.
+std::string spread_text(const Metric& metric, const Estimate& e);
+
 /// Over the seeds that finished.
 Estimate score_estimate(const Group& group, const std::string& name);
 

@@ -40,7 +40,7 @@ std::string difference_text(const Group& group, const Group* best, const std::st
   const auto e = paired_difference(group, *best, name);
   if (e.count < 2) return "";
   const auto metric = find_metric(name);
-  return (e.mean < 0 ? "−" : "+") + score_number(metric, std::abs(e.mean)) + " ± " + score_number(metric, e.half_width);
+  return (e.mean < 0 ? "−" : "+") + score_number(metric, std::abs(e.mean)) + spread_text(metric, e);
 }
 
 void add_reference(Table& table, const std::string& name, double score, const Metric& metric,

@@ -108,6 +108,17 @@ TEST(SequenceReport, OfSeveralSeedsHasMeanIntervalDeviationAndPairedDifference) 
   EXPECT_FALSE(has(text, "Wilson")) << text;
 }
 
+TEST(SequenceReport, SeedsOfOneScoreClaimNoCertainty) {
+  const auto c = plan();
+  Records r(c);
+  r.scores("copying", "mingru", {0.1, 0.1, 0.1});
+  r.scores("copying", "attention", {0.3, 0.3, 0.3});
+  const auto text = r.text("copying");
+  EXPECT_TRUE(has(text, "10.0 (equal)")) << text;
+  EXPECT_TRUE(has(text, "−20.0 (equal)")) << text;
+  EXPECT_FALSE(has(text, "± 0")) << text;
+}
+
 TEST(SequenceReport, OfOneSeedClaimsNothingOfOthers) {
   const auto c = plan();
   Records r(c);
