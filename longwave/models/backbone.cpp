@@ -49,7 +49,7 @@ struct StateOfLayer {
 
 void check_recompute(const BackboneConfig& config, const MixerProperties& promised) {
   if (config.recompute == 0) return;
-  const auto* field = "recompute goes through a sequence in pieces; ";
+  const auto* field = "backbone: recompute goes through a sequence in pieces; ";
   check(promised.streams, field, config.mixer, " does not stream: ", promised.reason, "; expected recompute = 0");
   check(promised.cost != Cost::quadratic, field, "the state of ", config.mixer,
         " grows with the sequence, and each piece would keep one; expected recompute = 0");

@@ -6,9 +6,12 @@
 #include <functional>
 
 #include "longwave/models/backbone.h"
+#include "tests/support/by_steps.h"
 
 namespace longwave {
 namespace {
+
+using testing::by_steps;
 
 constexpr std::int64_t kRows = 2, kSteps = 21, kWidth = 12;
 
@@ -18,12 +21,6 @@ Backbone small_model() {
   return model;
 }
 
-at::Tensor run(Backbone& model, const at::Tensor& x, State& state) {
-  std::vector<at::Tensor> y;
-  for (std::int64_t i = 0; i < x.size(1); ++i) y.push_back(model.forward(x.narrow(1, i, 1), {}, &state));
-  return at::cat(y, 1);
-}
-
 double difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
 
 TEST(AttentionCache, StepsAreTheWhole) {
@@ -31,7 +28,7 @@ TEST(AttentionCache, StepsAreTheWhole) {
   const at::NoGradGuard no_grad;
   const auto x = at::randn({kRows, kSteps, kWidth});
   auto state = model.initial_state(kRows);
-  EXPECT_LT(difference(run(model, x, state), model.forward(x)), 1e-5);
+  EXPECT_LT(difference(by_steps(model, x, state), model.forward(x)), 1e-5);
   EXPECT_EQ(state.at("0.k").size(1), kSteps);
 }
 
@@ -42,7 +39,7 @@ TEST(AttentionCache, StepsMostlyStayInTheSameMemory) {
   int moves = 0;
   const void* place = nullptr;
   for (int i = 0; i < 100; ++i) {
-    run(model, at::randn({kRows, 1, kWidth}), state);
+    by_steps(model, at::randn({kRows, 1, kWidth}), state);
     moves += state.at("1.v").data_ptr() != place;
     place = state.at("1.v").data_ptr();
   }
@@ -55,11 +52,11 @@ TEST(AttentionCache, StreamsThatPartDoNotDisturbEachOther) {
   const auto x = at::randn({kRows, 7, kWidth}), left = at::randn({kRows, 5, kWidth}),
              right = at::randn({kRows, 5, kWidth});
   auto state = model.initial_state(kRows);
-  run(model, x, state);
+  by_steps(model, x, state);
   const auto seen = state.at("0.k");
   const auto as_it_was = seen.clone();
   auto other = state;  // the same tensors
-  const auto y_left = run(model, left, state), y_right = run(model, right, other);
+  const auto y_left = by_steps(model, left, state), y_right = by_steps(model, right, other);
   EXPECT_LT(difference(y_left, model.forward(at::cat({x, left}, 1)).narrow(1, 7, 5)), 1e-5);
   EXPECT_LT(difference(y_right, model.forward(at::cat({x, right}, 1)).narrow(1, 7, 5)), 1e-5);
   EXPECT_TRUE(at::equal(seen, as_it_was));
@@ -70,9 +67,9 @@ TEST(AttentionCache, GoesOnFromADetachedState) {
   const at::NoGradGuard no_grad;
   const auto x = at::randn({kRows, 9, kWidth});
   auto state = model.initial_state(kRows);
-  auto y = run(model, x.narrow(1, 0, 5), state);
+  auto y = by_steps(model, x.narrow(1, 0, 5), state);
   for (auto& [name, tensor] : state) tensor = tensor.detach();
-  y = at::cat({y, run(model, x.narrow(1, 5, 4), state)}, 1);
+  y = at::cat({y, by_steps(model, x.narrow(1, 5, 4), state)}, 1);
   EXPECT_LT(difference(y, model.forward(x)), 1e-5);
 }
 
@@ -81,10 +78,10 @@ TEST(AttentionCache, WhatSharesItsMemoryStaysAsItIs) {
   const at::NoGradGuard no_grad;
   const auto moves_beside = [&](const std::function<at::Tensor(const at::Tensor&)>& share) {
     auto state = model.initial_state(kRows);
-    run(model, at::randn({kRows, 5, kWidth}), state);  // there is room for more
+    by_steps(model, at::randn({kRows, 5, kWidth}), state);  // there is room for more
     const auto other = share(state.at("0.v"));
     const auto* place = state.at("0.v").data_ptr();
-    run(model, at::randn({kRows, 1, kWidth}), state);
+    by_steps(model, at::randn({kRows, 1, kWidth}), state);
     return state.at("0.v").data_ptr() != place;
   };
   EXPECT_TRUE(moves_beside([](const at::Tensor& x) { return x.narrow(1, 2, 3); }));  // refers to the tensor
@@ -97,10 +94,10 @@ TEST(AttentionCache, RowsThatPauseKeepTheirKeys) {
   const at::NoGradGuard no_grad;
   const auto x = at::randn({kRows, 6, kWidth});
   auto state = model.initial_state(kRows), alone = model.initial_state(1);
-  run(model, x.narrow(1, 0, 3), state);
+  by_steps(model, x.narrow(1, 0, 3), state);
   model.forward(x.narrow(1, 3, 2), at::tensor({2, 0}, at::kLong), &state);
   const auto y = model.forward(x.narrow(1, 5, 1), {}, &state);
-  run(model, x.narrow(0, 1, 1).narrow(1, 0, 3), alone);
+  by_steps(model, x.narrow(0, 1, 1).narrow(1, 0, 3), alone);
   EXPECT_LT(difference(y.narrow(0, 1, 1), model.forward(x.narrow(0, 1, 1).narrow(1, 5, 1), {}, &alone)), 1e-5);
   EXPECT_LT(difference(y.narrow(0, 0, 1), model.forward(x.narrow(0, 0, 1)).narrow(1, 5, 1)), 1e-5);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "longwave/mixers/mixer.h"
+#include "tests/support/by_steps.h"
 
 namespace longwave {
 namespace {
@@ -17,13 +18,6 @@ std::shared_ptr<SequenceMixer> make(std::int64_t d, bool per_feature, std::uint6
   mixer->to(at::kDouble);
   mixer->eval();
   return mixer;
-}
-
-at::Tensor by_steps(SequenceMixer& mixer, const at::Tensor& x) {
-  auto state = mixer.initial_state(x.size(0));
-  std::vector<at::Tensor> y;
-  for (std::int64_t i = 0; i < x.size(1); ++i) y.push_back(mixer.forward(x.narrow(1, i, 1), {}, &state));
-  return at::cat(y, 1);
 }
 
 TEST(LsslPerFeature, IsALayerForEachFeature) {
@@ -50,7 +44,7 @@ TEST(LsslPerFeature, IsALayerForEachFeature) {
   }
   const auto y = at::cat(expected, 2);
   EXPECT_LT((whole->forward(x) - y).abs().max().item<double>(), 1e-10);
-  EXPECT_LT((by_steps(*whole, x) - y).abs().max().item<double>(), 1e-10);
+  EXPECT_LT((testing::by_steps(*whole, x) - y).abs().max().item<double>(), 1e-10);
 }
 
 }  // namespace

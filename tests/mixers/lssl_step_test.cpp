@@ -4,16 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "longwave/models/backbone.h"
+#include "tests/support/by_steps.h"
 
 namespace longwave {
 namespace {
-
-at::Tensor by_steps(Backbone& model, const at::Tensor& x) {
-  auto state = model.initial_state(x.size(0));
-  std::vector<at::Tensor> y;
-  for (std::int64_t i = 0; i < x.size(1); ++i) y.push_back(model.forward(x.narrow(1, i, 1), {}, &state));
-  return at::cat(y, 1);
-}
 
 TEST(LsslStep, FollowsAnAThatCeasesToBeTriangularAndIsAgain) {
   constexpr std::int64_t kWidth = 3, kSteps = 12;
@@ -21,7 +15,7 @@ TEST(LsslStep, FollowsAnAThatCeasesToBeTriangularAndIsAgain) {
   model.eval();
   const at::NoGradGuard no_grad;
   const auto x = at::randn({2, kSteps, kWidth});
-  const auto agree = [&] { return (by_steps(model, x) - model.forward(x)).abs().max().item<double>(); };
+  const auto agree = [&] { return (testing::by_steps(model, x) - model.forward(x)).abs().max().item<double>(); };
   EXPECT_LT(agree(), 1e-5);
   const auto before = model.forward(x);
   auto a = model.state().at("layers.0.mixer.transition.a");

@@ -132,6 +132,17 @@ TEST(SequenceCost, OfATokenIsThatOfPretrainingButForTheHeads) {
   }
 }
 
+TEST(SequenceCost, WhatIsComputedAgainCounts) {
+  const testing::TinySequences data(SequenceGoal::classify, 70);
+  const auto flops = [&](std::int64_t recompute) {
+    const auto sizes = sequence_sizes(data.facts());
+    const auto model = model_of("mingru", sizes, {{"recompute", recompute}});
+    return sequence_cost(*model, *make_sequence_task(shared(data), {}), 16).at("flops").get<double>();
+  };
+  EXPECT_GT(flops(2), 1.25 * flops(0));  // a third, but for the head
+  EXPECT_LT(flops(2), 1.34 * flops(0));
+}
+
 TEST(SequenceCost, KernelsAreMadeOnceABatch) {
   const testing::TinySequences data(SequenceGoal::classify, 70);
   const auto task = make_sequence_task(shared(data), {});
