@@ -116,10 +116,13 @@ void check_data(const Arguments& arguments) {
   const auto root = data_roots(arguments.path)[0];
   check(fs::is_directory(root, ignored), root.string(), ": no such folder; say which with `longwave data check DIR`");
   const auto series = check_forecast_sets(root), sequences = check_sequence_sets(root);
-  const int found = series.found + sequences.found, bad = series.bad + sequences.bad;
-  if (found == 0) return check_unknown(root);
-  fmt::print("{} data sets for forecasting and {} of sequences found, {} bad\n", series.found, sequences.found, bad);
+  const int found = series.found + sequences.found, bad = series.bad + sequences.bad, parts = sequences.incomplete;
+  if (found + parts == 0) return check_unknown(root);
+  fmt::print("{} data sets for forecasting and {} of sequences found, {} bad{}\n", series.found, sequences.found, bad,
+             parts > 0 ? fmt::format("; {} incomplete", parts) : "");
   check(bad == 0, root.string(), ": ", bad, " of ", found, " data sets cannot be used");
+  check(parts == 0, root.string(), ": ", parts, parts == 1 ? " data set lacks" : " data sets lack",
+        " files; expected archives unpacked to their end");
 }
 
 void make_synthetic_var(const Arguments& arguments) {

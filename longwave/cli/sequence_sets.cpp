@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
@@ -153,6 +154,17 @@ void print_example(const SequenceData& data, Split split, std::int64_t index, st
   if (!example.target_values.empty()) fmt::print("  targets: {}\n", values_text(example.target_values, steps));
 }
 
+/// What lies there of sets that lack files, with the names of the sets that it may be; not where any of the files is
+/// one of `used`, those of sets that are there.
+std::map<std::string, std::vector<std::string>> incomplete_sets(const fs::path& root, const std::set<fs::path>& used) {
+  std::map<std::string, std::vector<std::string>> sets;
+  for (const auto& [name, info] : sequence_data_sets())
+    for (const auto& parts : incomplete_files(info.layouts, {root}))
+      if (std::none_of(parts.present.begin(), parts.present.end(), [&](const auto& p) { return used.contains(p); }))
+        sets[text_of(parts)].push_back(name);
+  return sets;
+}
+
 }  // namespace
 
 void list_sequence_sets(const std::vector<fs::path>& roots) {
@@ -171,8 +183,10 @@ void list_sequence_sets(const std::vector<fs::path>& roots) {
 
 CheckCounts check_sequence_sets(const fs::path& root) {
   CheckCounts counts;
+  std::set<fs::path> used;
   for (const auto& [name, info] : sequence_data_sets())
     for (const auto& found : discover_files(info.layouts, {root})) {
+      used.insert(found.files.begin(), found.files.end());
       ++counts.found;
       try {
         check_found(info, found, root);
@@ -183,6 +197,10 @@ CheckCounts check_sequence_sets(const fs::path& root) {
         fmt::print("{}: BAD: {}\n", name, error.what());
       }
     }
+  for (const auto& [what, names] : incomplete_sets(root, used)) {
+    ++counts.incomplete;
+    fmt::print("{}: INCOMPLETE: {}\n", join(names), what);
+  }
   return counts;
 }
 

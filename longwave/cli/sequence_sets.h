@@ -13,9 +13,9 @@ namespace longwave {
 /// Prints the registered sequence sets by family: generated, where their files are, or that there are none.
 void list_sequence_sets(const std::vector<std::filesystem::path>& roots);
 
-/// How many sets were found, and how many of them cannot be used.
+/// How many sets were found, how many of them cannot be used, and in how many places files of one are missing.
 struct CheckCounts {
-  int found = 0, bad = 0;
+  int found = 0, bad = 0, incomplete = 0;
 };
 
 /// Reads every sequence set below a folder and prints what is in it.

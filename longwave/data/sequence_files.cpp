@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 
 #include "longwave/base/suggest.h"
 
@@ -127,7 +128,63 @@ void walk(const fs::path& folder, const std::vector<fs::path>& parts, std::size_
   }
 }
 
+/// The files of a layout in one place; nothing if they are another set's.
+IncompleteFiles parts_in(const fs::path& folder, const FileLayout& layout, const LayoutKeys& keys) {
+  IncompleteFiles parts{folder, {}, {}};
+  if (!layout.unless.empty() && !existing(folder / layout.unless).empty()) return parts;
+  for (const auto& file : layout.files) {
+    const auto name = fill(file, keys);
+    if (const auto path = existing(folder / name); path.empty())
+      parts.missing.push_back(name);
+    else
+      parts.present.push_back(path);
+  }
+  return parts;
+}
+
+/// Values of the keys for which any file of a layout lies below a folder of the root.
+std::set<LayoutKeys> keys_of_any(const fs::path& root, const std::string& folder, const FileLayout& layout,
+                                 LayoutKeys keys) {
+  keys.insert(layout.keys.begin(), layout.keys.end());
+  std::vector<LayoutKeys> all;
+  for (const auto& file : layout.files) {
+    const auto path = fs::path(folder) / file;
+    walk(root, {path.begin(), path.end()}, 0, keys, all);
+  }
+  return {all.begin(), all.end()};
+}
+
+/// Adds files, or takes them for those of the layout that lacks fewer.
+void keep_fuller(IncompleteFiles parts, std::vector<IncompleteFiles>& all) {
+  const auto same = std::find_if(all.begin(), all.end(), [&](const IncompleteFiles& other) {
+    return std::find_first_of(other.present.begin(), other.present.end(), parts.present.begin(), parts.present.end()) !=
+           other.present.end();
+  });
+  if (same == all.end())
+    all.push_back(std::move(parts));
+  else if (parts.missing.size() < same->missing.size())
+    *same = std::move(parts);
+}
+
 }  // namespace
+
+std::vector<IncompleteFiles> incomplete_files(const std::vector<FileLayout>& layouts,
+                                              const std::vector<fs::path>& roots, const LayoutKeys& keys) {
+  constexpr std::size_t kEnough = 4;  // one in so many: of fewer the names may be chance ("go", "test.tsv")
+  std::vector<IncompleteFiles> all;
+  for (const auto& root : roots)
+    for (const auto& layout : readable(layouts)) {
+      if (!is_for(layout, keys)) continue;
+      for (const auto& folder : folders_of(layout))
+        for (const auto& values : keys_of_any(root, folder, layout, keys)) {
+          if (is_excepted(layout, values)) continue;
+          auto parts = parts_in(folder.empty() ? root : root / fill(folder, values), layout, values);
+          if (kEnough * parts.present.size() >= layout.files.size()) keep_fuller(std::move(parts), all);
+        }
+    }
+  std::erase_if(all, [](const IncompleteFiles& parts) { return parts.missing.empty(); });
+  return all;
+}
 
 FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
                         const std::vector<fs::path>& roots, const LayoutKeys& keys) {
@@ -149,7 +206,9 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
   for (const auto& layout : readable(layouts))
     if (is_for(layout, keys)) expected.push_back(fill(join(layout.files, " + "), keys));
   if (!refusal.empty()) throw DataNotReady(refusal + "; expected there: " + join(expected, ", or "));
-  throw DataNotFound(title + " not found; tried the folders " + join(tried) +
+  std::string incomplete;
+  for (const auto& parts : incomplete_files(layouts, roots, keys)) incomplete += "; " + text_of(parts);
+  throw DataNotFound(title + " not found; tried the folders " + join(tried) + incomplete +
                      "; expected together in one of them: " + join(expected, ", or ") +
                      "; put the files there or say where they are with --data DIR or "
                      "LONGWAVE_DATA");
@@ -206,6 +265,12 @@ std::string text_of(const FoundFiles& found) {
   for (const auto& [key, value] : found.keys) settings.push_back(key + "=" + value);
   const auto folder = found.files.front().parent_path().string();
   return settings.empty() ? folder : folder + " (" + join(settings, " ") + ")";
+}
+
+std::string text_of(const IncompleteFiles& incomplete) {
+  std::vector<std::string> names;
+  for (const auto& file : incomplete.present) names.push_back(file.filename().string());
+  return incomplete.folder.string() + " has " + join(names) + " and lacks " + join(incomplete.missing);
 }
 
 std::string expected_tree(const std::vector<FileLayout>& layouts) {

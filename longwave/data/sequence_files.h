@@ -46,9 +46,16 @@ struct FoundFiles {
   LayoutKeys keys;
 };
 
+/// A place with some files of a layout, but not all: an archive that was not unpacked to its end.
+struct IncompleteFiles {
+  std::filesystem::path folder;
+  std::vector<std::filesystem::path> present;  // as they lie on disk
+  std::vector<std::string> missing;            // as the layout names them, keys filled in
+};
+
 /// The first place under the roots that has all files of a layout, with `keys` for its keys; layouts in the order
-/// given. DataNotFound with `title`, the places tried, the files expected and how to mend it; DataNotReady if only a
-/// layout with a refusal is there.
+/// given. DataNotFound with `title`, the places tried, what some of them lack, the files expected and how to mend it;
+/// DataNotReady if only a layout with a refusal is there.
 FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
                         const std::vector<std::filesystem::path>& roots, const LayoutKeys& keys = {});
 
@@ -56,6 +63,15 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
 /// found before are not told again, and those of a layout with a refusal only where nothing else is found.
 std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts,
                                        const std::vector<std::filesystem::path>& roots);
+
+/// Places under the roots with at least a quarter of the files of a readable layout; files of several layouts are told
+/// as those of the one that lacks least. `keys` are given values; for the others whatever lies there.
+std::vector<IncompleteFiles> incomplete_files(const std::vector<FileLayout>& layouts,
+                                              const std::vector<std::filesystem::path>& roots,
+                                              const LayoutKeys& keys = {});
+
+/// "FOLDER has A, B and lacks C"
+std::string text_of(const IncompleteFiles& incomplete);
 
 /// Those that are read.
 std::vector<FileLayout> readable(const std::vector<FileLayout>& layouts);

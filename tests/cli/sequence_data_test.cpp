@@ -70,6 +70,16 @@ TEST_F(SequenceDataProgram, CheckTellsTheDamagedFromTheAbsent) {
                 "none of the known data sets is there"});
 }
 
+TEST_F(SequenceDataProgram, CheckSaysWhatAnArchiveLacks) {
+  for (const auto* file : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz"})
+    folder_.put(std::string("mnist/") + file, "x");
+  expect_words(
+      data("check " + folder_.path().string()), 2,
+      {"pmnist, smnist: INCOMPLETE: " + at("mnist") + " has train-images-idx3-ubyte, train-labels-idx1-ubyte.gz " +
+           "and lacks t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte\n",
+       "0 of sequences found, 0 bad; 1 incomplete\n", ": 1 data set lacks files; expected archives unpacked"});
+}
+
 TEST_F(SequenceDataProgram, CheckTellsWhatIsNotReadyFromTheDamaged) {
   const std::string set = "genomic_benchmarks/human_nontata_promoters/", header = "id,region,start,end,strand\n";
   for (const std::string part : {"train", "test"}) {

@@ -44,9 +44,35 @@ TEST_F(SequenceFiles, AbsenceSaysWhatWasTriedAndExpected) {
     EXPECT_EQ(text.find('\n'), std::string::npos);
     for (const std::string& part :
          {std::string("Pairs not found"), (root_ / "old/pairs").string(), (root_ / "archive/a").string(),
+          std::string("pairs has a.train.tsv and lacks a.test.tsv; expected"),
           std::string("a.train.tsv + a.test.tsv, or train + a_TEST.ts"), std::string("--data DIR")})
       EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
   }
+}
+
+TEST_F(SequenceFiles, SaysWhichFilesAreMissing) {
+  const std::vector<FileLayout> layouts{{{"digits"}, {"images", "labels", "test-images", "test-labels"}},
+                                        {{"digits"}, {"images", "labels"}, {}, {}, "not read"},
+                                        {{"digits"}, {"images", "test-labels", "names"}},
+                                        {{"clips"}, {"yes", "no", "up", "down", "go"}},
+                                        {{"series"}, {"{name}_TRAIN.ts", "{name}_TEST.ts"}}};
+  const auto words = [&](const LayoutKeys& keys = {}) {
+    std::vector<std::string> lines;
+    for (const auto& parts : incomplete_files(layouts, {root_}, keys))
+      lines.push_back(text_of(parts).substr(root_.string().size() + 1));
+    return lines;
+  };
+  EXPECT_TRUE(words().empty());
+  put("digits/images"), put("digits/labels.gz"), put("digits/test-labels");
+  put("clips/go");  // one of five: chance
+  for (const auto* file : {"A_TRAIN.ts", "A_TEST.ts", "B_TRAIN.ts", "C_TEST.ts"}) put(std::string("series/") + file);
+  EXPECT_EQ(words(), (std::vector<std::string>{"digits has images, labels.gz, test-labels and lacks test-images",
+                                               "series has B_TRAIN.ts and lacks B_TEST.ts",
+                                               "series has C_TEST.ts and lacks C_TRAIN.ts"}));
+  EXPECT_EQ(words({{"name", "C"}}).back(), "series has C_TEST.ts and lacks C_TRAIN.ts");
+  EXPECT_EQ(words({{"name", "A"}}).size(), 1u) << "A is all there";
+  put("digits/test-images.xz");
+  EXPECT_EQ(words({{"name", "A"}}).size(), 0u);
 }
 
 TEST(ExpectedTree, NamesEveryFolderTried) {
