@@ -23,7 +23,7 @@ struct S4Config : S4Options {
   static const FieldTable<S4Config>& fields() {
     static const auto table = [] {
       FieldTable<S4Config> t;
-      add_state_space_fields(t);
+      add_state_space_fields(t, kDiagonal ? diagonal_starts() : low_rank_starts());
       t.add("activation", &S4Config::activation, "of the outputs", one_of(gated_activation_names()));
       return t;
     }();

@@ -24,7 +24,9 @@ struct S4BlockConfig : S4Options {
       FieldTable<S4BlockConfig> t;
       t.add("mode", static_cast<std::string S4BlockConfig::*>(&S4Options::mode),
             "dplr: diagonal plus low rank (S4); diag: diagonal (S4D)", one_of({"dplr", "diag"}));
-      add_state_space_fields(t);
+      auto starts = low_rank_starts();
+      for (auto& start : diagonal_starts()) starts.push_back(std::move(start));
+      add_state_space_fields(t, starts);
       t.add("activation", &S4BlockConfig::activation, "of the layer's outputs", one_of(gated_activation_names()));
       t.add("bottleneck", &S4BlockConfig::bottleneck, "width of x over that of the layer", at_least<std::int64_t>(1));
       t.add("gate", &S4BlockConfig::gate,

@@ -24,15 +24,15 @@ struct Start {
   Tensor p = {};  // [r, n / 2]
 };
 
-/// One list of names serves both kinds of model.
+/// The block, which is of either kind, has one list of names.
 void check_init(const S4Options& o) {
   const bool of_diagonal = o.init.starts_with("diag-");
   if (o.mode == "diag")
     check(of_diagonal, "s4: init is '", o.init, "'; expected one that begins with diag- in a diagonal model, or a ",
-          "low-rank one (mixer s4, or mode = dplr)");
+          "low-rank one (mode = dplr)");
   else
     check(!of_diagonal, "s4: init is '", o.init, "'; expected legs, legt or fourier in a low-rank model, or a ",
-          "diagonal one (mixer s4d, or mode = diag)");
+          "diagonal one (mode = diag)");
 }
 
 Start dplr_start(const S4Options& o) {

@@ -34,15 +34,19 @@ inline const std::vector<std::string>& positive_transforms() {
   return names;
 }
 
-/// Adds the fields of the state-space model to those of a Config derived from S4Options.
+/// Initial poles of low-rank models (S4) and of diagonal ones (S4D).
+inline std::vector<std::string> low_rank_starts() { return {"legs", "legt", "fourier"}; }
+inline std::vector<std::string> diagonal_starts() {
+  return {"diag-lin", "diag-inv", "diag-legs", "diag-real", "diag-quad", "diag-random"};
+}
+
+/// Adds the fields of the state-space model to those of a Config derived from S4Options, for models with these starts.
 template <class Config>
-void add_state_space_fields(FieldTable<Config>& table) {
+void add_state_space_fields(FieldTable<Config>& table, const std::vector<std::string>& starts) {
   const auto add = [&]<class T>(const char* name, T S4Options::*member, const char* help, Rule<T> rule = {}) {
     table.add(name, static_cast<T Config::*>(member), help, rule);
   };
-  add("init", &S4Options::init, "initial poles",
-      one_of(
-          {"legs", "legt", "fourier", "diag-lin", "diag-inv", "diag-legs", "diag-real", "diag-quad", "diag-random"}));
+  add("init", &S4Options::init, "initial poles", one_of(starts));
   add("d_state", &S4Options::d_state, "states of a feature", at_least<std::int64_t>(2));
   add("n_ssm", &S4Options::n_ssm, "independent copies of the poles, shared by features; 0: one each",
       at_least<std::int64_t>(0));
