@@ -319,7 +319,10 @@ Comparison plan_comparison(const Sections& sections, const Settings& written) {
   check_file_names(plan.config, settings);
   KnownNames known;
   known.add(plan.config);
-  known.add(ComparisonConfig::fields().parse(written, "compare"));
+  const auto whole = ComparisonConfig::fields().parse(written, "compare");
+  known.add(whole);
+  plan.narrowed = std::any_of(whole.data.begin(), whole.data.end(),
+                              [&](const std::string& data) { return !has(plan.config.data, data); });
   check_data_sections(sections, known);
   plan.contenders = contenders_of(sections, plan.config, plan.sequences);
   plan.published = published_scores(plan.config, settings, known);

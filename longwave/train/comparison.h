@@ -60,6 +60,7 @@ struct Search {
 struct Comparison {
   ComparisonConfig config;
   bool sequences = false;  // sequence sets and mixers; else forecasting
+  bool narrowed = false;   // the command line leaves data sets of the recipe out
   std::vector<Contender> contenders;
   std::vector<PublishedScore> published;
   std::map<std::string, double> solved;  // by data set: score from which on it is solved, where the recipe says so

@@ -13,10 +13,12 @@
 #include "longwave/base/progress.h"
 #include "longwave/tasks/metrics.h"
 #include "longwave/tasks/pretrain.h"
+#include "longwave/train/flop_budget.h"
 #include "longwave/train/help_checklist.h"
 #include "longwave/train/idle_settings.h"
 #include "longwave/train/loaded_run.h"
 #include "longwave/train/model_cost.h"
+#include "longwave/train/parameter_groups.h"
 #include "longwave/train/run_directory.h"
 #include "longwave/train/subject.h"
 #include "longwave/train/trainer.h"
@@ -61,10 +63,10 @@ void check_same_recipe(const Json& saved, const Json& wanted, const std::string&
 class Experiment {
  public:
   Experiment(const Recipe& recipe, const RunOptions& options)
-      : recipe_(recipe), json_(recipe_json(recipe)), options_(options) {
+      : recipe_(with_affordable_steps(recipe, options)), json_(recipe_json(recipe_)), options_(options) {
     if (recipe.train.threads > 0) at::set_num_threads(static_cast<int>(recipe.train.threads));
-    subject_ = open_subject(recipe, options);
-    model_ = build_model(recipe, subject_.sizes);
+    subject_ = open_subject(recipe_, options);
+    model_ = build_model(recipe_, subject_.sizes);
     result_.model = model_.module;
     result_.task = subject_.make_task(*result_.model);
     result_.about = result_.task->about();
@@ -79,6 +81,9 @@ class Experiment {
     if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);
     if (options.progress) progress_.emplace(stderr);
     if (result_.about.contains("start")) note(result_.about["start"]);
+    if (recipe_.train.flops > 0) note(fmt::format("train.flops: {} steps", recipe_.train.steps));
+    if (options.cautions && treats_no_states(*result_.model, recipe_.train))
+      note("caution: train.state_learning_rate and state_weight_decay have no effect on " + recipe_.model);
     if (progress_ && options.cautions && subject_.cautions)
       for (const auto& line : subject_.cautions()) note("caution: " + line);
   }
@@ -113,7 +118,8 @@ class Experiment {
   /// UserError for settings without effect. Those of a phase of pretraining are of the task behind it.
   void check_settings() const {
     if (!recipe_.is_sequence() || recipe_.sequence.objective != "task") return;
-    check_no_idle_settings(recipe_, sequence_sizes_from_json(subject_.sizes).goal);
+    const auto idle = idle_settings(recipe_, sequence_sizes_from_json(subject_.sizes).goal);
+    if (!idle.empty()) fail(idle.begin()->second);
   }
 
   /// UserError where the first phase could not be run.

@@ -1,5 +1,7 @@
 #include "longwave/train/idle_settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "longwave/base/check.h"
@@ -30,9 +32,10 @@ const std::vector<Use>& uses() {
 
 }  // namespace
 
-void check_no_idle_settings(const Recipe& recipe, SequenceGoal goal) {
+IdleSettings idle_settings(const Recipe& recipe, SequenceGoal goal) {
   const auto task = SequenceTaskConfig::fields().dump(recipe.sequence);
   const auto usual_task = SequenceTaskConfig::fields().dump({}), usual_model = SequenceModelConfig::fields().dump({});
+  IdleSettings idle;
   for (const auto& [section, key, goals] : uses()) {
     const bool of_model = std::string(section) == "model";
     const auto& value = (of_model ? recipe.model_config : task).at(key);
@@ -40,9 +43,11 @@ void check_no_idle_settings(const Recipe& recipe, SequenceGoal goal) {
     if (!given || std::find(goals.begin(), goals.end(), goal) != goals.end()) continue;
     std::vector<std::string> names;
     for (const auto taking : goals) names.emplace_back(name_of(taking));
-    fail(section, ".", key, " = ", value.dump(), " has no effect on ", recipe.task.data, ", a set of goal ",
-         name_of(goal), "; expected none, or a set of goal ", join(names, " or "));
+    const auto name = fmt::format("{}.{}", section, key);
+    idle[name] = fmt::format("{} = {} has no effect on {}, a set of goal {}; expected none, or a set of goal {}", name,
+                             value.dump(), recipe.task.data, name_of(goal), join(names, " or "));
   }
+  return idle;
 }
 
 }  // namespace longwave

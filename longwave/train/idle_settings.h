@@ -1,12 +1,17 @@
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "longwave/tasks/sequence_model.h"
 #include "longwave/train/recipe.h"
 
 namespace longwave {
 
-/// UserError naming a setting of [model] or [task] that differs from its default and that sets of this goal do not
-/// take.
-void check_no_idle_settings(const Recipe& recipe, SequenceGoal goal);
+/// Settings by name ("model.pool"), each with a message that says what would take it.
+using IdleSettings = std::map<std::string, std::string>;
+
+/// Those of [model] and [task] that differ from their defaults and that sets of this goal do not take.
+IdleSettings idle_settings(const Recipe& recipe, SequenceGoal goal);
 
 }  // namespace longwave

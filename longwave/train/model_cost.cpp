@@ -28,6 +28,12 @@ std::vector<std::pair<std::int64_t, std::int64_t>> some_samples(const Task& task
   return samples;
 }
 
+double mean_steps(const std::vector<std::pair<std::int64_t, std::int64_t>>& samples) {
+  double sum = 0;
+  for (const auto& [steps, index] : samples) sum += static_cast<double>(steps);
+  return sum / static_cast<double>(samples.size());
+}
+
 /// Median over passes that take a tenth of a second together; of a pass that takes longer alone, that one.
 double median_seconds(const std::function<void()>& pass) {
   using Clock = std::chrono::steady_clock;
@@ -145,7 +151,11 @@ Json sequence_cost(Module& module, const Task& task, std::int64_t batch_size, bo
   const auto rows = std::min(batch_size, task.samples(Split::train));
   auto batch = batch_of(task, median, rows);
   const auto count = training_pass(module, task, batch);
-  Json cost = {{"flops", count.flops}, {"steps", batch.steps}, {"batch", rows}, {"not_counted", count.unknown}};
+  Json cost = {{"flops", count.flops},
+               {"steps", batch.steps},
+               {"mean_steps", mean_steps(samples)},
+               {"batch", rows},
+               {"not_counted", count.unknown}};
   if (measure) {
     module.eval();
     cost["tokens_per_second"] = tokens_per_second(module, task, median, 1);

@@ -8,6 +8,7 @@ namespace longwave {
 ///   flops        forward and backward of a training batch, in training mode
 ///   batch        its rows: so often the training sample of median length among some
 ///   steps        of them together
+///   mean_steps   of a training sample, over those looked at
 ///   not_counted  operators without a formula
 /// Measured here and now unless `measure` is false, each the median over a tenth of a second, or one pass if that takes
 /// longer:

@@ -38,4 +38,8 @@ std::map<std::string, AdamW::Treatment> treatments(const Module& module, const T
   return special;
 }
 
+bool treats_no_states(const Module& module, const TrainConfig& config) {
+  return (config.state_learning_rate > 0 || config.state_weight_decay > 0) && state_parameter_names(module).empty();
+}
+
 }  // namespace longwave

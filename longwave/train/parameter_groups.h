@@ -17,4 +17,7 @@ std::vector<std::string> state_parameter_names(const Module& module);
 /// "matrices" all that are no matrices (norms, biases, gains).
 std::map<std::string, AdamW::Treatment> treatments(const Module& module, const TrainConfig& config);
 
+/// True where settings for the parameters of state-space systems are given, and the module has none.
+bool treats_no_states(const Module& module, const TrainConfig& config);
+
 }  // namespace longwave

@@ -124,7 +124,8 @@ TrainConfig resolve_train(const Settings& settings, const std::string& section) 
         settings.contains("min_learning_rate") ? settings.at("min_learning_rate").where : "", ": ", section,
         ".min_learning_rate is ", train.min_learning_rate, "; expected at most ", section,
         ".learning_rate = ", train.learning_rate);
-  check(train.eval_steps == 0 || train.steps > 0, section, ".eval_steps has no effect without ", section, ".steps");
+  check(train.eval_steps == 0 || train.steps > 0 || train.flops > 0, section, ".eval_steps has no effect without ",
+        section, ".steps or ", section, ".flops");
   return train;
 }
 
@@ -192,7 +193,8 @@ const FieldTable<SequenceTaskConfig>& SequenceTaskConfig::fields() {
           .add("type", &C::type, "sequence", one_of({"sequence"}))
           .add("data", &C::data, "name of a sequence set; its own fields in [data]")
           .add("bucket", &C::bucket, "training batches of samples of similar length")
-          .add("fresh", &C::fresh, "generated sets: no training sample is seen twice; goes with train.steps")
+          .add("fresh", &C::fresh,
+               "generated sets: no training sample is seen twice; goes with train.steps or train.flops")
           .add("evaluation", &C::evaluation, "language: how perplexity is measured (docs/tasks.md)",
                one_of({"stream", "segment", "sliding", "whole"}))
           .add("context", &C::context, "language: tokens of a training segment and of an evaluation window",
@@ -224,9 +226,10 @@ namespace {
 void check_fresh(const Recipe& recipe) {
   const bool generated = recipe.data.contains("train_samples") && find_sequence_data(recipe.task.data).generated &&
                          recipe.data.value("source", "generated") == "generated";
-  check(recipe.train.steps > 0 && generated,
-        "task.fresh needs train.steps, which say how many samples there are to be, and a generated set; ",
-        recipe.task.data, generated ? " is one" : " is none");
+  check(
+      (recipe.train.steps > 0 || recipe.train.flops > 0) && generated,
+      "task.fresh needs train.steps or train.flops, which say how many samples there are to be, and a generated set; ",
+      recipe.task.data, generated ? " is one" : " is none");
   check(!recipe.pretrain || recipe.pretrain->steps > 0, "task.fresh needs pretrain.steps as well; it is 0");
 }
 
@@ -261,6 +264,9 @@ Recipe resolve_recipe(const Sections& sections) {
   recipe.train = resolve_train(section_of(sections, "train"), "train");
   check(sequence || recipe.train.protocol == "scratch", section_of(sections, "train")["protocol"].where,
         ": train.protocol is of sequence tasks; expected \"scratch\"");
+  check(recipe.train.flops == 0 || (sequence && recipe.train.protocol == "scratch"),
+        section_of(sections, "train")["flops"].where, ": train.flops is what one training on sequences may cost; ",
+        "expected train.steps ", sequence ? "and pretrain.steps of two phases" : "or train.epochs of a forecaster");
   if (sequence) resolve_pretrain(sections, recipe);
   if (recipe.sequence.fresh) check_fresh(recipe);
   check(recipe.sequence.fresh || !recipe.is_sequence() || recipe.data.value("curriculum", 0) == 0,

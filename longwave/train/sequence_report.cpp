@@ -46,14 +46,27 @@ std::string cost_chart(const std::vector<Group>& groups, const RowSetting& setti
   return draw(chart, SvgUse::page);
 }
 
+/// What tells the samples of a set apart: "length", or what the set counts ("look-ahead").
+std::string group_word(const CellResult& result) { return result.about.value("group", std::string("length")); }
+
+/// The places of the scores, if there are few; else round numbers.
+std::vector<std::pair<double, std::string>> ticks_at(const std::set<double>& places) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::pair<double, std::string>> ticks;
+  if (places.size() <= kMost)
+    for (const double x : places) ticks.emplace_back(x, fmt::format("{:g}", x));
+  return ticks;
+}
+
 /// Scores by length or by the groups of the set, where the scored split has several.
 std::string group_chart(const std::vector<Group>& groups, const RowSetting& setting) {
   const auto* result = first_result(groups);
   if (!result) return {};
   const auto metric = find_metric(result->metric);
   const auto prefix = result->metric + "@";
-  const auto what = result->about.value("group", std::string("length"));
-  Chart chart{.title = setting.name(),
+  const auto what = group_word(*result);
+  std::set<double> places;
+  Chart chart{.title = setting.name() + " by " + what,
               .description = "The score of each " + what + " of the scored split.",
               .x = {.label = what, .logarithmic = what == "length", .whole = true},
               .y = score_axis(metric)};
@@ -64,9 +77,10 @@ std::string group_chart(const std::vector<Group>& groups, const RowSetting& sett
       if (name.starts_with(prefix)) points[std::stod(name.substr(prefix.size()))] = scaled(metric, group.score(name));
     if (points.size() < 2) continue;
     Line line{.name = group.title + share_of_runs(group), .color = group.color, .dashed = group.color >= kColors};
-    for (const auto& [x, y] : points) line.x.push_back(x), line.y.push_back(y);
+    for (const auto& [x, y] : points) line.x.push_back(x), line.y.push_back(y), places.insert(x);
     chart.lines.push_back(std::move(line));
   }
+  chart.x.ticks = ticks_at(places);
   return chart.lines.empty() ? std::string() : draw(chart, SvgUse::page);
 }
 
@@ -125,6 +139,7 @@ std::string sequence_page(const Comparison& comparison, const CellRecords& recor
                   "brackets are references, published ones name their source. Made by: {}",
                   done, comparison.cells.size(), seeds_text(config), command));
   std::vector<std::string> costs, groups_apart, curves;
+  std::set<std::string> kinds;
   for (const auto& [heading, table] : sequence_tables(comparison, records)) {
     page.heading(heading);
     add_table(page, table);
@@ -138,10 +153,12 @@ std::string sequence_page(const Comparison& comparison, const CellRecords& recor
     costs.push_back(cost_chart(groups, setting, "state of a sequence, bytes", NumberStyle::bytes,
                                [](const CellResult& r) { return about_number(r, "cost", "state_bytes"); }));
     groups_apart.push_back(group_chart(groups, setting));
+    if (!groups_apart.back().empty()) kinds.insert(group_word(*first_result(groups)));
     curves.push_back(curve_chart(groups, setting));
   }
   add_figures(page, "Score against cost", "Lines across need no training.", costs);
-  add_figures(page, "Score by kind of sample", "Of the scored split, means over seeds.", groups_apart);
+  add_figures(page, "Score by " + join({kinds.begin(), kinds.end()}), "Of the scored split, means over seeds.",
+              groups_apart);
   add_figures(page, "Learning curves", "Validation score after each epoch, first seed.", curves);
   add_searches(page, comparison);
   add_environment(page, records);

@@ -70,15 +70,22 @@ std::string evaluation_note(const CellResult& result) {
   return text;
 }
 
-/// The set and its settings that are not the usual ones, which tell variants of one set apart.
+/// The set and the settings that tell its variants apart: words ("hard"), and numbers that are not the usual ones.
 std::string data_note(const Comparison& comparison, const std::string& data) {
   const auto cell = std::find_if(comparison.cells.begin(), comparison.cells.end(),
                                  [&](const ComparisonCell& c) { return c.id.data == data; });
   const auto& set = find_sequence_data(cell->recipe.task.data);
   const auto usual = set.resolve({}, "data");
   auto text = "data: " + set.name;
+  const auto is_telling = [&](const std::string& key, const Json& value) {
+    if (value != usual.value(key, Json())) return true;
+    const bool by_itself = value == "" || value == "none" || value == "auto" || value == "protocol" ||
+                           key == "protocol";  // told elsewhere
+    return value.is_string() && !by_itself;
+  };
   for (const auto& [key, value] : cell->recipe.data.items())
-    if (value != usual.value(key, Json())) text += fmt::format(", {} {}", key, value.dump());
+    if (is_telling(key, value))
+      text += fmt::format(", {} {}", key, value.is_string() ? value.get<std::string>() : value.dump());
   return text;
 }
 
@@ -106,6 +113,28 @@ std::string reading_note(const Table& table, const Metric& metric, double solved
 }
 
 TableCell or_dash(double value, NumberStyle style) { return {format_number(value, style)}; }
+
+double body_parameters(const CellResult& result) { return about_number(result, "parameters", "body"); }
+
+/// Where models are of different sizes, what their scores differ by may be just that; "" if they have one budget.
+std::string budget_note(const std::vector<Group>& groups) {
+  constexpr double kSame = 0.1;  // to either side: the rule of Long Range Arena
+  const Group *least = nullptr, *most = nullptr;
+  for (const auto& group : groups) {
+    const double size = group.mean(body_parameters);
+    if (!std::isfinite(size)) continue;
+    if (!least || size < least->mean(body_parameters)) least = &group;
+    if (!most || size > most->mean(body_parameters)) most = &group;
+  }
+  if (!least) return {};
+  const double low = least->mean(body_parameters), high = most->mean(body_parameters);
+  if (high - low <= kSame * (high + low)) return {};
+  return fmt::format(
+      "Not one budget: the layers have {} ({}) to {} ({}) parameters, more than {:.0f} % to either side of their "
+      "middle.",
+      format_number(low, NumberStyle::si), least->title, format_number(high, NumberStyle::si), most->title,
+      100 * kSame);
+}
 
 }  // namespace
 
@@ -202,6 +231,7 @@ Table cost_table_of(const std::vector<Group>& groups) {
       "Tokens and FLOPs: of the whole training, self-pretraining included, a token at the FLOPs of a training batch of "
       "samples of median length, forward and backward; element-wise work 0; ≥ where an operator has no formula. "
       "Latency: of the last step of the longest sequence, read step by step. Tokens/s: of the forward pass."};
+  if (auto budget = budget_note(groups); !budget.empty()) table.notes.insert(table.notes.begin(), std::move(budget));
   if (!devices.empty()) table.notes.push_back("Device and precision: " + join({devices.begin(), devices.end()}) + ".");
   return table;
 }

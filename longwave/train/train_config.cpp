@@ -14,8 +14,11 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
           .add("epochs", &C::epochs, "passes over the training split at most; without effect if steps are given",
                at_least<Int>(1))
           .add("steps", &C::steps, "optimiser steps in all instead of epochs; 0: epochs", at_least<Int>(0))
+          .add("flops", &C::flops,
+               "sequences: as many steps as cost so many floating-point operations, forward and backward; 0: steps",
+               at_least<double>(0))
           .add("eval_steps", &C::eval_steps,
-               "with steps: validate every so many, which counts as an epoch; 0: ten times", at_least<Int>(0))
+               "with steps or flops: validate every so many, which counts as an epoch; 0: ten times", at_least<Int>(0))
           .add("batch", &C::batch, "samples of one forward and backward pass", at_least<Int>(1))
           .add("accumulate", &C::accumulate, "batches whose mean gradient makes one optimiser step", at_least<Int>(1))
           .add("eval_batch", &C::eval_batch, "samples at once when scoring; changes scores of timesnet and informer",

@@ -10,6 +10,7 @@ namespace longwave {
 /// Section [train]: how a model is trained.
 struct TrainConfig {
   std::int64_t epochs = 100, steps = 0, eval_steps = 0, batch = 32, accumulate = 1, eval_batch = 64;
+  double flops = 0;
   double learning_rate = 1e-4, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.1;
   std::string decay = "all";
   double state_learning_rate = 0, state_weight_decay = 0;

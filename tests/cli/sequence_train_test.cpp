@@ -145,6 +145,18 @@ TEST_F(SequenceTrainTest, RefusesSettingsThatTheSetDoesNotTake) {
       << outcome.out;
 }
 
+TEST_F(SequenceTrainTest, SaysWhereNothingTakesTheRateOfStates) {
+  const std::vector<std::string> command{"train",       path("own.toml"), "train.state_learning_rate=0.001",
+                                         "--overwrite", "--run",          path("run")};
+  const auto words = "caution: train.state_learning_rate and state_weight_decay have no effect on mingru\n";
+  const auto idle = run(command);
+  EXPECT_EQ(idle.code, 0) << idle.out;
+  EXPECT_NE(idle.out.find(words), std::string::npos) << idle.out;
+  auto taken = command;
+  taken.push_back("model.name=s4d");
+  EXPECT_EQ(run(taken).out.find("caution"), std::string::npos);
+}
+
 TEST_F(SequenceTrainTest, SaysWhereThereIsNoValidationSplit) {
   const auto outcome = run({"train", path("own.toml"), "data.val_samples=0", "--run", path("run")});
   EXPECT_EQ(outcome.code, 0) << outcome.out;
@@ -209,6 +221,26 @@ TEST_F(SequenceTrainTest, ComparesMixersThroughTheStore) {
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2) << lines;
   const auto again = run(command);
   EXPECT_NE(again.out.find("2 finished before"), std::string::npos) << again.out;
+}
+
+TEST_F(SequenceTrainTest, ComparisonsRefuseWhatNoneOfTheirSetsTakes) {
+  const std::string sets = "[data.chirps]\nsteps = 20\ntrain_samples = 20\nval_samples = 10\ntest_samples = 10\n";
+  write_file(folder_ / "compare.toml",
+             "[compare]\nmodels = [\"mingru\"]\ndata = [\"copying\", \"chirps\"]\nseeds = [1]\n[data.copying]\n"
+             "noise = 4\nmemorize = 2\nalphabet = 5\ntrain_samples = 20\nval_samples = 10\ntest_samples = 10\n" +
+                 sets + "[model]\nd_model = 8\nlayers = 1\n[train]\nepochs = 1\nthreads = 1\n");
+  const auto compare = [&](const std::string& setting, const std::string& more = "") {
+    return run(
+        {"compare", path("compare.toml"), "--store", path("store.sqlite"), "--report", path("report"), setting, more});
+  };
+  const auto refused = compare("model.tied=false");
+  EXPECT_EQ(refused.code, 2) << refused.out;
+  EXPECT_NE(refused.out.find("model.tied = false has no effect on copying, a set of goal classify_steps"),
+            std::string::npos)
+      << refused.out;
+  EXPECT_FALSE(fs::exists(folder_ / "store.sqlite"));
+  EXPECT_EQ(compare("model.pool=max").code, 0) << "of chirps, where it is taken";
+  EXPECT_EQ(compare("model.pool=max", "'compare.data=[\"copying\"]'").code, 0) << "a part of that recipe";
 }
 
 TEST_F(SequenceTrainTest, ACellOfOtherFilesIsAnotherCell) {

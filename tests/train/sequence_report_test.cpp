@@ -235,5 +235,45 @@ TEST(SequenceReport, CostsStandInATableOfTheirOwn) {
   EXPECT_FALSE(has(r.page(), "Overview")) << "of one task with results";
 }
 
+TEST(SequenceReport, SaysWhereModelsAreNotOfOneSize) {
+  const auto c = plan();
+  Records r(c);
+  const auto sized = [](double body) {
+    auto of = result(0.5);
+    of.about["parameters"]["body"] = body;
+    return of;
+  };
+  r.add("copying", "mingru", 1, sized(1000));
+  r.add("copying", "attention", 1, sized(1220));
+  EXPECT_FALSE(has(r.text("copying: costs"), "budget"));
+  r.add("mqar", "mingru", 1, sized(1000));
+  r.add("mqar", "attention", 1, sized(1230));
+  EXPECT_TRUE(has(r.text("mqar: costs"),
+                  "Not one budget: the layers have 1.00 k (minGRU) to 1.23 k (Softmax attention) parameters, more"));
+}
+
+TEST(SequenceReport, NamesTheVariantOfASet) {
+  std::string text = kRecipe;
+  text.replace(text.find("\"copying\", \"mqar\""), 17, "\"pathfinder\", \"dna\"");
+  text.erase(text.find("[compare.mqar]"), text.find("[model]") - text.find("[compare.mqar]"));
+  const auto c = plan(text);
+  const Records r(c);
+  EXPECT_TRUE(has(r.text("pathfinder"), "data: pathfinder, resolution 32, difficulty hard, encoding real."))
+      << r.text("pathfinder");
+  EXPECT_TRUE(has(r.text("dna"), "data: dna, name human_nontata_promoters"));
+}
+
+TEST(SequenceReport, ScoresByLengthAreDrawnAtTheLengths) {
+  const auto c = plan();
+  Records r(c);
+  auto long_ones = result(0.5);
+  for (const auto* name : {"accuracy@64", "accuracy@128", "accuracy@1024"}) long_ones.scores[name] = 0.7;
+  r.add("copying", "mingru", 1, long_ones);
+  const auto page = r.page();
+  EXPECT_TRUE(has(page, "Score by length"));
+  EXPECT_TRUE(has(page, "copying by length"));
+  for (const auto* tick : {">64<", ">128<", ">1024<"}) EXPECT_TRUE(has(page, tick)) << tick;
+}
+
 }  // namespace
 }  // namespace longwave
