@@ -67,6 +67,8 @@ class Backbone final : public Module {
 
   /// Multiplies the step sizes of all mixers by `factor`: see SequenceMixer::scale_step. UserError if they have none.
   void scale_step(double factor);
+  /// Whether they have any.
+  bool has_time_step();
 
   MixerProperties properties() const;
   const BackboneConfig& config() const { return config_; }

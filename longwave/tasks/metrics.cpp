@@ -40,7 +40,9 @@ Metric find_metric(const std::string& name) {
   auto plain = name.substr(0, name.find('@'));
   if (plain.starts_with("val_")) plain = plain.substr(4);
   const auto found = known.find(plain);
-  return found == known.end() ? Metric{plain} : found->second;
+  auto metric = found == known.end() ? Metric{plain} : found->second;
+  if (name.ends_with(kResampled)) metric.title += ", resampled";
+  return metric;
 }
 
 std::string value_text(const std::string& name, double value) {

@@ -15,6 +15,9 @@ struct Metric {
   bool percent = false;
 };
 
+/// What is behind the names of scores at another sampling rate: "accuracy@resampled".
+inline constexpr const char* kResampled = "@resampled";
+
 /// By the name of a score ("accuracy", "accuracy@64", "val_mse"). Unknown ones are their own title, lower is better.
 Metric find_metric(const std::string& name);
 

@@ -27,7 +27,8 @@ std::vector<std::string> split_names(std::string rest, const std::vector<std::st
 
 const std::vector<std::string>& section_bases(bool sequences) {
   static const std::vector<std::string> forecast{"compare", "search", "task", "train", "model"};
-  static const std::vector<std::string> sequence{"compare", "search", "task", "train", "model", "data", "pretrain"};
+  static const std::vector<std::string> sequence{"compare", "search", "task",     "train",
+                                                 "model",   "data",   "pretrain", "resampled"};
   return sequences ? sequence : forecast;
 }
 

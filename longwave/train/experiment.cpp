@@ -19,6 +19,7 @@
 #include "longwave/train/loaded_run.h"
 #include "longwave/train/model_cost.h"
 #include "longwave/train/parameter_groups.h"
+#include "longwave/train/resampled.h"
 #include "longwave/train/run_directory.h"
 #include "longwave/train/subject.h"
 #include "longwave/train/trainer.h"
@@ -52,7 +53,8 @@ void check_same_recipe(const Json& saved, const Json& wanted, const std::string&
   for (const auto& [section, settings] : wanted.items())
     for (const auto& [key, value] : settings.items()) {
       const bool free = std::find(kFixedTraining.begin(), kFixedTraining.end(), key) == kFixedTraining.end();
-      if (section == "pass" || ((section == "train" || section == "pretrain") && free)) continue;
+      if (section == "pass" || section == "resampled" || ((section == "train" || section == "pretrain") && free))
+        continue;
       const auto before = saved.contains(section) ? saved[section].value(key, Json()) : Json();
       check(before == value, where, ": is from another run: ", section, ".", key, " was ", before.dump(),
             ", the recipe says ", value.dump());
@@ -258,7 +260,9 @@ class Experiment {
     if (best == 0 && result_.task->samples(Split::val) > 0)
       result_.val = result_.task->evaluate(model, Split::val, options);
     options.details = true;
-    if (result_.task->samples(Split::test) > 0) result_.test = result_.task->evaluate(model, Split::test, options);
+    if (result_.task->samples(Split::test) == 0) return;
+    result_.test = result_.task->evaluate(model, Split::test, options);
+    if (recipe_.resampled) result_.test.merge(resampled_scores(recipe_, options_, model, subject_.sizes));
   }
 
   /// By the last scoring and by those after epochs.

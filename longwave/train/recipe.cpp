@@ -212,6 +212,16 @@ const FieldTable<SequenceTaskConfig>& SequenceTaskConfig::fields() {
   return table;
 }
 
+const FieldTable<ResampledConfig>& ResampledConfig::fields() {
+  using C = ResampledConfig;
+  static const auto table =
+      FieldTable<C>()
+          .add("data", &C::data, "settings of [data] that give the other rate, such as [\"every=2\"]")
+          .add("step_scale", &C::step_scale, "factor of the time steps of state-space models: 2 at half the rate",
+               positive());
+  return table;
+}
+
 const FieldTable<PassConfig>& PassConfig::fields() {
   using C = PassConfig;
   static const auto table = FieldTable<C>()
@@ -240,6 +250,17 @@ Sections sections_from_json(const Json& json, const std::string& where) {
   return sections;
 }
 
+void resolve_resampled(const Settings& settings, Recipe& recipe) {
+  recipe.resampled = ResampledConfig::fields().parse(settings, "resampled");
+  const auto where = settings.empty() ? std::string("[resampled]") : settings.begin()->second.where;
+  check(!recipe.resampled->data.empty(), where, ": [resampled] needs data, a list such as [\"every=2\"]");
+  try {
+    resampled_recipe(recipe);
+  } catch (const UserError& error) {
+    fail(where, ": resampled.data: ", error.what());
+  }
+}
+
 }  // namespace
 
 void check_model_name(const std::string& name, bool sequence) {
@@ -257,7 +278,7 @@ Recipe resolve_recipe(const Sections& sections) {
   const auto task = section_of(sections, "task");
   const bool sequence = task.contains("type") && task.at("type").value == "sequence";
   auto known = std::vector<std::string>{"task", "model", "train", "pass"};
-  if (sequence) known.insert(known.end(), {"data", "model.mixer", "model.channel_mixer", "pretrain"});
+  if (sequence) known.insert(known.end(), {"data", "model.mixer", "model.channel_mixer", "resampled", "pretrain"});
   check_sections(sections, known);
   recipe.task.type = sequence ? "sequence" : recipe.task.type;
   sequence ? resolve_sequence(sections, recipe) : resolve_forecast(sections, recipe);
@@ -271,8 +292,17 @@ Recipe resolve_recipe(const Sections& sections) {
   if (recipe.sequence.fresh) check_fresh(recipe);
   check(recipe.sequence.fresh || !recipe.is_sequence() || recipe.data.value("curriculum", 0) == 0,
         "data.curriculum is seen once, from its beginning to its end; expected task.fresh = true");
+  if (sections.contains("resampled")) resolve_resampled(sections.at("resampled"), recipe);
   recipe.pass = resolve_pass(sections);
   return recipe;
+}
+
+Recipe resampled_recipe(const Recipe& recipe) {
+  auto other = recipe;
+  other.resampled.reset();
+  std::vector<std::string> assignments;
+  for (const auto& assignment : recipe.resampled->data) assignments.push_back("data." + assignment);
+  return with_data(other, assignments);
 }
 
 Recipe pretrain_recipe(const Recipe& recipe) {
@@ -280,6 +310,7 @@ Recipe pretrain_recipe(const Recipe& recipe) {
   phase.sequence.objective = recipe.train.protocol;
   phase.train = *recipe.pretrain;
   phase.pretrain.reset();
+  phase.resampled.reset();
   phase.pass.reset();
   return phase;
 }
@@ -303,6 +334,7 @@ Json recipe_json(const Recipe& recipe) {
     json["pretrain"] = TrainConfig::fields().dump(*recipe.pretrain);
     for (const char* key : {"protocol", "start_from"}) json["pretrain"].erase(key);
   }
+  if (recipe.resampled) json["resampled"] = ResampledConfig::fields().dump(*recipe.resampled);
   if (recipe.pass) json["pass"] = PassConfig::fields().dump(*recipe.pass);
   return json;
 }
@@ -326,6 +358,7 @@ std::vector<RecipeSection> describe_recipe(bool with_models) {
                                   {"task (type = \"sequence\")", SequenceTaskConfig::fields().describe()},
                                   {"model (type = \"sequence\")", SequenceModelConfig::fields().describe()},
                                   {"train", TrainConfig::fields().describe()},
+                                  {"resampled", ResampledConfig::fields().describe()},
                                   {"pass", PassConfig::fields().describe()}};
   if (!with_models) return list;
   for (const auto& [name, info] : sequence_data_sets()) list.push_back({"data (data = \"" + name + "\")", info.fields});

@@ -41,6 +41,14 @@ struct PassConfig {
   static const FieldTable<PassConfig>& fields();
 };
 
+/// Section [resampled]: the test split is scored once more, at another sampling rate that was not trained on, by the
+/// same weights (Gu et al. 2022, "zero-shot" at 8 kHz). Mixers without a time step read it as it is.
+struct ResampledConfig {
+  std::vector<std::string> data;  // "KEY=VALUE" over [data]
+  double step_scale = 1;          // factor of the time steps, 2 at half the rate
+  static const FieldTable<ResampledConfig>& fields();
+};
+
 /// Everything that a run depends on, typed and complete.
 struct Recipe {
   TaskConfig task;                     // of sequences only type and data
@@ -50,6 +58,7 @@ struct Recipe {
   Json model_config = Json::object();  // its own fields, resolved; of sequences see resolve_sequence_model
   TrainConfig train;
   std::optional<TrainConfig> pretrain;  // the first phase if train.protocol is not "scratch"
+  std::optional<ResampledConfig> resampled;
   std::optional<PassConfig> pass;
 
   bool is_sequence() const { return task.type == "sequence"; }
@@ -66,6 +75,9 @@ void check_model_name(const std::string& name, bool sequence);
 
 /// The first phase of a recipe with self-pretraining, as a recipe of its own.
 Recipe pretrain_recipe(const Recipe& recipe);
+
+/// A recipe with [resampled] on the data of that section.
+Recipe resampled_recipe(const Recipe& recipe);
 
 /// The complete recipe: {"task": {...}, "model": {"name": ..., ...}, "train": {...}, ...}.
 /// resolve_recipe(parse_toml(to_toml( recipe_json(r)))) is r again.

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "longwave/report/chart.h"
+#include "longwave/tasks/metrics.h"
 #include "longwave/train/group_scores.h"
 #include "longwave/train/search_report.h"
 #include "longwave/train/sequence_overview.h"
@@ -74,7 +75,8 @@ std::string group_chart(const std::vector<Group>& groups, const RowSetting& sett
     if (group.done.empty()) continue;
     std::map<double, double> points;
     for (const auto& [name, value] : group.done.front()->result.scores)
-      if (name.starts_with(prefix)) points[std::stod(name.substr(prefix.size()))] = scaled(metric, group.score(name));
+      if (name.starts_with(prefix) && !name.ends_with(kResampled))
+        points[std::stod(name.substr(prefix.size()))] = scaled(metric, group.score(name));
     if (points.size() < 2) continue;
     Line line{.name = group.title + share_of_runs(group), .color = group.color, .dashed = group.color >= kColors};
     for (const auto& [x, y] : points) line.x.push_back(x), line.y.push_back(y), places.insert(x);

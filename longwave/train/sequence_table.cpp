@@ -20,8 +20,8 @@ std::string titled(const Metric& metric) { return metric.title + (metric.percent
 /// Other scores worth a column beside the main one.
 std::vector<std::string> further_scores(const CellResult& result) {
   std::vector<std::string> names;
-  for (const auto* name : {"accuracy_any", "exact_match", "exact_match_any", "legal_moves", "error_last", "bits",
-                           "bits_per_byte", "word_perplexity"})
+  for (const auto* name : {"accuracy@resampled", "accuracy_any", "exact_match", "exact_match_any", "legal_moves",
+                           "error_last", "bits", "bits_per_byte", "word_perplexity"})
     if (result.scores.count(name) && name != result.metric) names.emplace_back(name);
   return names;
 }

@@ -97,6 +97,31 @@ TEST_F(SequenceTrainTest, EvaluatesAtHalfTheSamplingRate) {
   EXPECT_EQ(scaled["step_scale"], 2);
   EXPECT_EQ(scaled["scored"], 20);
   EXPECT_EQ(whole["step_scale"], 1);
+  // The same in the recipe, scored when the training ends; a mixer without a time step reads the other rate as it is.
+  const auto at_the_end = [&](const std::string& more) {
+    const auto trained =
+        run({"train", path("chirps.toml"), "--run", path("end"), "--overwrite", more, "'resampled.data=[\"every=2\"]'",
+             "resampled.step_scale=2", "pass.metric=accuracy@resampled", "pass.at_least=0"});
+    EXPECT_EQ(trained.code, 0) << trained.out;
+    EXPECT_NE(trained.out.find("pass: accuracy@resampled "), std::string::npos) << trained.out;
+    return nlohmann::json::parse(read_file(folder_ / "end" / "result.json")).at("test");
+  };
+  const auto scores = at_the_end("");
+  EXPECT_EQ(scores.at("loss@resampled"), scaled["scores"]["loss"]);
+  EXPECT_EQ(scores.at("loss"), whole["scores"]["loss"]);
+  EXPECT_TRUE(scores.contains("accuracy_low@resampled"));
+  const auto by_itself = at_the_end("model.name=mamba");
+  const auto again = run({"evaluate", path("end"), "data.every=2", "--json"}).out;
+  EXPECT_EQ(by_itself.at("loss@resampled"), nlohmann::json::parse(again).at("scores").at("loss"));
+  for (const auto& [setting, words] :
+       std::vector<std::pair<std::string, std::string>>{{"'resampled.data=[\"evry=2\"]'", "did you mean 'every'"},
+                                                        {"'resampled.data=[\"every=3\"]'", "every is 3"},
+                                                        {"resampled.step_scale=0", "step_scale"},
+                                                        {"resampled.step_scale=2", "[resampled] needs data"}}) {
+    const auto refused = run({"train", path("chirps.toml"), "--run", path("refused"), setting});
+    EXPECT_EQ(refused.code, 2) << refused.out;
+    EXPECT_NE(refused.out.find(words), std::string::npos) << refused.out;
+  }
   EXPECT_NE(scaled["scores"]["loss"], unscaled["scores"]["loss"]);
   EXPECT_NE(whole["scores"]["loss"], unscaled["scores"]["loss"]);
 }

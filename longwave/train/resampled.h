@@ -1,0 +1,11 @@
+#pragma once
+
+#include "longwave/train/experiment.h"
+
+namespace longwave {
+
+/// Scores of the test split at the sampling rate of [resampled], "accuracy@resampled" with its interval, by the weights
+/// of `trained`, a model of `sizes`, which stays as it is. Data in memory (RunOptions) are not used.
+Scores resampled_scores(const Recipe& recipe, const RunOptions& options, const Module& trained, const Json& sizes);
+
+}  // namespace longwave
