@@ -1,7 +1,7 @@
-"""A streaming step of every mixer that streams against memory traffic and, where it has a form there, eager PyTorch.
+"""A streaming step of every mixer that streams against memory traffic and eager PyTorch.
 
 usage: compare_streaming.py FOLDER_OF_PROGRAMS [--mixers a,b]
-JSON lines of mixer_streaming, to which those that PyTorch has are given its time ("pytorch_seconds"), then a table.
+JSON lines of mixer_streaming, with the time in PyTorch ("pytorch_seconds"), then a table.
 """
 
 import argparse
