@@ -138,27 +138,22 @@ class ZeroSum final : public SequenceMixer {
     return (product + prior) * (-1 / std::sqrt(e)) / (tau + steps);
   }
 
-  /// Sums over keys with weights exp(s), s and 1: by running states, or over the whole sequence.
-  struct Sums {
-    Tensor exp, first, plain;    // q . sum of weight k v', [b, t, h, e]
-    Tensor total_exp, total, n;  // of the weights, [b, t or 1, h]
+  /// Means over keys, [b, t, h, e]: of q . k v' by weights softmax(s) and by s, both less their mean weight, and plain.
+  struct Means {
+    Tensor softmax, first, plain;
   };
 
   Tensor associative(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& gates,
                      const Tensor& steps, const Tensor& valid, State* state) const {
-    const auto sums = config_.is_causal ? causal_sums(q, k, v, s, steps, valid, state) : all_sums(q, k, v, s, valid);
+    const auto means = config_.is_causal ? causal_means(q, k, v, s, steps, valid, state) : all_means(q, k, v, s, valid);
     const auto first = at::sigmoid(gates.select(-1, 0)), higher = at::sigmoid(gates.select(-1, 1));  // [b, t, h]
-    const auto mean = sums.plain / sums.n.unsqueeze(-1);
-    // In terms of differences from the mean, which cancel where they should.
-    const auto centred = (sums.first - sums.total.unsqueeze(-1) * mean) / sums.n.unsqueeze(-1);
-    const auto average = sums.exp / (sums.total_exp + 1e-12).unsqueeze(-1);
-    auto o = higher.unsqueeze(-1) * (average - mean) + (first - higher).unsqueeze(-1) * centred;
-    if (config_.is_first_layer) o = o + at::tanh(gates.select(-1, 2)).unsqueeze(-1) * mean;
+    auto o = higher.unsqueeze(-1) * means.softmax + (first - higher).unsqueeze(-1) * means.first;
+    if (config_.is_first_layer) o = o + at::tanh(gates.select(-1, 2)).unsqueeze(-1) * means.plain;
     return o;
   }
 
-  Sums causal_sums(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& steps,
-                   const Tensor& valid, State* state) const {
+  Means causal_means(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& steps,
+                     const Tensor& valid, State* state) const {
     // Exponentials relative to the largest score so far, which decays what came before; it cancels in the result.
     auto score = s;
     if (valid.defined()) score = at::where(valid, score, at::full({}, -1e30, s.options()));
@@ -183,26 +178,22 @@ class ZeroSum final : public SequenceMixer {
       state->at("plain") = others.final_state;
     }
     const auto parts = others.o.chunk(2, -1);
-    return {exp.o, parts[0], parts[1], total_exp.o.squeeze(-1), total, steps};
+    const auto n = steps.unsqueeze(-1), plain_mean = parts[1] / n;
+    // In terms of differences from the mean, which cancel where they should.
+    return {exp.o / (total_exp.o + 1e-12) - plain_mean, (parts[0] - total.unsqueeze(-1) * plain_mean) / n, plain_mean};
   }
 
-  Sums all_sums(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& valid) const {
-    const auto masked_score = valid.defined() ? at::where(valid, s, at::full({}, -1e30, s.options())) : s;
-    const auto relative = s - masked_score.detach().amax(1, true);
-    const auto weight = zero_padding(at::exp(zero_padding(relative, valid)), valid);
-    const auto plain = zero_padding(s, valid);
-    const auto read = [&](const Tensor& values) {
+  Means all_means(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& s, const Tensor& valid) const {
+    const auto n = valid.defined() ? valid.sum(1, true).to(s.scalar_type()).clamp_min(1)
+                                   : at::full({1, 1, 1}, s.size(1), s.options());
+    const auto score = valid.defined() ? at::where(valid, s, at::full({}, -1e30, s.options())) : s;
+    const auto mean = zero_padding(s, valid).sum(1, true) / n;
+    const auto read = [&](const Tensor& weight) {
+      const auto values = zero_padding(weight, valid).unsqueeze(-1) * v;
       const auto state = at::matmul(k.permute({0, 2, 3, 1}), values.transpose(1, 2));
       return at::matmul(q.transpose(1, 2), state).transpose(1, 2);
     };
-    const auto n = valid.defined() ? valid.sum(1, true).to(s.scalar_type()).clamp_min(1)
-                                   : at::full({1, 1, 1}, s.size(1), s.options());
-    return {read(weight.unsqueeze(-1) * v),
-            read(plain.unsqueeze(-1) * v),
-            read(v),
-            weight.sum(1, true),
-            plain.sum(1, true),
-            n};
+    return {read(at::softmax(score, 1) - 1 / n), read((s - mean) / n), read(at::ones_like(s) / n)};
   }
 
   /// The explicit form of the reference, a different function: its first order is that of the softmax, not of the
