@@ -17,6 +17,7 @@ constexpr double kSmallGradient = 0.1, kSmallGradientExact = 1e-3, kCancelled = 
 constexpr double kStored = 2e-7;  // float64: what is left is the rounding of the stored numbers
 // Of the attention family, whose references keep some constants in float32: their fixtures suggest a tolerance.
 constexpr double kAttention = 1e-4, kAttentionExact = 1e-5;
+constexpr double kOtherOrder = 2;  // how many times the float32 rounding of the reference ours may be
 
 bool suggests_tolerance(const Fixture& fixture) { return !fixture.metadata("suggested_tolerance").empty(); }
 
@@ -27,8 +28,18 @@ std::int64_t length_of(const Json& config) {
   return 0;
 }
 
+/// What the fixture says that the reference itself loses in float32, 0 if it does not.
+double float32_loss(const Fixture& fixture, const char* of) {
+  const auto stated = Json::parse(fixture.metadata("float32_error"), nullptr, false);
+  return stated.is_object() ? stated.value(of, 0.0) : 0;
+}
+
+double attention_tolerance(const Fixture& fixture, bool exact, const char* of) {
+  return exact ? kAttentionExact : std::max(kAttention, kOtherOrder * float32_loss(fixture, of));
+}
+
 double forward_tolerance(const Fixture& fixture, bool exact) {
-  if (suggests_tolerance(fixture)) return exact ? kAttentionExact : kAttention;
+  if (suggests_tolerance(fixture)) return attention_tolerance(fixture, exact, "worst_out");
   if (exact) return kStored;
   return length_of(fixture.config) > 4096 ? kLongForward : kForward;
 }
@@ -42,7 +53,8 @@ bool is_pole_or_step(const std::string& name) {
 }
 
 double gradient_tolerance(const Fixture& fixture, bool exact, const std::string& name) {
-  if (exact || suggests_tolerance(fixture)) return forward_tolerance(fixture, exact);
+  if (suggests_tolerance(fixture)) return attention_tolerance(fixture, exact, "worst_grad");
+  if (exact) return forward_tolerance(fixture, exact);
   return is_pole_or_step(name) ? kPoleGradient : kGradient;
 }
 

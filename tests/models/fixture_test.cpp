@@ -124,6 +124,16 @@ TEST_F(ChangedFixture, StatedToleranceCounts) {
   EXPECT_TRUE(run().ok());
 }
 
+TEST_F(ChangedFixture, WhatTheReferenceLosesInFloat32WidensTheTolerance) {
+  load("attention/softmax_causal");
+  metadata["float32_error"] = R"({"worst_out": 1e-6, "worst_grad": 3e-4})";
+  std::map<std::string, double> tolerance;
+  for (const auto& comparison : run().compared) tolerance[comparison.name] = comparison.tolerance;
+  EXPECT_DOUBLE_EQ(tolerance["out.y"], 1e-4);
+  EXPECT_DOUBLE_EQ(tolerance["grad.in.x"], 6e-4);
+  EXPECT_DOUBLE_EQ(tolerance["grad.in.x (float64)"], 1e-5);
+}
+
 TEST_F(ChangedFixture, TruncatedFileFailsInOneLine) {
   write_tensors(path, tensors, metadata);
   const auto bytes = read_file(path);
