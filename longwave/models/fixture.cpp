@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <regex>
+#include <stdexcept>
 
 #include "longwave/base/check.h"
 #include "longwave/nn/tensor_file.h"
@@ -61,6 +62,20 @@ Json read_config(const std::string& text) {
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+/// Without the words in brackets that the library puts before it.
+std::string message_of(const Json::exception& error) {
+  const std::string text = error.what();
+  const auto end = text.find("] ");
+  return end == std::string::npos ? text : text.substr(end + 2);
+}
+
+std::string stored_tensors(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : file.tensors()) names.push_back(name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
 
 }  // namespace
 
@@ -148,7 +163,12 @@ FixtureReport run_fixture(const std::filesystem::path& path, const FixtureOption
   } catch (const UserError& error) {
     report.failed = first_line(error.what());
   } catch (const c10::Error& error) {
-    report.failed = first_line(error.what_without_backtrace());
+    report.failed = path.string() + ": its tensors do not fit: " + first_line(error.what_without_backtrace());
+  } catch (const Json::exception& error) {
+    report.failed = path.string() + ": config in the metadata: " + message_of(error);
+  } catch (const std::out_of_range&) {
+    report.failed =
+        path.string() + ": a tensor that fixtures of its system_id have is missing; stored are " + stored_tensors(path);
   } catch (const std::exception& error) {
     report.failed = first_line(error.what());
   }

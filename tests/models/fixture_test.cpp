@@ -118,6 +118,21 @@ TEST_F(ChangedFixture, MissingWeightFails) {
   EXPECT_NE(run().failed.find("missing: Linear.bias"), std::string::npos) << run().failed;
 }
 
+TEST_F(ChangedFixture, WhatAMixerLacksIsSaidInTheWordsOfTheFile) {
+  load("attention/softmax_causal");
+  const auto config = metadata["config"];
+  metadata["config"] = R"({"D": 32})";
+  EXPECT_EQ(run().failed, path.string() + ": config in the metadata: key 'H' not found");
+  metadata["config"] = config;
+  tensors["in.x"] = tensors["in.x"].slice(2, 0, 8);
+  EXPECT_EQ(run().failed.find(path.string() + ": its tensors do not fit: mat1 and mat2"), 0) << run().failed;
+  tensors.erase("in.x");
+  EXPECT_EQ(run().failed.find(path.string() + ": a tensor that fixtures of its system_id have is missing; stored are "
+                                              "grad.in.x, grad.param.in_proj_bias"),
+            0)
+      << run().failed;
+}
+
 TEST_F(ChangedFixture, StatedToleranceCounts) {
   tensors["out.pred"] = tensors["out.pred"] * 1.001;
   metadata["tolerance"] = "0.01";
