@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "longwave/base/check.h"
 #include "longwave/models/classifier.h"
 #include "longwave/models/gradient_fixture.h"
 
@@ -134,9 +135,12 @@ TensorMap import(Classifier& model, const TensorMap& param) {
       of_mixers[renamed.substr(0, at + 7)][renamed.substr(at + 7)] = tensor;
   }
   for (const auto& [prefix, weights] : of_mixers) {
-    const auto layer = static_cast<std::size_t>(std::stoul(prefix.substr(std::string("backbone.layers.").size())));
-    for (const auto& [name, tensor] : model.backbone().block(layer).mixer().import_reference(weights))
-      own[prefix + name] = tensor;
+    const auto number = std::stol(prefix.substr(std::string("backbone.layers.").size()));
+    const auto layers = model.backbone().config().layers;
+    check(number >= 0 && number < layers, "fixture: there are weights of layers.", number, ", but n_layers is ",
+          layers);
+    auto& mixer = model.backbone().block(static_cast<std::size_t>(number)).mixer();
+    for (const auto& [name, tensor] : mixer.import_reference(weights)) own[prefix + name] = tensor;
   }
   for (const auto& [name, tensor] : model.state())
     if (name.find("running_") != std::string::npos) own.emplace(name, tensor);  // the fixtures are in training mode

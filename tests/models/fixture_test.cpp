@@ -133,6 +133,12 @@ TEST_F(ChangedFixture, WhatAMixerLacksIsSaidInTheWordsOfTheFile) {
       << run().failed;
 }
 
+TEST_F(ChangedFixture, WeightsOfMoreLayersThanItsConfigHasFail) {
+  load("state_space/s4_lra_prenorm_bn");
+  configure("n_layers", 1);
+  EXPECT_EQ(run().failed, "fixture: there are weights of layers.1, but n_layers is 1");
+}
+
 TEST_F(ChangedFixture, StatedToleranceCounts) {
   tensors["out.pred"] = tensors["out.pred"] * 1.001;
   metadata["tolerance"] = "0.01";
