@@ -208,6 +208,9 @@ const RegisterMixer<H3> registered({
                       [](const Json& config, MixerSizes& sizes, Json& settings) {
                         sizes.d = config.at("d_model").get<std::int64_t>();
                         settings.erase("measure");  // any: the weights are loaded
+                        const auto poles =
+                            config.value("weights", Json::object()).value("kernel.kernel.A_imag", Json());
+                        if (!poles.empty()) settings["n_ssm"] = poles[0];
                       },
                   .final_state =
                       [](const State& state) {

@@ -125,6 +125,7 @@ class S4Block final : public SequenceMixer {
 
   TensorMap import_reference(TensorMap weights) const override {
     complete_s4_weights(*this, weights);
+    number_output_map(weights);
     return weights;
   }
 
@@ -175,7 +176,10 @@ void configure(const Json& config, MixerSizes& sizes, Json& settings) {
   settings = s4_settings(config);
   for (const auto* key : {"gate", "bottleneck", "gate_act", "mult_act"})  // null: none
     if (settings.contains(key) && settings[key].is_null()) settings.erase(key);
-  if (settings.contains("final_act") && settings["final_act"].is_null()) settings["final_act"] = "none";
+  if (settings.contains("final_act") && settings["final_act"].is_null())
+    settings["final_act"] =
+        stored_rows(config, "output_linear.weight") + stored_rows(config, "output_linear.0.weight") > 0 ? "linear"
+                                                                                                        : "none";
   if (settings.contains("tie_dropout")) settings["dropout_tie"] = settings["tie_dropout"];
 }
 

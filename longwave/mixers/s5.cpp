@@ -31,6 +31,19 @@ Tensor truncated_normal(at::IntArrayRef shape) {
 
 Tensor conjugate_transpose(const Tensor& v) { return v.conj().t().resolve_conj(); }
 
+/// A block with all of its states, of which `half` has one of each conjugate pair.
+NormalPlusLowRank with_conjugates(NormalPlusLowRank half) {
+  const auto n = half.v.size(0);
+  auto lambda = at::cat({half.lambda, half.lambda.conj()}), v = at::cat({half.v, half.v.conj()}, 1);
+  if (n % 2 == 1) {  // the real pole, whose eigenvector v[0] all the others leave: I - V V* = v[0] v[0]*
+    const auto left = at::eye(n, v.options()) - at::mm(v, conjugate_transpose(v));
+    const auto [norm, column] = at::real(left.diagonal()).max(0);
+    v = at::cat({v, left.index_select(1, column) / norm.sqrt()}, 1);
+    lambda = at::cat({lambda, at::real(half.lambda.slice(0, 0, 1)).to(lambda.scalar_type())});
+  }
+  return {lambda, {}, {}, v};
+}
+
 class S5 final : public SequenceMixer, public HasStateParameters {
  public:
   struct Config {
@@ -63,14 +76,14 @@ class S5 final : public SequenceMixer, public HasStateParameters {
   S5(const MixerSizes& sizes, const Config& config)
       : config_(config), d_(sizes.d), states_(config.d_state ? config.d_state : (sizes.d + 1) / 2 * 2) {
     const auto all = config.conj_sym ? 2 * states_ : states_;  // states of the real system
-    check(all % (2 * config.blocks) == 0, "s5: d_state is ", states_, "; expected blocks of even size from ", all,
-          " states in ", config.blocks, " blocks");
-    const auto block = normal_plus_low_rank("legs", all / config.blocks);
-    const auto complete = [&](const Tensor& x) {  // with the other half, unless conjugates are implied
-      return config.conj_sym ? x : at::cat({x, x.conj().resolve_conj()}, -1);
-    };
-    const auto lambda = complete(block.lambda).repeat({config.blocks});
-    const auto v = at::block_diag(std::vector<Tensor>(config.blocks, complete(block.v)));  // [all, states]
+    const auto size = all / config.blocks;
+    check(all % config.blocks == 0 && size >= 2 && !(config.conj_sym && size % 2), "s5: d_state is ", states_,
+          "; expected blocks of ", config.conj_sym ? "even size" : "at least 2", " from ", all, " states in ",
+          config.blocks, " blocks");
+    auto block = normal_plus_low_rank("legs", size);
+    if (!config.conj_sym) block = with_conjugates(std::move(block));
+    const auto lambda = block.lambda.repeat({config.blocks});
+    const auto v = at::block_diag(std::vector<Tensor>(config.blocks, block.v));  // [all, states]
 
     const auto add = [&](const std::string& name, const Tensor& value) {
       return register_parameter(name, value.to(at::kFloat).contiguous());
@@ -162,6 +175,7 @@ const RegisterMixer<S5> registered(
           [](const Json& config, MixerSizes& sizes, Json& settings) {
             sizes.d = config.at("H");
             settings["d_state"] = config.at("P");
+            settings["blocks"] = 1;  // any: the weights are loaded
           },
       .final_state =
           [](const State& state) {
@@ -169,7 +183,9 @@ const RegisterMixer<S5> registered(
           },
       .initial_state = initial_state_as("h", [](const Tensor& given) { return given.transpose(1, 2); })},
      {{"bidirectional", {{"bidirectional", true}, {"discretization", "bilinear"}, {"blocks", 2}, {"d_state", 6}}, 10},
-      {"full states", {{"conj_sym", false}, {"d_state", 8}, {"clip_eigs", true}, {"C_init", "complex_normal"}}, 7},
+      {"full states",
+       {{"conj_sym", false}, {"d_state", 9}, {"blocks", 3}, {"clip_eigs", true}, {"C_init", "complex_normal"}},
+       7},
       {"gate", {{"activation", "half_glu2"}}, 6},
       {"two maps", {{"activation", "full_glu"}}, 6}}});
 

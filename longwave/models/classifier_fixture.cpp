@@ -64,7 +64,6 @@ std::string pair_head_of(const TensorMap& param, const Json& config, std::int64_
 void configure_blocks(Json config, BackboneConfig& stack) {
   const auto& info = find_mixer(stack.mixer);
   config["H"] = stack.d_model;
-  config.emplace("n_ssm", 1);
   if (!pool_named(text_of(config, "mode")).empty()) config.erase("mode");  // that of the decoder
   MixerSizes sizes;
   Json settings;

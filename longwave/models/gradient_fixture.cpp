@@ -75,6 +75,14 @@ TensorMap leaves_of(const Fixture& fixture, const std::string& prefix, at::Scala
   return tensors;
 }
 
+/// The configuration, with the sizes of all tensors as `weights`.
+Json with_weights(Json config, const TensorMap& in, const TensorMap& param) {
+  auto& weights = config["weights"] = Json::object();
+  for (const auto* tensors : {&in, &param})
+    for (const auto& [name, tensor] : *tensors) weights[name] = tensor.sizes().vec();
+  return config;
+}
+
 void compare_gradients(const Fixture& fixture, const std::string& prefix, const TensorMap& leaves, bool exact,
                        const std::string& suffix, FixtureReport& report) {
   const auto largest = largest_gradient(fixture);
@@ -105,7 +113,7 @@ void run_typed(const Fixture& fixture, FixtureReport& report, const FixtureCompu
   const auto in = leaves_of(fixture, "in.", type), param = leaves_of(fixture, "param.", type);
   const bool gradients = !fixture.with_prefix("grad.").empty();
   const at::AutoGradMode mode(gradients);
-  auto run = compute(in, param, fixture.config);
+  auto run = compute(in, param, with_weights(fixture.config, in, param));
   at::Tensor loss;
   double loss_size = 0;
   for (const auto& term : loss_terms(run.out, in)) {

@@ -14,7 +14,8 @@ struct FixtureRun {
   std::function<void()> after_backward;  // moves gradients to the fixture's parameters, where they are not leaves
 };
 
-/// Evaluates with tensors of the fixture: in.* and param.* without these prefixes.
+/// Evaluates with tensors of the fixture: in.* and param.* without these prefixes. `config` has the sizes of all of
+/// them as `weights`, since some fixtures say what they are by these alone.
 using FixtureCompute = std::function<FixtureRun(const TensorMap& in, const TensorMap& param, const Json& config)>;
 
 /// Runs `compute` in float32 and in float64 and compares every out.* it returns and every stored gradient of the loss

@@ -147,10 +147,7 @@ const RegisterFixtureCheck registered({
       if (const auto unread = unread_keys(info, fixture.config); !unread.empty())
         report.hint = "keys of its config that are not read here: " + join(unread);
       check_with_gradients(fixture, report, [&](const TensorMap& in, const TensorMap& param, Json config) {
-        config.emplace("case", fixture.name);                // some say what they are by their name alone,
-        auto& weights = config["weights"] = Json::object();  // or by the weights that they have, and their sizes
-        for (const auto& tensors : {in, param})
-          for (const auto& [name, tensor] : tensors) weights[name] = tensor.sizes().vec();
+        config.emplace("case", fixture.name);  // some say what they are by their name alone
         return run(info, fixture.path, in, param, config);
       });
     },

@@ -288,6 +288,13 @@ S4Options with_sizes(S4Options options, std::int64_t d, std::int64_t l_max) {
   return options;
 }
 
+std::int64_t stored_rows(const Json& config, const std::string& ending) {
+  const auto weights = config.value("weights", Json::object());
+  for (const auto& [name, sizes] : weights.items())
+    if (name.ends_with(ending) && !sizes.empty()) return sizes[0];
+  return 0;
+}
+
 Json s4_settings(const Json& config) {
   auto settings = config;
   // What the reference offers for experiments, and we do not.
@@ -295,7 +302,6 @@ Json s4_settings(const Json& config) {
     if (const auto found = config.find(key); found != config.end())
       check(found->is_null() || *found == false || *found == 0, "s4: ", key, " is ", found->dump(),
             ", which is not offered; expected it off");
-  // Whatever poles it started from, all weights are loaded: any names of ours do, if the rank is right.
   const auto number = [&](const char* key) {
     const auto found = config.find(key);
     return found != config.end() && found->is_number() ? found->get<std::int64_t>() : 0;
@@ -309,8 +315,10 @@ Json s4_settings(const Json& config) {
   if (mode == "s4d") settings["mode"] = "diag";
   if (mode == "nplr" || mode == "s4") settings["mode"] = "dplr";
   const bool diagonal = settings.value("mode", "dplr") == "diag";
+  // Whatever poles it started from, all weights are loaded: any names of ours do, if the sizes are right.
   settings["init"] = diagonal ? "diag-lin" : "legs";
-  settings["rank"] = diagonal ? 0 : std::max<std::int64_t>(number("rank"), config.value("init", "") == "legt" ? 2 : 1);
+  settings["rank"] = diagonal ? 0 : stored_rows(config, "kernel.P");
+  if (const auto copies = stored_rows(config, "kernel.A_real"); copies > 0) settings["n_ssm"] = copies;
   settings["cut_kernel"] = number("l_max") > 0 && number("L") > number("l_max");
   return settings;
 }

@@ -86,8 +86,12 @@ S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activ
 /// The options of a model of width d for sequences of up to l_max steps (0: unknown), where they do not say it.
 S4Options with_sizes(S4Options options, std::int64_t d, std::int64_t l_max);
 
+/// Rows (first axis) of a weight that a fixture stores under a name of this ending; 0 if there is none.
+std::int64_t stored_rows(const Json& config, const std::string& ending);
+
 /// Settings that a fixture's configuration means: its names for the state size, and what it leaves out. Initial poles
-/// are ours whatever they were there, since all weights are loaded. Sequences beyond l_max have cut kernels.
+/// are ours whatever they were there, since all weights are loaded; their rank and number of copies are those of the
+/// weights. Sequences beyond l_max have cut kernels.
 Json s4_settings(const Json& config);
 
 /// Longest sequence of a fixture: its l_max, or where that is null or missing its L; 0 if neither is a number.

@@ -139,6 +139,16 @@ TEST_F(ChangedFixture, WeightsOfMoreLayersThanItsConfigHasFail) {
   EXPECT_EQ(run().failed, "fixture: there are weights of layers.1, but n_layers is 1");
 }
 
+TEST_F(ChangedFixture, CopiesOfPolesAreThoseOfTheWeights) {
+  for (const auto* name : {"s4_dplr_causal_lmax", "s4d_lin_bidir_nssm", "s4_lra_prenorm_bn"}) {
+    load("state_space/" + std::string(name));
+    auto without = config();
+    without.erase("n_ssm");
+    metadata["config"] = without.dump();
+    EXPECT_TRUE(run().ok()) << name << ": " << run().failed;
+  }
+}
+
 TEST_F(ChangedFixture, StatedToleranceCounts) {
   tensors["out.pred"] = tensors["out.pred"] * 1.001;
   metadata["tolerance"] = "0.01";
