@@ -79,17 +79,13 @@ def scan(a, x, n):
 
 
 def fixed_scan(log_a, x, n):
-    """h[t] = exp(log_a) h[t-1] + x[t], log_a [c], x [b, t, c]: a product with the matrix of powers inside all chunks, then
-    from chunk to chunk."""
-    b, t, c = x.shape
-    lags = torch.arange(n) - torch.arange(n).unsqueeze(1)  # from row to column
-    matrix = torch.exp(log_a.view(c, 1, 1) * lags.clamp_min(0)) * (lags >= 0)
-    local = torch.bmm(chunks(x, n).permute(3, 0, 1, 2).reshape(c, -1, n), matrix).view(c, b, t // n, n)
-    power = torch.exp(log_a.unsqueeze(-1) * torch.arange(1, n + 1))  # [c, n]
-    ends = local[..., -1].permute(2, 1, 0).unbind(0)
-    before = states_before([power[:, -1]] * len(ends), ends, 0)  # [t / n, b, c]
-    h = local + before.permute(2, 1, 0).unsqueeze(-1) * power.view(c, 1, 1, n)
-    return h.permute(1, 2, 3, 0).flatten(1, 2)
+    """h[t] = exp(log_a) h[t-1] + x[t], log_a [c], x [b, t, c]: the same, without decays of each step."""
+    a, local = torch.exp(log_a), []
+    for x_i in chunks(x, n).unbind(2):
+        local.append(torch.addcmul(x_i, a, local[-1]) if local else x_i)
+    decay = powers(log_a, 1, n + 1, 1).t()
+    before = states_before([decay[-1]] * (x.shape[1] // n), local[-1].unbind(1), 1)
+    return torch.addcmul(torch.stack(local, 2), decay, before.unsqueeze(2)).flatten(1, 2)
 
 
 # --- Convolutions
