@@ -10,7 +10,8 @@
 namespace longwave::bench {
 
 /// What bounds a case on any machine, and how much of it a pass forward, and one forward and backward, need at least.
-enum class Bound { exponentials, fft_flops, gemm_flops };
+/// Traffic counts beside arithmetic, whose parts add up: the larger of the two is the bound.
+enum class Bound { exponentials, fft_flops, gemm_flops, tensor_bytes };
 const char* name_of(Bound bound);
 struct Work {
   double forward = 0, both = 0;
@@ -20,7 +21,8 @@ struct Work {
 struct Case {
   std::string name = {}, sizes = {};
   TensorMap leaves = {};  // inputs, weights and buffers; what requires a gradient is differentiated
-  std::function<at::Tensor()> forward = {};
+  /// If no leaf requires a gradient it is the whole case, and may work in place on the leaves.
+  std::function<std::vector<at::Tensor>()> forward = {};
   std::map<Bound, Work> work = {};
   double target = 0;  // times as fast as PyTorch; 0: none
 };

@@ -3,7 +3,9 @@
 usage: compare_mixers.py FOLDER_OF_PROGRAMS [--rounds N] [--cases a,b]
 For every case both sides run in turn, N times (A B A B ...), on the same inputs and weights; results and gradients are held
 against each other first. The bound of a case is the time that its exponentials, Fourier transforms and matrix products
-alone take at the rates that the machine reaches in them (machine_limits). Table rows, each followed by a JSON line.
+alone take at the rates that the machine reaches in them (machine_limits), or that of reading and writing its tensors once at
+the bandwidth of tensors of 16 MiB, whichever is longer; of a case without gradients that of its only pass. Table rows, each
+followed by a JSON line.
 """
 
 import argparse
@@ -33,19 +35,24 @@ def compare(case, programs, rounds, env, limits):
     row = {"case": case, "sizes": ours[0]["sizes"], "work": ours[0]["work"], "target": ours[0]["target"],
            "chunk_of_pytorch": theirs[0]["chunk"], "difference": theirs[0]["error"]}
     for i, kind in enumerate(("forward", "both")):
+        if f"{kind}_seconds" not in ours[0]:
+            continue
         a, b = (statistics.median(r[f"{kind}_seconds"] for r in side) for side in (ours, theirs))
-        bound = sum(work[i] / limits[f"{of}_per_s"] for of, work in row["work"].items())
+        needed = {of: work[i] / limits[f"{of}_per_s"] for of, work in row["work"].items()}
+        memory = needed.pop("tensor_bytes", 0)
+        bound = max(memory, sum(needed.values()))
         row[kind] = {"longwave_s": a, "pytorch_s": b, "speedup": b / a, "bound_s": bound, "of_bound": bound / a}
     row["peak_bytes"] = [statistics.median(r["peak_bytes"] for r in side) for side in (ours, theirs)]
     return row
 
 
 def print_row(row):
-    both, mib = row["both"], [x / 2**20 for x in row["peak_bytes"]]
+    whole, mib = row.get("both", row["forward"]), [x / 2**20 for x in row["peak_bytes"]]
+    both = f"{1e3 * whole['longwave_s']:.2f}" if "both" in row else "-"
     target = f"{row['target']:.0f}x" if row["target"] else ""
     print(f"{row['case']:<20}{row['sizes']:<24}{1e3 * row['forward']['longwave_s']:>9.2f}"
-          f"{row['forward']['speedup']:>7.1f}x{1e3 * both['longwave_s']:>10.2f}{1e3 * both['pytorch_s']:>10.1f}"
-          f"{both['speedup']:>7.1f}x{target:>6}{1e3 * both['bound_s']:>10.2f}{100 * both['of_bound']:>6.0f} %"
+          f"{row['forward']['speedup']:>7.1f}x{both:>10}{1e3 * whole['pytorch_s']:>10.1f}"
+          f"{whole['speedup']:>7.1f}x{target:>6}{1e3 * whole['bound_s']:>10.2f}{100 * whole['of_bound']:>6.0f} %"
           f"{mib[0]:>8.0f}{mib[1]:>8.0f}")
     print(json.dumps(row), flush=True)
 

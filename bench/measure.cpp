@@ -27,16 +27,16 @@ double kilobytes_of(const char* path, const std::string& name) {
   return 0;
 }
 
-double triad_bandwidth() {
-  constexpr std::int64_t kNumbers = 128 << 20;
-  std::vector<float> a(kNumbers), b(kNumbers, 1), c(kNumbers, 2);
+double triad_bandwidth(std::int64_t numbers, int runs) {
+  std::vector<float> a(static_cast<std::size_t>(numbers)), b(a.size(), 1), c(a.size(), 2);
+  float *to = a.data(), *first = b.data(), *second = c.data();
   double best = 1e30;
-  for (int run = 0; run < 5; ++run)
+  for (int run = 0; run < runs; ++run)
     best = std::min(best, seconds_of([&] {
 #pragma omp parallel for schedule(static)
-                      for (std::int64_t i = 0; i < kNumbers; ++i) a[i] = b[i] + 0.5f * c[i];
+                      for (std::int64_t i = 0; i < numbers; ++i) to[i] = first[i] + 0.5f * second[i];
                     }));
-  return 3.0 * sizeof(float) * kNumbers / best;
+  return 3.0 * sizeof(float) * static_cast<double>(numbers) / best;
 }
 
 double gemm_rate() {
@@ -114,15 +114,15 @@ void print(const Json& record) {
 }
 
 Json MachineLimits::json() const {
-  return {{"bytes_per_s", bandwidth},
-          {"gemm_flops_per_s", gemm},
-          {"gemm_flops_per_s_of_one_thread", gemm_one_thread},
-          {"exponentials_per_s", exponentials},
-          {"fft_flops_per_s", fft}};
+  return {{"bytes_per_s", bandwidth},           {"tensor_bytes_per_s", tensor_bandwidth},
+          {"gemm_flops_per_s", gemm},           {"gemm_flops_per_s_of_one_thread", gemm_one_thread},
+          {"exponentials_per_s", exponentials}, {"fft_flops_per_s", fft}};
 }
 
 MachineLimits measure_limits() {
-  MachineLimits limits{.bandwidth = triad_bandwidth(), .gemm = gemm_rate()};
+  MachineLimits limits{.bandwidth = triad_bandwidth(128 << 20, 5),
+                       .tensor_bandwidth = triad_bandwidth(4 << 20, 50),
+                       .gemm = gemm_rate()};
   const auto threads = at::get_num_threads();
   at::set_num_threads(1);
   limits.gemm_one_thread = gemm_rate();

@@ -2,13 +2,16 @@
 // against the same in PyTorch.
 //
 // usage: mixer_case                   the names of all cases
-//        mixer_case NAME              one JSON line: median seconds of both passes, peak memory, work, target
-//        mixer_case NAME --save FILE  also writes inputs, weights and buffers ("in.*"), the output ("out"), the
-//        gradient
-//                                     that comes to it ("d_out") and those of inputs and weights ("grad.*")
+//        mixer_case NAME              one JSON line: median seconds of each pass, peak memory, work, target
+//        mixer_case NAME --save FILE  also writes inputs, weights and buffers ("in.*"), the outputs ("out.0", ..), the
+//                                     gradients that come to them ("d_out.*") and those of inputs and weights
+//                                     ("grad.*"); without gradients what a step leaves of the inputs ("after.*")
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
 
 #include "bench/cases.h"
 #include "bench/measure.h"
@@ -18,17 +21,27 @@
 namespace longwave::bench {
 namespace {
 
-void differentiate(const Case& c, const at::Tensor& d_out) {
-  for (const auto& [name, leaf] : c.leaves) leaf.mutable_grad() = at::Tensor();
-  c.forward().backward(d_out);
+bool differentiable(const Case& c) {
+  return std::any_of(c.leaves.begin(), c.leaves.end(), [](const auto& leaf) { return leaf.second.requires_grad(); });
 }
 
-void save(const Case& c, const at::Tensor& d_out, const std::string& path) {
-  TensorMap tensors{{"d_out", d_out}, {"out", c.forward().detach()}};
-  differentiate(c, d_out);
-  for (const auto& [name, leaf] : c.leaves) {
-    tensors["in." + name] = leaf.detach();
-    if (leaf.grad().defined()) tensors["grad." + name] = leaf.grad();
+void differentiate(const Case& c, const std::vector<at::Tensor>& d_out) {
+  for (const auto& [name, leaf] : c.leaves) leaf.mutable_grad() = at::Tensor();
+  torch::autograd::backward(c.forward(), d_out);
+}
+
+void save(const Case& c, const std::vector<at::Tensor>& d_out, const std::string& path) {
+  TensorMap tensors;
+  for (const auto& [name, leaf] : c.leaves) tensors["in." + name] = leaf.detach().clone();
+  const auto out = c.forward();
+  for (std::size_t i = 0; i < out.size(); ++i) tensors["out." + std::to_string(i)] = out[i].detach();
+  if (differentiable(c)) {
+    for (std::size_t i = 0; i < d_out.size(); ++i) tensors["d_out." + std::to_string(i)] = d_out[i];
+    differentiate(c, d_out);
+    for (const auto& [name, leaf] : c.leaves)
+      if (leaf.grad().defined()) tensors["grad." + name] = leaf.grad();
+  } else {
+    for (const auto& [name, leaf] : c.leaves) tensors["after." + name] = leaf;
   }
   write_tensors(path, tensors);
 }
@@ -40,21 +53,20 @@ int run(int count, char** words) {
   }
   at::manual_seed(1);
   const auto c = make_case(words[1]);
-  at::Tensor d_out;
-  {
+  const auto forward = [&] {
     const at::NoGradGuard no_grad;
-    d_out = at::randn(c.forward().sizes());
-  }
+    return c.forward();
+  };
+  std::vector<at::Tensor> d_out;
+  for (const auto& out : forward()) d_out.push_back(at::randn(out.sizes()));
   const auto both = [&] { differentiate(c, d_out); };
-  const auto peak = peak_of(both);  // also warms up
+  const bool with_gradient = differentiable(c);
+  const auto peak = with_gradient ? peak_of(both) : peak_of(forward);  // also warms up
   auto record = machine_record();
   record["case"] = c.name;
   record["sizes"] = c.sizes;
-  record["forward_seconds"] = median_seconds(0.5, [&] {
-    const at::NoGradGuard no_grad;
-    c.forward();
-  });
-  record["both_seconds"] = median_seconds(1, both);
+  record["forward_seconds"] = median_seconds(0.5, forward);
+  if (with_gradient) record["both_seconds"] = median_seconds(1, both);
   record["peak_bytes"] = peak.bytes;
   for (const auto& [bound, work] : c.work) record["work"][name_of(bound)] = {work.forward, work.both};
   record["target"] = c.target;

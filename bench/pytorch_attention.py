@@ -223,16 +223,21 @@ def gla(p, n):
     return linear(p, "o_proj", rms_norm(o, p["g_norm.weight"]).flatten(-2) * F.silu(linear(p, "g_proj", x)))
 
 
+def key_value_average(k, v, decay, first, n):
+    """RWKV-4's weighted average of v. Keys relative to the largest of all steps, which cancels."""
+    weight = torch.exp(k - k.amax(1, keepdim=True).detach())
+    both = torch.cat([weight * v, weight], -1)
+    past = shifted(fixed_scan(-decay.repeat(2), both, n))
+    above, below = (past + torch.exp(first).repeat(2) * both).chunk(2, -1)
+    return above / below
+
+
 def rwkv4(p, n):
-    """Keys relative to the largest of all steps, which cancels."""
     x, before = p["x"], shifted(p["x"])
     mixed = lambda name: before + p[f"time_mix_{name}"] * (x - before)
     k, v, r = linear(p, "key", mixed("k")), linear(p, "value", mixed("v")), linear(p, "receptance", mixed("r"))
-    weight = torch.exp(k - k.amax(1, keepdim=True).detach())
-    both = torch.cat([weight * v, weight], -1)
-    past = shifted(fixed_scan(-torch.exp(p["time_decay"]).repeat(2), both, n))
-    above, below = (past + torch.exp(p["time_first"]).repeat(2) * both).chunk(2, -1)
-    return linear(p, "output", torch.sigmoid(r) * above / below)
+    average = key_value_average(k, v, torch.exp(p["time_decay"]), p["time_first"], n)
+    return linear(p, "output", torch.sigmoid(r) * average)
 
 
 def rwkv6(p, n):

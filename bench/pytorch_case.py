@@ -1,9 +1,9 @@
 """Times one case of mixer_case in eager PyTorch, on the inputs and weights that mixer_case saved.
 
 usage: pytorch_case.py NAME FILE [CHUNK]
-Prints one JSON line: median seconds forward and forward + backward, peak memory of the latter, the chunk length (the
-fastest of those in FORMS, unless given), and the largest error of the output and of any gradient against those in the
-file, relative to the largest number of each.
+Prints one JSON line: median seconds forward and, of what has gradients, forward + backward; peak memory of the latter, the
+chunk length (the fastest of those in FORMS, unless given), and the largest error of the outputs, of any gradient and of what
+is updated in place against those in the file, relative to the largest number of each.
 """
 
 import ctypes
@@ -15,6 +15,7 @@ import torch
 
 from pytorch_measure import difference, load, median_seconds, seconds_of
 from pytorch_mixers import FORMS
+from pytorch_parts import part
 
 
 def status(field):
@@ -37,26 +38,34 @@ def main():
     name, path, *chunk = sys.argv[1:]
     saved = load(path)
     form, lengths = FORMS[name]
-    leaves = {key[3:]: value.requires_grad_(f"grad.{key[3:]}" in saved) for key, value in saved.items()
-              if key.startswith("in.")}
+    kinds = {kind: part(saved, f"{kind}.") for kind in ("in", "out", "d_out", "grad", "after")}
+    leaves = {key: value.clone().requires_grad_(key in kinds["grad"]) for key, value in kinds["in"].items()}
+    outputs = lambda n: y if isinstance(y := form(leaves, n), tuple) else (y,)
+
+    def forward(n):
+        with torch.no_grad():
+            return outputs(n)
 
     def both(n):
         for leaf in leaves.values():
             leaf.grad = None
-        out = form(leaves, n)
-        out.backward(saved["d_out"])
+        out = outputs(n)
+        torch.autograd.backward(out, list(kinds["d_out"].values()))
         return out
 
-    best = int(chunk[0]) if chunk else min(lengths, key=lambda n: min(seconds_of(lambda: both(n)) for _ in range(2)))
-    peak = peak_of(lambda: both(best))
-    out = both(best).detach()
-    pairs = [(out, saved["out"])] + [(leaves[key[5:]].grad, value) for key, value in saved.items()
-                                     if key.startswith("grad.")]
-    error = max(difference(a, b) for a, b in pairs)
-    with torch.no_grad():
-        forward = median_seconds(0.5, lambda: form(leaves, best))
-    print(json.dumps({"case": name, "forward_seconds": forward, "both_seconds": median_seconds(1, lambda: both(best)),
-                      "peak_bytes": peak, "chunk": best, "error": error}))
+    whole = both if kinds["grad"] else forward
+    best = int(chunk[0]) if chunk else min(lengths, key=lambda n: min(seconds_of(lambda: whole(n)) for _ in range(2)))
+    for key in kinds["after"]:
+        leaves[key].copy_(kinds["in"][key])
+    out = []
+    record = {"case": name, "chunk": best, "peak_bytes": peak_of(lambda: out.extend(whole(best)))}
+    pairs = [*zip(out, kinds["out"].values()), *((leaves[key].grad, value) for key, value in kinds["grad"].items()),
+             *((leaves[key], value) for key, value in kinds["after"].items())]
+    record["error"] = max(difference(a.detach(), b) for a, b in pairs)
+    record["forward_seconds"] = median_seconds(0.5, lambda: forward(best))
+    if kinds["grad"]:
+        record["both_seconds"] = median_seconds(1, lambda: both(best))
+    print(json.dumps(record))
 
 
 main()

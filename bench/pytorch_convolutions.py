@@ -109,6 +109,11 @@ def mega_ema(p, n):
 # --- Other kernels
 
 
+def woodbury(bc, bq, pc, pq, at):
+    """The response at nodes of a diagonal plus a matrix of rank 1, from the sums over the diagonal."""
+    return at * (bc - bq * pc / (1 + pq))
+
+
 def s4(p, _):
     """Diagonal plus low rank: the generating function at the roots of unity, from sums over pairs of conjugate poles, with
     one inverse for all of them. In float, as published."""
@@ -125,7 +130,7 @@ def s4(p, _):
     numerators = torch.cat([v.real, (v * w.squeeze(-1).conj().unsqueeze(1)).real], 1)
     sums = torch.view_as_complex(torch.matmul(numerators, inverse).unflatten(-1, (-1, 2)))
     bc, bq, pc, pq = (2 * (z * sums[:, :4] - sums[:, 4:])).unbind(1)
-    spectrum = (1 + z / 2) * (bc - bq * pc / (1 + pq))
+    spectrum = woodbury(bc, bq, pc, pq, 1 + z / 2)
     at_infinity = (dt * (b * c).real).sum(-1, keepdim=True)
     k = torch.fft.irfft(torch.cat([spectrum, torch.complex(at_infinity, torch.zeros_like(at_infinity))], -1), t)
     return filtered(p["x"], k, p["D"][0])

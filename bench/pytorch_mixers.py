@@ -1,8 +1,9 @@
 """The operators and mixers of mixer_case in eager PyTorch, from their published equations, vectorised over time.
 
 Each is a function of the inputs and weights by name (as mixer_case saves them) and of the length of the chunks that it
-works in. FORMS lists the chunk lengths to try; the fastest counts. No loop takes single steps of the whole sequence, but in
-the sLSTM, which has no other form: loops go over chunks, or over the steps inside all chunks at once.
+works in; it gives one tensor or several. FORMS lists the chunk lengths to try; the fastest counts. No loop takes single steps
+of the whole sequence, but in the sLSTM, which has no other form: loops go over chunks, or over the steps inside all chunks at
+once.
 """
 
 import functools
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from pytorch_attention import ATTENTION_FORMS, full_attention
 from pytorch_convolutions import CONVOLUTION_FORMS, both_ways_block
+from pytorch_operators import OPERATOR_FORMS
 from pytorch_parts import layer_norm, linear, part
 from pytorch_recurrent import RECURRENT_FORMS
 
@@ -30,6 +32,7 @@ def stack(mixer, p, n):
 FORMS = {
     **ATTENTION_FORMS,
     **CONVOLUTION_FORMS,
+    **OPERATOR_FORMS,
     **RECURRENT_FORMS,
     "s4d_stack": (functools.partial(stack, both_ways_block), (125, 2000)),
     "transformer_stack": (functools.partial(stack, full_attention), (0,)),

@@ -87,9 +87,14 @@ def candidate(c):
     return torch.where(c >= 0, c + 0.5, torch.sigmoid(c))
 
 
+def gru_gates(maps):
+    """What minGRU keeps of the state and what it adds."""
+    c, z = maps.chunk(2, -1)
+    return torch.sigmoid(-z), torch.sigmoid(z) * candidate(c)
+
+
 def mingru(p, n):
-    c, z = linear(p, "to_hidden_and_gate", p["x"]).chunk(2, -1)
-    return scan(torch.sigmoid(-z), torch.sigmoid(z) * candidate(c), n)
+    return scan(*gru_gates(linear(p, "to_hidden_and_gate", p["x"])), n)
 
 
 def minlstm(p, n):

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "bench/cases.h"
+
+namespace longwave::bench {
+
+using Tensors = std::vector<at::Tensor>;
+
+/// `value` as a leaf of the case that asks for a gradient.
+at::Tensor leaf(Case& c, const std::string& name, const at::Tensor& value);
+
+/// The same without gradient, as float: the other side reads nothing else.
+at::Tensor constant(Case& c, const std::string& name, const at::Tensor& value);
+
+/// Adds numbers that go between memory and the processor once: so many times those of x forward, and in both passes.
+void add_bytes(Case& c, const at::Tensor& x, double forward, double both = 0);
+
+/// Adds products of `multiply_adds` a step: 2 operations each forward, 4 more backward.
+void add_products(Case& c, std::int64_t steps, double multiply_adds);
+
+/// Adds causal convolutions of b rows of `channels` features with a kernel each: transforms of real sequences of length
+/// 2t, 5 t log2 t operations each (a complex one of length t); forward: of u, of the product, of the kernel; backward:
+/// of dy, u, du, of the kernel and its gradient.
+void add_convolutions(Case& c, std::int64_t b, std::int64_t t, std::int64_t channels);
+
+/// Products of a state [keys, values] of `heads` heads, which is written once and read `reads` times a step, and of the
+/// visible half of a chunk of 64 steps.
+constexpr double state_products(int heads, int keys, int values, int reads = 1) {
+  return heads * ((1.0 + reads) * keys * values + 32.0 * reads * (keys + values));
+}
+
+}  // namespace longwave::bench

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <utility>
+
+#include "bench/cases.h"
+
+namespace longwave::bench {
+
+using NamedCase = std::pair<std::string, std::function<Case()>>;
+
+/// Operators that are bound by arithmetic.
+std::vector<NamedCase> operator_cases();
+
+/// Operators that are a pass over memory: what they read and write, each tensor once, bounds them.
+std::vector<NamedCase> memory_cases();
+
+}  // namespace longwave::bench
