@@ -3,10 +3,21 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "bench/case_parts.h"
+#include "longwave/ops/cauchy.h"
+#include "longwave/ops/causal_linear_attention.h"
+#include "longwave/ops/diagonal_ssm.h"
+#include "longwave/ops/dplr_recurrence.h"
+#include "longwave/ops/fft_convolution.h"
 #include "longwave/ops/gated_linear_attention.h"
+#include "longwave/ops/linear_cross_entropy.h"
+#include "longwave/ops/mlp.h"
+#include "longwave/ops/score_attention.h"
 #include "longwave/ops/selective_scan.h"
 #include "longwave/ops/softmax_attention.h"
+#include "longwave/ops/vandermonde.h"
 
 namespace longwave::bench {
 namespace {
@@ -59,6 +70,225 @@ Case softmax_attention() {
   return c;
 }
 
+/// With complex poles: of each at least its exponential, which is as much as a real one.
+Case selective_scan_complex() {
+  const std::int64_t b = 2, t = 2048, d = 256, n = 16;
+  Case c{.sizes = fmt::format("b{} t{} d{} n{}", b, t, d, n)};
+  const auto A = leaf(c, "A", at::stack({-at::rand({d, n}) - 0.1, at::arange(n).repeat({d, 1}) * M_PI}, -1)),
+             B = leaf(c, "B", at::randn({b, t, n, 2})), C = leaf(c, "C", at::randn({b, t, n, 2}));
+  ops::SelectiveScanInputs in;
+  in.u = leaf(c, "u", at::randn({b, t, d})), in.delta = leaf(c, "delta", at::randn({b, t, d}));
+  in.D = leaf(c, "D", at::randn({d})), in.delta_bias = leaf(c, "delta_bias", at::randn({d}) - 4);
+  c.forward = [=]() mutable -> Tensors {
+    in.A = at::view_as_complex(A), in.B = at::view_as_complex(B), in.C = at::view_as_complex(C);
+    return {ops::selective_scan(in).y};
+  };
+  const auto states = static_cast<double>(b * t * d * n);
+  c.work[Bound::exponentials] = {states, 2 * states};
+  return c;
+}
+
+constexpr std::int64_t kB = 8, kT = 2048, kD = 256, kHeads = 4, kWidth = kD / kHeads;
+
+Case sequence_case(const std::string& more = {}) { return {.sizes = fmt::format("b{} t{} d{}{}", kB, kT, kD, more)}; }
+
+struct Heads {
+  Tensor q, k, v;  // [b, t, h, e]
+};
+Heads heads(Case& c) {
+  const auto numbers = [] { return at::randn({kB, kT, kHeads, kWidth}); };
+  return {leaf(c, "q", numbers() / 8), leaf(c, "k", numbers() / 8), leaf(c, "v", numbers())};
+}
+
+/// A log decay of every key channel, as in GLA.
+Case channel_decay_attention() {
+  auto c = sequence_case(" h4");
+  const auto [q, k, v] = heads(c);
+  const auto g = leaf(c, "g", at::log_sigmoid(at::randn({kB, kT, kHeads, kWidth})) / 16);
+  c.forward = [q = q, k = k, v = v, g]() -> Tensors { return {ops::gated_linear_attention(q, k, v, g).o}; };
+  add_products(c, kB * kT, state_products(kHeads, kWidth, kWidth));
+  return c;
+}
+
+/// One log decay of every head, as in Mamba-2.
+Case head_decay_attention() {
+  auto c = sequence_case(" h4");
+  const auto [q, k, v] = heads(c);
+  const auto g = leaf(c, "g", at::log_sigmoid(at::randn({kB, kT, kHeads})) / 16);
+  c.forward = [q = q, k = k, v = v, g]() -> Tensors { return {ops::gated_linear_attention(q, k, v, g).o}; };
+  add_products(c, kB * kT, state_products(kHeads, kWidth, kWidth));
+  return c;
+}
+
+/// Keys of length one. What is written depends on what the state answers: the state is read twice.
+Case delta_rule() {
+  auto c = sequence_case(" h4");
+  const auto unit = at::randn({kB, kT, kHeads, kWidth});
+  const auto q = leaf(c, "q", at::randn_like(unit) / 8), k = leaf(c, "k", unit / unit.norm(2, -1, true)),
+             v = leaf(c, "v", at::randn_like(unit)), beta = leaf(c, "beta", at::sigmoid(at::randn({kB, kT, kHeads})));
+  c.forward = [=]() -> Tensors { return {ops::delta_rule(q, k, v, beta).o}; };
+  add_products(c, kB * kT, state_products(kHeads, kWidth, kWidth, 2));
+  return c;
+}
+
+/// Short sequences of narrow heads: the state is written and read, or q, k, v and o (and their gradients) pass once.
+Case causal_linear_attention() {
+  const std::int64_t b = 256, t = 64, h = 8, e = 16;
+  Case c{.sizes = fmt::format("b{} t{} h{} d{}", b, t, h, e)};
+  const auto q = leaf(c, "q", at::randn({b, t, h, e}) / 4), k = leaf(c, "k", at::randn({b, t, h, e}) / 4),
+             v = leaf(c, "v", at::randn({b, t, h, e}));
+  c.forward = [=]() -> Tensors { return {ops::causal_linear_attention(q, k, v)}; };
+  add_products(c, b * t, static_cast<double>(h * 2 * e * e));
+  add_bytes(c, q, 4, 11);
+  return c;
+}
+
+/// The whole square, patches of a forecaster: 2 products and one exponential for every score, which backward makes
+/// again; or q, k, v and y (and their gradients) pass once.
+Case score_attention() {
+  const std::int64_t b = 224, t = 42, h = 16, e = 8;
+  Case c{.sizes = fmt::format("b{} t{} h{} d{}", b, t, h, e)};
+  const auto q = leaf(c, "q", at::randn({b, t, h, e})), k = leaf(c, "k", at::randn({b, t, h, e})),
+             v = leaf(c, "v", at::randn({b, t, h, e}));
+  c.forward = [=]() -> Tensors {
+    return {ops::score_attention(q, k, v, {}, {.scale = 1 / std::sqrt(static_cast<double>(e))}).first};
+  };
+  add_products(c, b * t, static_cast<double>(h * 2 * t * e));
+  const auto scores = static_cast<double>(b * h * t * t);
+  c.work[Bound::exponentials] = {scores, 2 * scores};
+  add_bytes(c, q, 4, 11);
+  return c;
+}
+
+Case fft_convolution() {
+  auto c = sequence_case(" skip");
+  const auto u = leaf(c, "u", at::randn({kB, kT, kD})), k = leaf(c, "k", at::randn({1, kD, kT}) / 16),
+             skip = leaf(c, "skip", at::randn({1, kD}));
+  c.forward = [=]() -> Tensors { return {ops::fft_convolution(u, k, ops::ConvolutionParts{.skip = skip})}; };
+  add_convolutions(c, kB, kT, kD);
+  return c;
+}
+
+/// Poles with a real part between -1/2 and 0 as pairs of numbers.
+Tensor poles(std::int64_t h, std::int64_t n, double fastest) {
+  return at::stack({-at::rand({h, n}) / 2 - 1e-3, at::rand({h, n}) * fastest}, -1);
+}
+
+/// Sums over n conjugate pairs as a product of inner dimension 2 n, or the kernels written, and their gradient read.
+Case vandermonde_kernel() {
+  const std::int64_t h = 256, n = 32, t = 16384;
+  Case c{.sizes = fmt::format("h{} n{} t{}", h, n, t)};
+  const auto v = leaf(c, "v", at::randn({1, h, n, 2})), x = leaf(c, "x", poles(h, n, M_PI) / 64);
+  constant(c, "t", at::full({1}, t));
+  c.forward = [=]() -> Tensors { return {ops::vandermonde_kernel(at::view_as_complex(v), at::view_as_complex(x), t)}; };
+  add_products(c, h * t, static_cast<double>(2 * n));
+  add_bytes(c, at::empty({h, t}), 1, 2);
+  return c;
+}
+
+/// m values over a pole. Operations for each node: 13 for the reciprocal of a pair of poles, 8 for every value;
+/// backward the reciprocal again, 16 for the gradient of every value and of its pole.
+Case cauchy_kernel() {
+  const std::int64_t m = 4, h = 256, n = 32, l = 2048;
+  Case c{.sizes = fmt::format("m{} h{} n{} l{}", m, h, n, l)};
+  const auto v = leaf(c, "v", at::randn({m, h, n, 2})), w = leaf(c, "w", poles(h, n, 10));
+  const auto tangent = 2 * at::tan(at::arange(l, at::kDouble) * (M_PI / 2 / l)).to(at::kFloat);
+  const auto z = constant(c, "z", at::stack({at::zeros({l}), tangent}, -1));
+  c.forward = [=]() -> Tensors {
+    const auto sums = ops::cauchy_kernel(at::view_as_complex(v), at::view_as_complex(z), at::view_as_complex(w));
+    return {at::view_as_real(sums)};
+  };
+  const auto pairs = static_cast<double>(h * n * l);
+  c.work[Bound::gemm_flops] = {(13 + 8 * m) * pairs, (2 * 13 + (8 + 16) * m) * pairs};
+  return c;
+}
+
+/// Numbers of `count` complex states of every feature, real parts before imaginary ones.
+Tensor planes(std::int64_t count) { return at::randn({2, count, kD}) / 4; }
+
+/// Poles inside the unit circle.
+Tensor decaying_planes(std::int64_t count) {
+  const auto radius = 0.7 + at::rand({count, kD}) / 4, angle = at::rand({count, kD}) * M_PI;
+  return at::stack({radius * angle.cos(), radius * angle.sin()});
+}
+
+/// Operations on a complex state: 10 to move it and 4 to read it; backward 10 to have it again and 30 for the gradients
+/// of the state, of three coefficients and of x.
+Case diagonal_ssm() {
+  const std::int64_t n = 16;
+  auto c = sequence_case(" n16 complex");
+  const auto numbers = [&](const char* name, const Tensor& x) { return leaf(c, name, x.transpose(1, 2).contiguous()); };
+  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), a = numbers("a", decaying_planes(n)),
+             b = numbers("b", planes(n)), out = numbers("c", planes(n));
+  c.forward = [=]() -> Tensors { return {ops::diagonal_ssm(x, {a, b, out}).y}; };
+  const auto states = static_cast<double>(kB * kT * kD * n);
+  c.work[Bound::gemm_flops] = {14 * states, 54 * states};
+  return c;
+}
+
+/// Forward only. Operations on a complex state: 4 for the sum over the old ones, 16 to move it and 4 to read it.
+Case dplr_recurrence() {
+  const std::int64_t n = 32;
+  auto c = sequence_case(" n32 rank 1");
+  auto g = decaying_planes(n);
+  g[0] -= 1;
+  const ops::DplrCoefficients k{.g = constant(c, "g", g),
+                                .b = constant(c, "b", planes(n)),
+                                .p = constant(c, "p", planes(n).unsqueeze(0) / 16),
+                                .q = constant(c, "q", planes(n).unsqueeze(0) / 16),
+                                .c = constant(c, "c", planes(n).unsqueeze(0))};
+  const auto x = constant(c, "x", at::randn({kB, kT, kD})), state = constant(c, "state", at::randn({kB, 2, n, kD}));
+  c.forward = [=]() -> Tensors {
+    const auto result = ops::dplr_recurrence(x, k, state);
+    return {result.y, result.state};
+  };
+  c.work[Bound::gemm_flops].forward = 24 * static_cast<double>(kB * kT * kD * n);
+  return c;
+}
+
+struct MlpWeights {
+  Tensor w1, b1, w2, b2;
+};
+MlpWeights mlp_weights(Case& c) {
+  add_products(c, kB * kT, 8.0 * kD * kD);
+  return {leaf(c, "w1", at::randn({4 * kD, kD}) / 16), leaf(c, "b1", at::randn({4 * kD}) / 4),
+          leaf(c, "w2", at::randn({kD, 4 * kD}) / 32), leaf(c, "b2", at::randn({kD}) / 4)};
+}
+
+Case mlp() {
+  auto c = sequence_case(" GELU");
+  const auto x = leaf(c, "x", at::randn({kB, kT, kD}));
+  c.forward = [x, w = mlp_weights(c)]() -> Tensors {
+    return {ops::mlp(x, w.w1, w.b1, w.w2, w.b2, ops::Activation::gelu, ops::DropoutPlace::after_activation, 0, 0)};
+  };
+  return c;
+}
+
+/// Behind a norm, around it the sum.
+Case residual_mlp() {
+  auto c = sequence_case(" GELU");
+  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), norm = leaf(c, "norm", 1 + at::randn({kD}) / 8);
+  c.forward = [x, norm, w = mlp_weights(c)]() -> Tensors {
+    return {ops::residual_mlp(x, norm, w.w1, w.b1, w.w2, w.b2, 0, 0)};
+  };
+  return c;
+}
+
+/// The logits' product, and an exponential for each, which backward makes again.
+Case linear_cross_entropy() {
+  const std::int64_t rows = 4096, classes = 8192;
+  Case c{.sizes = fmt::format("{} rows d{} {} classes", rows, kD, classes)};
+  const auto x = leaf(c, "x", at::randn({rows, kD})), weight = leaf(c, "weight", at::randn({classes, kD}) / 16),
+             bias = leaf(c, "bias", at::randn({classes})),
+             targets = constant(c, "targets", at::randint(classes, {rows}));
+  const auto classes_of_rows = targets.to(at::kLong);
+  c.forward = [=]() -> Tensors { return {ops::linear_cross_entropy(x, weight, bias, classes_of_rows)}; };
+  add_products(c, rows, static_cast<double>(kD * classes));
+  const auto logits = static_cast<double>(rows * classes);
+  c.work[Bound::exponentials] = {logits, 2 * logits};
+  return c;
+}
+
 }  // namespace
 
 std::vector<NamedCase> operator_cases() {
@@ -66,6 +296,20 @@ std::vector<NamedCase> operator_cases() {
       {"selective_scan", selective_scan},
       {"linear_attention", linear_attention},
       {"softmax_attention", softmax_attention},
+      {"selective_scan_complex", selective_scan_complex},
+      {"channel_decay_attention", channel_decay_attention},
+      {"head_decay_attention", head_decay_attention},
+      {"delta_rule", delta_rule},
+      {"causal_linear_attention", causal_linear_attention},
+      {"score_attention", score_attention},
+      {"fft_convolution", fft_convolution},
+      {"vandermonde_kernel", vandermonde_kernel},
+      {"cauchy_kernel", cauchy_kernel},
+      {"diagonal_ssm", diagonal_ssm},
+      {"dplr_recurrence", dplr_recurrence},
+      {"mlp", mlp},
+      {"residual_mlp", residual_mlp},
+      {"linear_cross_entropy", linear_cross_entropy},
   };
 }
 

@@ -114,6 +114,16 @@ def woodbury(bc, bq, pc, pq, at):
     return at * (bc - bq * pc / (1 + pq))
 
 
+def cauchy(v, z, w):
+    """The sums over poles w [h, n] of v / (z - w) + the same with conjugate v and w, v [h, m, n], z [l] imaginary:
+    [h, m, l], from 2 (z Re v - Re(v conj w)) / (z^2 - 2 z Re w + |w|^2)."""
+    poles = w.unsqueeze(-1)
+    inverse = torch.view_as_real(1 / (z * z - 2 * z * poles.real + poles.abs().square())).flatten(2)  # [h, n, 2 l]
+    numerators = torch.cat([v.real, (v * w.conj().unsqueeze(1)).real], 1)
+    first, second = torch.view_as_complex(torch.matmul(numerators, inverse).unflatten(-1, (-1, 2))).chunk(2, 1)
+    return 2 * (z * first - second)
+
+
 def s4(p, _):
     """Diagonal plus low rank: the generating function at the roots of unity, from sums over pairs of conjugate poles, with
     one inverse for all of them. In float, as published."""
@@ -124,13 +134,7 @@ def s4(p, _):
     tangent = torch.tan(torch.arange(t // 2, dtype=torch.double) * (math.pi / t)).float()
     z = torch.complex(torch.zeros_like(tangent), 2 * tangent)
     v = dt.unsqueeze(1) * torch.stack([b * c, b * low.conj(), low * c, low * low.conj()], 1)  # [h, 4, n]
-    # v / (z - w) and its conjugate partner: 2 (z Re v - Re(v conj w)) / (z^2 - 2 z Re w + |w|^2)
-    w = w.unsqueeze(-1)
-    inverse = torch.view_as_real(1 / (z * z - 2 * z * w.real + w.abs().square())).flatten(2)  # [h, n, t]
-    numerators = torch.cat([v.real, (v * w.squeeze(-1).conj().unsqueeze(1)).real], 1)
-    sums = torch.view_as_complex(torch.matmul(numerators, inverse).unflatten(-1, (-1, 2)))
-    bc, bq, pc, pq = (2 * (z * sums[:, :4] - sums[:, 4:])).unbind(1)
-    spectrum = woodbury(bc, bq, pc, pq, 1 + z / 2)
+    spectrum = woodbury(*cauchy(v, z, w).unbind(1), 1 + z / 2)
     at_infinity = (dt * (b * c).real).sum(-1, keepdim=True)
     k = torch.fft.irfft(torch.cat([spectrum, torch.complex(at_infinity, torch.zeros_like(at_infinity))], -1), t)
     return filtered(p["x"], k, p["D"][0])

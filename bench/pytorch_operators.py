@@ -1,14 +1,19 @@
-"""Operators that are one pass over memory in PyTorch, as its own functions have them or composed; see pytorch_mixers.py."""
+"""Operators by themselves in PyTorch, as its own functions have them or composed; see pytorch_mixers.py."""
+
+import functools
 
 import torch
 from torch.nn import functional as F
 from torch.optim.adamw import adamw as adamw_function
 
-from pytorch_attention import key_value_average, rotary, turned_halves
-from pytorch_convolutions import woodbury
-from pytorch_parts import fixed_scan, rms_norm as norm, scan, short_convolution
-from pytorch_recurrent import gru_gates
+from pytorch_attention import WIDE, key_value_average, linear_attention, rotary, softmax_read, turned_halves
+from pytorch_convolutions import cauchy, channels_first, channels_last, filtered, woodbury
+from pytorch_parts import (channel_decay_attention, chunks, convolve, delta_rule, fixed_scan, from_chunks,
+                           head_decay_attention, pole_kernels, rms_norm as norm, scan, short_convolution)
+from pytorch_recurrent import gru_gates, selective_scan
 
+
+# --- Passes over memory
 
 def rms_norm(p, _):
     return norm(p["x"], p["weight"])
@@ -94,6 +99,100 @@ def grad_norm(p, _):
     return torch.stack([torch.linalg.vector_norm(g) for g in listed(p, "g")]).norm()
 
 
+# --- Attention
+
+
+def in_chunks(name, p, n):
+    """[b, t, h, ..] as [b, h, t / n, n, ..]."""
+    return chunks(p[name].transpose(1, 2), n, 2)
+
+
+def decaying(attention, p, n):
+    return from_chunks(attention(*(in_chunks(name, p, n) for name in ("q", "k", "v", "g"))))
+
+
+def delta(p, n):
+    q, k, v, beta = (in_chunks(name, p, n) for name in ("q", "k", "v", "beta"))
+    return from_chunks(delta_rule(q, k, v, beta.unsqueeze(-1)))
+
+
+def score_attention(p, _):
+    return softmax_read(p["q"], p["k"], p["v"], False)
+
+
+# --- State spaces
+
+
+def complex_scan(p, n):
+    """States stand for conjugate pairs."""
+    own = {**p, **{name: torch.view_as_complex(p[name]) for name in "ABC"}}
+    y = selective_scan({**own, "D": torch.zeros_like(p["D"])}, n)
+    return 2 * y.real + p["D"] * p["u"]
+
+
+def fft_convolution(p, _):
+    return filtered(p["u"], p["k"][0], p["skip"][0])
+
+
+def vandermonde_kernel(p, n):
+    return 2 * pole_kernels(torch.view_as_complex(p["v"]), torch.view_as_complex(p["x"]), int(p["t"]), n)
+
+
+def cauchy_kernel(p, _):
+    v, z, w = (torch.view_as_complex(p[name]) for name in "vzw")
+    return torch.view_as_real(cauchy(v.transpose(0, 1), z, w).transpose(0, 1))
+
+
+def diagonal_ssm(p, n):
+    """As a convolution."""
+    a, b, c = (torch.complex(*p[name]) for name in "abc")
+    kernel = pole_kernels(b * c, torch.log(a), p["x"].shape[1], n)
+    return channels_last(convolve(channels_first(p["x"]), kernel))
+
+
+def dplr_recurrence(p, n):
+    """With the transition as a real matrix: inside all chunks a product with the response to an impulse, then from chunk to
+    chunk."""
+    x, (re, im) = p["x"], p["g"]
+    b, t, d = x.shape
+    stacked = lambda pair: torch.cat([*pair]).t()  # [2, s, d] as [d, 2 s]
+    reading = lambda pair: 2 * torch.cat([pair[0], -pair[1]]).t()  # what gives 2 Re(c . h)
+    re, im = torch.diag_embed(1 + re.t()), torch.diag_embed(im.t())
+    power = torch.cat([torch.cat([re, -im], -1), torch.cat([im, re], -1)], 1)
+    power = power - stacked(p["p"][0]).unsqueeze(2) * reading(p["q"][0]).unsqueeze(1)
+    columns, out = stacked(p["b"]).unsqueeze(2), reading(p["c"][0]).unsqueeze(1)
+    rows = torch.bmm(out, power)
+    while columns.shape[2] < n:
+        columns = torch.cat([columns, torch.bmm(power, columns)], 2)
+        rows = torch.cat([rows, torch.bmm(rows, power)], 1)
+        power = torch.bmm(power, power)
+    lags = torch.arange(n).unsqueeze(1) - torch.arange(n)
+    impulse = torch.bmm(out, columns)[:, 0, lags.clamp_min(0)] * (lags >= 0)
+    u = chunks(x, n).permute(3, 2, 1, 0).reshape(d, n, -1)  # [d, n, chunks b]
+    state, before = p["state"].permute(3, 1, 2, 0).flatten(1, 2), []
+    for added in torch.bmm(columns.flip(2), u).unflatten(2, (-1, b)).unbind(2):
+        before.append(state)
+        state = torch.baddbmm(added, power, state)
+    y = torch.baddbmm(torch.bmm(impulse, u), rows, torch.cat(before, 2))
+    return (y.view(d, n, -1, b).permute(3, 2, 1, 0).reshape(b, t, 1, d),
+            state.unflatten(1, (2, -1)).permute(3, 1, 2, 0))
+
+
+# --- Channel mixers and the loss
+
+
+def mlp(p, _):
+    return F.linear(F.gelu(F.linear(p["x"], p["w1"], p["b1"])), p["w2"], p["b2"])
+
+
+def residual_mlp(p, _):
+    return p["x"] + mlp({**p, "x": norm(p["x"], p["norm"])}, _)
+
+
+def linear_cross_entropy(p, _):
+    return F.cross_entropy(F.linear(p["x"], p["weight"], p["bias"]), p["targets"].long())
+
+
 SCANS = (8, 16, 32, 64)
 OPERATOR_FORMS = {
     "rms_norm": (rms_norm, (0,)),
@@ -113,4 +212,18 @@ OPERATOR_FORMS = {
     "low_rank_response": (low_rank_response, (0,)),
     "adamw": (adamw, (0,)),
     "grad_norm": (grad_norm, (0,)),
+    "selective_scan_complex": (complex_scan, (16, 32, 64)),
+    "channel_decay_attention": (functools.partial(decaying, channel_decay_attention), (16, 32, 64)),
+    "head_decay_attention": (functools.partial(decaying, head_decay_attention), WIDE),
+    "delta_rule": (delta, (32, 64, 128)),
+    "causal_linear_attention": (linear_attention, (8, 16, 32, 64)),
+    "score_attention": (score_attention, (0,)),
+    "fft_convolution": (fft_convolution, (0,)),
+    "vandermonde_kernel": (vandermonde_kernel, (64, 128, 256)),
+    "cauchy_kernel": (cauchy_kernel, (0,)),
+    "diagonal_ssm": (diagonal_ssm, (64, 128, 2048)),
+    "dplr_recurrence": (dplr_recurrence, (16, 32, 64, 128)),
+    "mlp": (mlp, (0,)),
+    "residual_mlp": (residual_mlp, (0,)),
+    "linear_cross_entropy": (linear_cross_entropy, (0,)),
 }
