@@ -120,7 +120,7 @@ const std::vector<MixerCase>& mixer_cases() {
 std::vector<NamedCase> cases() {
   auto all = operator_cases();
   all.emplace_back("s4d", s4d);
-  for (const auto& pass : memory_cases()) all.push_back(pass);
+  for (const auto& others : {memory_cases(), forecaster_cases()}) all.insert(all.end(), others.begin(), others.end());
   for (const auto& mixer : mixer_cases()) all.emplace_back(mixer.name, [&mixer] { return mixer.make(); });
   // As published for ListOps: a gated map of the features behind every kernel, no MLP.
   all.emplace_back("s4d_stack", [] {

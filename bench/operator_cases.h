@@ -14,4 +14,7 @@ std::vector<NamedCase> operator_cases();
 /// Operators that are a pass over memory: what they read and write, each tensor once, bounds them.
 std::vector<NamedCase> memory_cases();
 
+/// Operators of forecasters.
+std::vector<NamedCase> forecaster_cases();
+
 }  // namespace longwave::bench

@@ -9,7 +9,7 @@ from torch.optim.adamw import adamw as adamw_function
 from pytorch_attention import WIDE, key_value_average, linear_attention, rotary, softmax_read, turned_halves
 from pytorch_convolutions import cauchy, channels_first, channels_last, filtered, woodbury
 from pytorch_parts import (channel_decay_attention, chunks, convolve, delta_rule, fixed_scan, from_chunks,
-                           head_decay_attention, pole_kernels, rms_norm as norm, scan, short_convolution)
+                           head_decay_attention, pole_kernels, product, rms_norm as norm, scan, short_convolution)
 from pytorch_recurrent import gru_gates, selective_scan
 
 
@@ -193,6 +193,51 @@ def linear_cross_entropy(p, _):
     return F.cross_entropy(F.linear(p["x"], p["weight"], p["bias"]), p["targets"].long())
 
 
+# --- Operators of forecasters
+
+
+def scaled_segments(p, _):
+    x, s = p["x"].transpose(1, 2), 96
+    mean, deviation = x[..., -s:].mean(2, keepdim=True), x.std(2, keepdim=True) + 1e-8
+    return F.pad((x - mean) / deviation, (-x.shape[2] % s, 0)).unflatten(2, (-1, s)), mean, deviation
+
+
+def next_segments(p, _):
+    n = p["next"]
+    forecast = n[:, :, -1] * p["deviation"] + p["mean"]
+    return forecast.transpose(1, 2), F.mse_loss(n[:, :, :-1], p["z"][:, :, 1:])
+
+
+def arx_tokens(p, _):
+    """Every segment as a token of the mixed channels and one of its own."""
+    z = p["z"]
+    mixed = torch.matmul(p["mix_weight"], z.flatten(2)) + p["mix_bias"].unsqueeze(1)
+    tokens = [norm(F.linear(x, p[f"{kind}_weight"], p[f"{kind}_bias"]), p[f"{kind}_norm"])
+              for kind, x in (("exo", mixed.view_as(z)), ("main", z))]
+    return norm(torch.stack(tokens, 3).flatten(2, 3) + p["positions"], p["norm"])
+
+
+def var_attention(p, _):
+    """Sequences are short: the scores of all steps at once."""
+    h, e = p["structural"].shape[:2]
+    x = norm(p["y"], p["input_norm"])
+    maps = norm(F.linear(x, p["weight"], p["bias"]).unflatten(-1, (-1, e)), p["map_norm"], 1e-8)
+    maps = maps.unflatten(2, (-1, h)).permute(2, 0, 3, 1, 4)  # [2 layers, b, h, t, e]
+    k, read = x.unflatten(-1, (h, e)).transpose(1, 2), 0
+    for q, v in zip(maps[::2], maps[1::2]):
+        k = torch.matmul(product(q, k).tril(), v)
+        read = read + k[:, :, 1::2]
+    return norm(x[:, 1::2] + torch.matmul(read, p["structural"]).transpose(1, 2).flatten(2), p["output_norm"])
+
+
+def masked_series(p, _):
+    """The cut is a step whose gradient is that of its argument."""
+    y = p["x"] * p["scale"]
+    line = 1 - p["ramp"] * ((y * p["mask_weight"]).sum(2, keepdim=True) + p["mask_bias"].unsqueeze(1))
+    changes = y.diff(dim=2) / (y.std(2, keepdim=True) + 1e-6)
+    return y * ((line.detach() > 0) + (line - line.detach())), changes.square().mean()
+
+
 SCANS = (8, 16, 32, 64)
 OPERATOR_FORMS = {
     "rms_norm": (rms_norm, (0,)),
@@ -226,4 +271,9 @@ OPERATOR_FORMS = {
     "mlp": (mlp, (0,)),
     "residual_mlp": (residual_mlp, (0,)),
     "linear_cross_entropy": (linear_cross_entropy, (0,)),
+    "scaled_segments": (scaled_segments, (0,)),
+    "next_segments": (next_segments, (0,)),
+    "arx_tokens": (arx_tokens, (0,)),
+    "var_attention": (var_attention, (0,)),
+    "masked_series": (masked_series, (0,)),
 }
