@@ -39,7 +39,7 @@ void print(const Json& record);
 /// What the machine reaches, against which results are held.
 struct MachineLimits {
   double bandwidth = 0;         // bytes a second of a[i] = b[i] + s c[i] over 3 x 512 MiB, all threads
-  double tensor_bandwidth = 0;  // the same over 3 x 16 MiB, which the last cache may hold
+  double tensor_bandwidth = 0;  // the same over 3 x 16 MiB, which the last cache may hold; updates in place may beat it
   double gemm = 0;              // operations a second of a product of 2048 x 2048 matrices, all threads
   double gemm_one_thread = 0;   // the same with one thread
   double exponentials = 0;      // a second, see kernel_rates.h

@@ -210,10 +210,10 @@ Case adamw() {
   const auto w = constants(c, "w", block_weights()), g = constants(c, "g", block_weights()),
              m = constants(c, "m", block_weights());
   Tensors v;
-  for (const auto& x : block_weights()) v.push_back(x.square());
+  for (const auto& x : block_weights()) v.push_back((at::rand_like(x) + 0.5) / 256);
   v = constants(c, "v", v);
   c.forward = [=]() -> Tensors {
-    ops::adamw_step(w, g, m, v, {.step = 10});
+    ops::adamw_step(w, g, m, v, {.lr = 1, .step = 10});
     return {};
   };
   for (const auto& x : w) add_bytes(c, x, 7);

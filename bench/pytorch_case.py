@@ -59,7 +59,8 @@ def main():
         leaves[key].copy_(kinds["in"][key])
     out = []
     record = {"case": name, "chunk": best, "peak_bytes": peak_of(lambda: out.extend(whole(best)))}
-    pairs = [*zip(out, kinds["out"].values(), strict=True), *((leaves[key].grad, value) for key, value in kinds["grad"].items()),
+    pairs = [*zip(out, kinds["out"].values(), strict=True),
+             *((leaves[key].grad, value) for key, value in kinds["grad"].items()),
              *((leaves[key], value) for key, value in kinds["after"].items())]
     record["error"] = max(difference(a.detach(), b) for a, b in pairs)
     record["forward_seconds"] = median_seconds(0.5, lambda: forward(best))

@@ -90,7 +90,7 @@ def adamw(p, _):
     """In place, the 10th step."""
     weights = listed(p, "w")
     adamw_function(weights, listed(p, "g"), listed(p, "m"), listed(p, "v"), [], [torch.tensor(9.0) for _ in weights],
-                   foreach=False, amsgrad=False, beta1=0.9, beta2=0.999, lr=1e-3, weight_decay=0.01, eps=1e-8,
+                   foreach=False, amsgrad=False, beta1=0.9, beta2=0.999, lr=1.0, weight_decay=0.01, eps=1e-8,
                    maximize=False)
     return ()
 
