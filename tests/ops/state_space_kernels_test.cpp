@@ -142,7 +142,7 @@ Tensors sums_of(std::int64_t inputs, std::int64_t outputs, std::int64_t rank, st
 }
 
 TEST(LowRankResponse, IsTheInverseItStandsFor) {
-  for (const std::int64_t rank : {1, 2, 3}) {
+  for (const std::int64_t rank : {1, 2, 3, 4}) {
     const auto in = sums_of(2, 3, rank, 7);
     const auto s = at::view_as_complex(in[0].to(at::kDouble)).permute({2, 3, 0, 1});  // [h, l, rows, columns]
     const auto left = s.slice(2, 0, 2).slice(3, 3), right = s.slice(2, 2).slice(3, 0, 3);
