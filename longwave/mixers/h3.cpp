@@ -71,14 +71,16 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     const auto ssm =
         derived_diagonal(cache_, *this, {log_dt_, b_, c_, inv_a_real_, a_imag_}, 2, [this] { return model(); });
     if (trace) note("kernel_diag", ssm.kernel(x.size(1)));
-    if (config_.head_dim == 1 && !state) {  // the products are gates of the convolution
+    const bool single = config_.head_dim == 1;
+    if (single && !state) {  // the products are gates of the convolution
       const auto o = ops::fft_convolution(
           k.squeeze(-1), ssm.kernel(x.size(1)),
           {.skip = skip_.unsqueeze(0), .gate_in = zero_padding(v.squeeze(-1), valid), .gate_out = q.squeeze(-1)});
       return zero_padding(output_->forward(o), valid);
     }
     // Outer products [b, d1, d2, t, h]: every pair is a sequence of its own for the diagonal model.
-    const auto kv = at::einsum("bthi,bthj->bijth", {k, v}).contiguous();
+    const auto kv =
+        single ? (k * v).squeeze(-1).unsqueeze(1).unsqueeze(1) : at::einsum("bthi,bthj->bijth", {k, v}).contiguous();
     auto u = kv.flatten(0, 2);
     const auto pairs = config_.head_dim * config_.head_dim;
     if (valid.defined()) u = zero_padding(u, valid.repeat_interleave(pairs, 0));
@@ -86,7 +88,7 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     auto h = state ? state->at("diagonal").flatten(0, 2) : at::Tensor();
     const auto y = diagonal_ssm(ssm, u, each_length, state ? &h : nullptr, {.skip = skip_.unsqueeze(0)});
     if (state) state->at("diagonal") = h.view(state->at("diagonal").sizes());
-    const auto o = at::einsum("bijth,bthi->btjh", {y.view(kv.sizes()), q}).flatten(2);
+    const auto o = single ? y * q.squeeze(-1) : at::einsum("bijth,bthi->btjh", {y.view(kv.sizes()), q}).flatten(2);
     return zero_padding(output_->forward(o), valid);
   }
 
@@ -143,9 +145,9 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     for (std::int64_t i = 0; i < k.size(1); ++i) {
       const auto input = k.select(1, i);
       const auto next =
-          at::constant_pad_nd(s.narrow(2, 0, config_.d_state - 1), {1, 0}) + shift_b_ * input.unsqueeze(-1);
+          at::addcmul(at::constant_pad_nd(s.narrow(2, 0, config_.d_state - 1), {1, 0}), shift_b_, input.unsqueeze(-1));
       s = lengths.defined() ? at::where((lengths > i).view({-1, 1, 1}), next, s) : next;
-      y.push_back((shift_c_[0] * next).sum(-1) + shift_skip_ * input);
+      y.push_back(at::addcmul((shift_c_[0] * next).sum(-1), shift_skip_, input));
     }
     return at::stack(y, 1);
   }
