@@ -24,6 +24,11 @@ Tensor flow(const Tensor& x, const Tensor& total, double eps) { return ((x + eps
 
 /// (x_i + eps) . (sum over j <= i of y_j + eps), [b, t, h]; state[name] holds the sum.
 Tensor causal_flow(const Tensor& x, const Tensor& y, double eps, TensorMap* state, const std::string& name) {
+  if (state && x.size(1) == 1) {  // a step: the sum itself
+    auto& sum = state->at(name);  // [b, h, e, 1]
+    sum = sum + y.squeeze(1).unsqueeze(-1);
+    return flow(x, sum.squeeze(-1).unsqueeze(1), eps);
+  }
   const auto ones = at::ones({1, 1, 1, 1}, x.options()).expand({x.size(0), x.size(1), x.size(2), 1});
   const auto r = ops::gated_linear_attention(x + eps, y, ones, {}, {}, state ? state->at(name) : Tensor());
   if (state) state->at(name) = r.final_state;
