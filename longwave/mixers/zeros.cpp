@@ -69,8 +69,9 @@ class ZeroSum final : public SequenceMixer {
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
     const auto place = places(x, state);  // [b or 1, t], from 0
-    const auto q = unit_rotated(query_->forward(x), place);
-    const auto k = masked(unit_rotated(key_->forward(x), place), valid);
+    const auto turn = turn_of(place, x.scalar_type());
+    const auto q = unit_rotated(query_->forward(x), turn);
+    const auto k = masked(unit_rotated(key_->forward(x), turn), valid);
     const auto v = split_heads(value_->forward(x), heads_);
     const auto steps = (place + 1).to(x.scalar_type()).unsqueeze(-1);  // [b or 1, t, 1]
     const auto s = scores(masked(split_heads(score_->forward(x), heads_), valid), steps, state);
@@ -108,16 +109,24 @@ class ZeroSum final : public SequenceMixer {
     return state ? place + state->at("position").unsqueeze(1) : place;
   }
 
-  /// The reference repeats each frequency for neighbours but turns halves of a head: not a rotation, hence the norm.
-  Tensor unit_rotated(const Tensor& x, const Tensor& place) const {
+  struct Turn {
+    Tensor cosine, sine;  // [b or 1, t, 1, e]
+  };
+
+  Turn turn_of(const Tensor& place, at::ScalarType of_x) const {
     const auto e = d_ / heads_;
     const auto type = config_.compat ? at::kFloat : at::kDouble;
     const auto frequency = at::pow(10000.0, at::arange(0, e, 2, type) / e).reciprocal().repeat_interleave(2);
-    const auto angle = (place.to(type).unsqueeze(-1) * frequency).unsqueeze(2);  // [b or 1, t, 1, e]
+    const auto angle = (place.to(type).unsqueeze(-1) * frequency).unsqueeze(2);
+    return {at::cos(angle).to(of_x), at::sin(angle).to(of_x)};
+  }
+
+  /// The reference repeats each frequency for neighbours but turns halves of a head: not a rotation, hence the norm.
+  Tensor unit_rotated(const Tensor& x, const Turn& turn) const {
     const auto parts = split_heads(x, heads_);
     const auto halves = parts.chunk(2, -1);
     const auto turned = at::cat({-halves[1], halves[0]}, -1);
-    const auto y = parts * at::cos(angle).to(x.scalar_type()) + turned * at::sin(angle).to(x.scalar_type());
+    const auto y = parts * turn.cosine + turned * turn.sine;
     return y / at::sqrt((y * y).sum(-1, true) + 1e-24);
   }
 
