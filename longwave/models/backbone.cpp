@@ -168,6 +168,7 @@ void Backbone::scale_step(double factor) {
           "state-space model in continuous time, such as s4d or s5");
 }
 
+// A factor of one changes nothing.
 bool Backbone::has_time_step() { return !blocks_.empty() && blocks_.front()->scale_step(1); }
 
 at::Tensor reverse_steps(const at::Tensor& x, const Lengths& lengths) {

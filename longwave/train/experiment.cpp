@@ -78,6 +78,7 @@ class Experiment {
           ": nothing to train on; expected data.train_samples above 0 and a training text that is not empty");
     if (recipe.pretrain) check_first_phase();
     if (options.strict) check_settings();
+    if (options.strict && recipe_.resampled) check_resampled(recipe_, options, subject_.sizes);
     if (!recipe.train.start_from.empty()) start_from(recipe.train.start_from);
     // Only now: a mistake in the recipe or the data must not cost a finished run, nor leave an empty folder.
     if (!options.run.empty()) directory_.emplace(options.run, options.resume, options.overwrite);

@@ -4,6 +4,7 @@
 
 #include "longwave/data/sequence_data.h"
 #include "longwave/models/forecaster.h"
+#include "longwave/tasks/metrics.h"
 #include "longwave/tasks/sequence_model.h"
 
 namespace longwave {
@@ -294,12 +295,16 @@ Recipe resolve_recipe(const Sections& sections) {
         "data.curriculum is seen once, from its beginning to its end; expected task.fresh = true");
   if (sections.contains("resampled")) resolve_resampled(sections.at("resampled"), recipe);
   recipe.pass = resolve_pass(sections);
+  for (const auto& metric : recipe.pass ? recipe.pass->metric : std::vector<std::string>())
+    check(recipe.resampled || !metric.ends_with(kResampled), section_of(sections, "pass")["metric"].where,
+          ": pass.metric: '", metric, "' needs a section [resampled]");
   return recipe;
 }
 
 Recipe resampled_recipe(const Recipe& recipe) {
   auto other = recipe;
   other.resampled.reset();
+  other.pass.reset();
   std::vector<std::string> assignments;
   for (const auto& assignment : recipe.resampled->data) assignments.push_back("data." + assignment);
   return with_data(other, assignments);

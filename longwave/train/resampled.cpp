@@ -3,15 +3,30 @@
 #include "longwave/base/check.h"
 #include "longwave/models/backbone.h"
 #include "longwave/tasks/metrics.h"
+#include "longwave/train/loaded_run.h"
 #include "longwave/train/subject.h"
 
 namespace longwave {
+namespace {
 
-Scores resampled_scores(const Recipe& recipe, const RunOptions& options, const Module& trained, const Json& sizes) {
-  const auto other = resampled_recipe(recipe);
+Subject open_resampled(const Recipe& recipe, const RunOptions& options) {
   RunOptions from_files;
   from_files.data = options.data;
-  const auto subject = open_subject(other, from_files);
+  return open_subject(resampled_recipe(recipe), from_files);
+}
+
+}  // namespace
+
+void check_resampled(const Recipe& recipe, const RunOptions& options, const Json& sizes) {
+  LoadedRun run;
+  run.path = options.run;
+  run.recipe = recipe;
+  run.sizes = sizes;
+  open_resampled(recipe, options).check_fits(run);
+}
+
+Scores resampled_scores(const Recipe& recipe, const RunOptions& options, const Module& trained, const Json& sizes) {
+  const auto subject = open_resampled(recipe, options);
   const auto model = build_model(recipe, sizes).module;
   model->load(trained.state(), "the trained weights");
   model->eval();

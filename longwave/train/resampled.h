@@ -4,6 +4,10 @@
 
 namespace longwave {
 
+/// UserError if the data of [resampled] cannot be opened, or are of another kind than those that a model of `sizes` is
+/// trained on. Reads them.
+void check_resampled(const Recipe& recipe, const RunOptions& options, const Json& sizes);
+
 /// Scores of the test split at the sampling rate of [resampled], "accuracy@resampled" with its interval, by the weights
 /// of `trained`, a model of `sizes`, which stays as it is. Data in memory (RunOptions) are not used.
 Scores resampled_scores(const Recipe& recipe, const RunOptions& options, const Module& trained, const Json& sizes);

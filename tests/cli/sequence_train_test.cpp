@@ -113,17 +113,26 @@ TEST_F(SequenceTrainTest, EvaluatesAtHalfTheSamplingRate) {
   const auto by_itself = at_the_end("model.name=mamba");
   const auto again = run({"evaluate", path("end"), "data.every=2", "--json"}).out;
   EXPECT_EQ(by_itself.at("loss@resampled"), nlohmann::json::parse(again).at("scores").at("loss"));
-  for (const auto& [setting, words] :
-       std::vector<std::pair<std::string, std::string>>{{"'resampled.data=[\"evry=2\"]'", "did you mean 'every'"},
-                                                        {"'resampled.data=[\"every=3\"]'", "every is 3"},
-                                                        {"resampled.step_scale=0", "step_scale"},
-                                                        {"resampled.step_scale=2", "[resampled] needs data"}}) {
+  for (const auto& [setting, words] : std::vector<std::pair<std::string, std::string>>{
+           {"'resampled.data=[\"evry=2\"]'", "did you mean 'every'"},
+           {"'resampled.data=[\"every=3\"]'", "every is 3"},
+           {"resampled.step_scale=0", "step_scale"},
+           {"resampled.step_scale=2", "[resampled] needs data"},
+           {"pass.metric=accuracy@resampled pass.at_least=0", "'accuracy@resampled' needs a section [resampled]"}}) {
     const auto refused = run({"train", path("chirps.toml"), "--run", path("refused"), setting});
     EXPECT_EQ(refused.code, 2) << refused.out;
     EXPECT_NE(refused.out.find(words), std::string::npos) << refused.out;
   }
   EXPECT_NE(scaled["scores"]["loss"], unscaled["scores"]["loss"]);
   EXPECT_NE(whole["scores"]["loss"], unscaled["scores"]["loss"]);
+}
+
+TEST_F(SequenceTrainTest, AnotherRateIsOfTheSameKindBeforeAnythingIsTrained) {
+  const auto refused = run({"train", path("own.toml"), "--run", path("run"), "'resampled.data=[\"alphabet=6\"]'"});
+  EXPECT_EQ(refused.code, 2) << refused.out;
+  EXPECT_NE(refused.out.find("was trained on"), std::string::npos) << refused.out;
+  EXPECT_EQ(refused.out.find("epoch"), std::string::npos) << refused.out;
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
 }
 
 TEST_F(SequenceTrainTest, RefusesToScoreWhatTheRunWasTrainedOn) {
