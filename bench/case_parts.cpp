@@ -1,6 +1,6 @@
 #include "bench/case_parts.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 
 #include <cmath>
 
@@ -14,6 +14,14 @@ at::Tensor constant(Case& c, const std::string& name, const at::Tensor& value) {
   return c.leaves[name] = value.detach().to(at::kFloat);
 }
 
+double matrix_weights(const Module& module) {
+  double weights = 0;
+  for (const auto& parameter : module.named_parameters())
+    if (parameter.key().find("weight") != std::string::npos && parameter.value().dim() == 2)
+      weights += static_cast<double>(parameter.value().numel());
+  return weights;
+}
+
 void add_bytes(Case& c, const at::Tensor& x, double forward, double both) {
   const auto bytes = static_cast<double>(x.nbytes());
   c.work[Bound::tensor_bytes].forward += forward * bytes;
@@ -24,6 +32,24 @@ void add_products(Case& c, std::int64_t steps, double multiply_adds) {
   const double forward = 2 * multiply_adds * static_cast<double>(steps);
   c.work[Bound::gemm_flops].forward += forward;
   c.work[Bound::gemm_flops].both += 3 * forward;
+}
+
+std::function<void()> recurrent_products(std::int64_t b, std::int64_t t, std::int64_t d, std::int64_t gates) {
+  const auto w = at::randn({gates * d, d}), x = at::randn({t * b, d}), maps = at::randn({t * b, gates * d}),
+             states = at::empty({t * b, d}), dx = at::empty({t * b, d}), dw = at::empty({gates * d, d});
+  return [=] {
+    const at::NoGradGuard no_grad;
+    const auto product = [](const at::Tensor& to, const at::Tensor& left, const at::Tensor& right) {
+      auto out = to;
+      at::mm_out(out, left, right);
+    };
+    const auto step = [&](const at::Tensor& all, std::int64_t i) { return all.narrow(0, i * b, b); };
+    product(maps, x, w.t());
+    for (std::int64_t i = 0; i < t; ++i) product(step(maps, i), step(x, i), w.t());
+    for (std::int64_t i = t; i-- > 0;) product(step(states, i), step(maps, i), w);
+    product(dx, maps, w);
+    for (int matrix = 0; matrix < 2; ++matrix) product(dw, maps.t(), x);
+  };
 }
 
 void add_convolutions(Case& c, std::int64_t b, std::int64_t t, std::int64_t channels) {

@@ -12,11 +12,18 @@ at::Tensor leaf(Case& c, const std::string& name, const at::Tensor& value);
 /// The same without gradient, as float: the other side reads nothing else.
 at::Tensor constant(Case& c, const std::string& name, const at::Tensor& value);
 
+/// Numbers of all matrices of two dimensions: what products a step takes.
+double matrix_weights(const Module& module);
+
 /// Adds numbers that go between memory and the processor once: so many times those of x forward, and in both passes.
 void add_bytes(Case& c, const at::Tensor& x, double forward, double both = 0);
 
 /// Adds products of `multiply_adds` a step: 2 operations each forward, 4 more backward.
 void add_products(Case& c, std::int64_t steps, double multiply_adds);
+
+/// The products of a recurrent network of width d and so many gates: of the inputs, and of their gradients and those of
+/// both matrices, for all steps at once; of states and their gradients at every step.
+std::function<void()> recurrent_products(std::int64_t b, std::int64_t t, std::int64_t d, std::int64_t gates);
 
 /// Adds causal convolutions of b rows of `channels` features with a kernel each: transforms of real sequences of length
 /// 2t, 5 t log2 t operations each (a complex one of length t); forward: of u, of the product, of the kernel; backward:

@@ -7,19 +7,9 @@
 #include "bench/operator_cases.h"
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
-#include "longwave/models/backbone.h"
 
 namespace longwave::bench {
 namespace {
-
-/// Numbers of all matrices of two dimensions: what products a step takes.
-double matrix_weights(const Module& module) {
-  double weights = 0;
-  for (const auto& parameter : module.named_parameters())
-    if (parameter.key().find("weight") != std::string::npos && parameter.value().dim() == 2)
-      weights += static_cast<double>(parameter.value().numel());
-  return weights;
-}
 
 /// A mixer of the registry at these sizes. It is bound by its matrices of two dimensions, by `products` (multiply-adds
 /// a step that these do not show), and by the transforms of `convolved` features.
@@ -27,7 +17,7 @@ struct MixerCase {
   std::string name, mixer = name;
   Json settings = Json::object();
   double target = 0, products = 0;
-  std::int64_t convolved = 0, b = 1, t = 4096, d = 256;
+  std::int64_t convolved = 0, b = 1, t = 4096, d = 256, gates = 0;  // gates: of a network with one recurrent matrix
 
   Case make() const {
     Case c{.sizes = fmt::format("b{} t{} d{}", b, t, d), .target = target};
@@ -40,6 +30,7 @@ struct MixerCase {
     c.forward = [=]() -> Tensors { return {module->forward(x)}; };
     add_products(c, b * t, matrix_weights(*module) + products);
     if (convolved > 0) add_convolutions(c, b, t, convolved);
+    if (gates > 0) c.products = recurrent_products(b, t, d, gates);
     return c;
   }
 };
@@ -53,32 +44,15 @@ Case s4d() {
   return c;
 }
 
-/// The body of a ListOps step: six blocks of width 256 at the longest of its lengths. Bound by its matrices, by the
-/// `products` that a mixer adds for each step and layer, and by the transforms of `convolved` features of each layer.
-Case stack(const std::string& mixer, const Json& settings, const std::string& channel, double products,
-           std::int64_t convolved) {
-  const std::int64_t b = 4, t = 2000, d = 256, layers = 6;
-  Case c{.sizes = fmt::format("b{} t{} d{}", b, t, d), .target = 4};
-  BackboneConfig config{.mixer = mixer, .mixer_settings = settings, .channel = channel};
-  config.d_model = d, config.layers = layers, config.l_max = t, config.norm = "layer";
-  const auto model = std::make_shared<Backbone>(config, 1);
-  const auto x = leaf(c, "x", at::randn({b, t, d}));
-  for (const auto& parameter : model->named_parameters()) c.leaves[parameter.key()] = parameter.value();
-  c.forward = [=]() -> Tensors { return {model->forward(x)}; };
-  add_products(c, b * t, matrix_weights(*model) + layers * products);
-  if (convolved > 0) add_convolutions(c, b, t, layers * convolved);
-  return c;
-}
-
 /// Products of an input map and of recurrent matrices of four heads of 64, for each gate.
 constexpr double headwise_products(int gates) { return gates * 2 * 64 * 256; }
 
 const std::vector<MixerCase>& mixer_cases() {
   const Json recurrent = {{"recurrent_init", "normal"}};
   static const std::vector<MixerCase> all = {
-      {.name = "lstm", .target = 5, .b = 32, .t = 512},
-      {.name = "gru", .target = 5, .b = 32, .t = 512},
-      {.name = "rnn", .b = 32, .t = 512},
+      {.name = "lstm", .target = 5, .b = 32, .t = 512, .gates = 4},
+      {.name = "gru", .target = 5, .b = 32, .t = 512, .gates = 3},
+      {.name = "rnn", .b = 32, .t = 512, .gates = 1},
       {.name = "flashrnn_elman", .settings = recurrent, .products = headwise_products(1), .b = 32, .t = 512},
       {.name = "flashrnn_lstm", .settings = recurrent, .products = headwise_products(4), .b = 32, .t = 512},
       {.name = "flashrnn_gru", .settings = recurrent, .products = headwise_products(3), .b = 32, .t = 512},
@@ -122,14 +96,8 @@ std::vector<NamedCase> cases() {
   all.emplace_back("s4d", s4d);
   for (const auto& others : {memory_cases(), forecaster_cases()}) all.insert(all.end(), others.begin(), others.end());
   for (const auto& mixer : mixer_cases()) all.emplace_back(mixer.name, [&mixer] { return mixer.make(); });
-  // As published for ListOps: a gated map of the features behind every kernel, no MLP.
-  all.emplace_back("s4d_stack", [] {
-    return stack("s4_block", {{"mode", "diag"}, {"d_state", 4}, {"n_ssm", 1}, {"bidirectional", true}}, "none", 0, 256);
-  });
-  // Products with the keys and the values of all steps.
-  all.emplace_back("transformer_stack", [] {
-    return stack("attention", {{"causal", false}, {"rotary", "none"}, {"bias", false}}, "mlp", 2 * 2000 * 256, 0);
-  });
+  const auto listops = listops_cases();
+  all.insert(all.end(), listops.begin(), listops.end());
   return all;
 }
 

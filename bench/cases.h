@@ -24,6 +24,8 @@ struct Case {
   /// If no leaf requires a gradient it is the whole case, and may work in place on the leaves.
   std::function<std::vector<at::Tensor>()> forward = {};
   std::map<Bound, Work> work = {};
+  /// The matrix products of both passes alone, at their own sizes, where those are far from what machines do best.
+  std::function<void()> products = {};
   double target = 0;  // times as fast as PyTorch; 0: none
 };
 

@@ -42,6 +42,8 @@ def compare(case, programs, rounds, env, limits):
         memory = needed.pop("tensor_bytes", 0)
         bound = max(memory, sum(needed.values()))
         row[kind] = {"longwave_s": a, "pytorch_s": b, "speedup": b / a, "bound_s": bound, "of_bound": bound / a}
+    if "products_seconds" in ours[0]:
+        row["products_s"] = statistics.median(r["products_seconds"] for r in ours)
     row["peak_bytes"] = [statistics.median(r["peak_bytes"] for r in side) for side in (ours, theirs)]
     return row
 
@@ -54,6 +56,10 @@ def print_row(row):
           f"{row['forward']['speedup']:>7.1f}x{both:>10}{1e3 * whole['pytorch_s']:>10.1f}"
           f"{whole['speedup']:>7.1f}x{target:>6}{1e3 * whole['bound_s']:>10.2f}{100 * whole['of_bound']:>6.0f} %"
           f"{mib[0]:>8.0f}{mib[1]:>8.0f}")
+    if "products_s" in row:
+        alone = row["products_s"]
+        print(f"{'':<25}its matrix products alone, at their own sizes: {1e3 * alone:.1f} ms, "
+              f"{whole['pytorch_s'] / alone:.1f} times less than PyTorch, {alone / whole['longwave_s']:.0%} of our time")
     print(json.dumps(row), flush=True)
 
 

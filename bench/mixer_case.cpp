@@ -3,9 +3,10 @@
 //
 // usage: mixer_case                   the names of all cases
 //        mixer_case NAME              one JSON line: median seconds of each pass, peak memory, work, target
-//        mixer_case NAME --save FILE  also writes inputs, weights and buffers ("in.*"), the outputs ("out.0", ..), the
-//                                     gradients that come to them ("d_out.*") and those of inputs and weights
-//                                     ("grad.*"); without gradients what a step leaves of the inputs ("after.*")
+//        mixer_case NAME --save FILE  also writes inputs, weights and buffers ("in.*"), the outputs ("out.000" and
+//                                     on), the gradients that come to them ("d_out.*") and those of inputs and
+//                                     weights ("grad.*"); without gradients what a step leaves of the inputs
+//                                     ("after.*")
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -34,9 +35,9 @@ void save(const Case& c, const std::vector<at::Tensor>& d_out, const std::string
   TensorMap tensors;
   for (const auto& [name, leaf] : c.leaves) tensors["in." + name] = leaf.detach().clone();
   const auto out = c.forward();
-  for (std::size_t i = 0; i < out.size(); ++i) tensors["out." + std::to_string(i)] = out[i].detach();
+  for (std::size_t i = 0; i < out.size(); ++i) tensors[fmt::format("out.{:03}", i)] = out[i].detach();
   if (differentiable(c)) {
-    for (std::size_t i = 0; i < d_out.size(); ++i) tensors["d_out." + std::to_string(i)] = d_out[i];
+    for (std::size_t i = 0; i < d_out.size(); ++i) tensors[fmt::format("d_out.{:03}", i)] = d_out[i];
     differentiate(c, d_out);
     for (const auto& [name, leaf] : c.leaves)
       if (leaf.grad().defined()) tensors["grad." + name] = leaf.grad();
@@ -67,6 +68,7 @@ int run(int count, char** words) {
   record["sizes"] = c.sizes;
   record["forward_seconds"] = median_seconds(0.5, forward);
   if (with_gradient) record["both_seconds"] = median_seconds(1, both);
+  if (c.products) record["products_seconds"] = median_seconds(1, c.products);
   record["peak_bytes"] = peak.bytes;
   for (const auto& [bound, work] : c.work) record["work"][name_of(bound)] = {work.forward, work.both};
   record["target"] = c.target;

@@ -17,4 +17,7 @@ std::vector<NamedCase> memory_cases();
 /// Operators of forecasters.
 std::vector<NamedCase> forecaster_cases();
 
+/// Stacks of six blocks at the lengths of ListOps.
+std::vector<NamedCase> listops_cases();
+
 }  // namespace longwave::bench

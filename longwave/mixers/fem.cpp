@@ -99,10 +99,8 @@ class FreeEnergyMixer final : public SequenceMixer {
     auto v = value_->forward(x);
     auto q = query_ ? query_->forward(x) : Tensor(), k = key_ ? key_->forward(x) : Tensor();
     auto lambda = lambda_ ? lambda_->forward(x) : Tensor(), gate = gate_ ? gate_->forward(x) : Tensor();
-    if (kept_.defined()) {
-      v = v * kept_;
-      if (k.defined()) k = k * kept_;
-    }
+    if (kept_.defined()) v = v * kept_;
+    if (kept_.defined() && k.defined()) k = k * kept_;
     condition(x, valid, state, {&v, &q, &k, &lambda, &gate});
     const auto heads_of = [&](const Tensor& y) { return y.defined() ? split_heads(y, heads_) : y; };
     if (averages()) v = at::sigmoid(v);
@@ -190,7 +188,7 @@ class FreeEnergyMixer final : public SequenceMixer {
 
   /// Reads values and exponentials of values under the prior and combines them, [b, t, width].
   Tensor read(Seen seen, const Tensor& v_any, const Tensor& lambda, State* state) {
-    if (config_.use_rope && seen.q.defined()) seen.q = turned(seen.q, state), seen.k = turned(seen.k, state);
+    if (config_.use_rope && seen.q.defined()) turn(seen, state);
     const auto e = width_ / heads_;
     auto v = v_any;
     auto beta = at::ones({heads_, e}, v.options());
@@ -209,17 +207,19 @@ class FreeEnergyMixer final : public SequenceMixer {
     return (1 - share) * merge_heads(both[0]) + share * merge_heads(energy);
   }
 
-  /// The reference turns neighbouring channels but by the frequencies of halves of a head, which it holds in float32.
-  Tensor turned(const Tensor& x, const State* state) const {
-    const auto e = x.size(-1);
-    auto place = at::arange(x.size(1), at::kDouble).unsqueeze(0);
+  /// As the reference: neighbouring channels turn, but by the frequencies of halves of a head, held in float32.
+  void turn(Seen& seen, const State* state) const {
+    const auto e = seen.q.size(-1);
+    auto place = at::arange(seen.q.size(1), at::kDouble).unsqueeze(0);
     if (state) place = place + state->at("position").to(at::kDouble).unsqueeze(1);
     const auto exponent = at::arange(0, e, 2, config_.compat ? at::kFloat : at::kDouble) / e;
     const auto frequency = at::pow(config_.rope_theta, exponent).reciprocal().to(at::kDouble);
     const auto angle = (place.unsqueeze(-1) * frequency.repeat({2})).unsqueeze(2);  // [b or 1, t, 1, e]
-    const auto pairs = x.unflatten(-1, {e / 2, 2}).unbind(-1);
-    const auto quarter = at::stack({-pairs[1], pairs[0]}, -1).flatten(-2);
-    return x * at::cos(angle).to(x.scalar_type()) + quarter * at::sin(angle).to(x.scalar_type());
+    const auto cosine = at::cos(angle).to(seen.q.scalar_type()), sine = at::sin(angle).to(seen.q.scalar_type());
+    for (auto* x : {&seen.q, &seen.k}) {
+      const auto pairs = x->unflatten(-1, {e / 2, 2}).unbind(-1);
+      *x = *x * cosine + at::stack({-pairs[1], pairs[0]}, -1).flatten(-2) * sine;
+    }
   }
 
   Tensor under_prior(const Seen& seen, const Tensor& v, State* state) {

@@ -26,7 +26,7 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
     std::int64_t d_state = 16, d_conv = 4, expand = 2, dt_rank = 0;
     double dt_min = 1e-3, dt_max = 0.1, dt_scale = 1, dt_init_floor = 1e-4;
     std::string dt_init = "random";
-    bool conv_bias = true, bias = false;
+    bool conv_bias = true, bias = false, rescale_out = false;
     static const FieldTable<Config>& fields() {
       static const auto one = at_least<std::int64_t>(1);
       static const auto table =
@@ -42,7 +42,10 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
               .add("dt_scale", &Config::dt_scale, "scale of that start", positive())
               .add("dt_init_floor", &Config::dt_init_floor, "no step size starts below", positive())
               .add("conv_bias", &Config::conv_bias, "bias of the short convolution")
-              .add("bias", &Config::bias, "biases of the input and output maps");
+              .add("bias", &Config::bias, "biases of the input and output maps")
+              .add("rescale_out", &Config::rescale_out,
+                   "the output map starts divided by the root of the number of layers, as in the authors' language "
+                   "models");
       return table;
     }
   };
@@ -61,6 +64,8 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
     skip_ = register_parameter("D", at::ones({inner_}));
     out_proj_ = register_module("out_proj", Linear(LinearOptions(inner_, d_).bias(config.bias)));
     start_step_sizes(config);
+    const at::NoGradGuard no_grad;
+    if (config.rescale_out) out_proj_->weight.div_(std::sqrt(static_cast<double>(sizes.layers)));
   }
 
   std::vector<std::string> state_parameters() const override { return {"A_log", "D", "dt_proj.bias"}; }

@@ -23,7 +23,7 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
   struct Config {
     std::int64_t d_state = 128, d_conv = 4, expand = 2, headdim = 0, ngroups = 1, norm_groups = 1;
     bool conv_bias = true, bias = false, rmsnorm = true, norm_before_gate = false, D_has_hdim = false;
-    bool learnable_init_states = false;
+    bool learnable_init_states = false, rescale_out = false;
     std::vector<double> dt_limit = {};
     double dt_min = 1e-3, dt_max = 0.1, dt_init_floor = 1e-4, a_min = 1, a_max = 16;
     static const FieldTable<Config>& fields() {
@@ -48,7 +48,10 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
               .add("dt_max", &Config::dt_max, "largest initial step", positive())
               .add("dt_init_floor", &Config::dt_init_floor, "initial steps are at least this", at_least(0.0))
               .add("a_min", &Config::a_min, "smallest initial rate of decay", positive())
-              .add("a_max", &Config::a_max, "largest initial rate of decay", positive());
+              .add("a_max", &Config::a_max, "largest initial rate of decay", positive())
+              .add("rescale_out", &Config::rescale_out,
+                   "the output map starts divided by the root of the number of layers, as in the authors' language "
+                   "models");
       return table;
     }
   };
@@ -75,6 +78,8 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
       initial_ = register_parameter("init_states", at::zeros({heads_, width_, config.d_state}));
     if (config.rmsnorm) norm_ = register_module("norm", std::make_shared<Weights>(at::ones({inner_})));
     out_ = register_module("out_proj", with_bias(inner_, d_));
+    const at::NoGradGuard no_grad;
+    if (config.rescale_out) out_->weight.div_(std::sqrt(static_cast<double>(sizes.layers)));
   }
 
   std::vector<std::string> state_parameters() const override {

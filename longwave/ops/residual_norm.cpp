@@ -13,7 +13,7 @@ namespace longwave::ops {
 namespace {
 
 using at::Tensor;
-using Outputs = std::tuple<Tensor, Tensor>;            // y, sum
+using Outputs = std::tuple<Tensor, Tensor>;            // y, sum; empty without residual, where it would be x
 using Gradients = std::tuple<Tensor, Tensor, Tensor>;  // dsum, dweight, dbias
 
 Outputs call_norm(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps,
@@ -34,6 +34,8 @@ Gradients call_grad(const Tensor& dy, const Tensor& dsum, const Tensor& sum, con
   return op.call(dy, dsum, sum, weight, bias, eps, centered);
 }
 
+bool given(const Tensor& residual) { return residual.dim() != 1 || residual.numel() != 0; }
+
 /// residual and bias are empty where there are none: Function::apply of libtorch 1.13 refuses undefined tensors.
 void check_inputs(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias) {
   check(weight.dim() == 1, "residual_norm: weight is ", weight.sizes(), "; expected [d]");
@@ -41,8 +43,8 @@ void check_inputs(const Tensor& x, const Tensor& residual, const Tensor& weight,
         weight.size(0), "] (size of weight)");
   const auto type = x.scalar_type();
   check(type == at::kFloat || type == at::kDouble, "residual_norm: x is ", type, "; expected float or double");
-  check(residual.dim() == 1 && residual.numel() == 0 ? true : residual.sizes() == x.sizes(),
-        "residual_norm: residual is ", residual.sizes(), "; expected ", x.sizes(), " like x");
+  check(!given(residual) || residual.sizes() == x.sizes(), "residual_norm: residual is ", residual.sizes(),
+        "; expected ", x.sizes(), " like x");
   check(bias.numel() == 0 || bias.sizes() == weight.sizes(), "residual_norm: bias is ", bias.sizes(), "; expected ",
         weight.sizes(), " like weight");
   for (const auto& [name, other] : {std::pair{"residual", residual}, {"weight", weight}, {"bias", bias}})
@@ -54,10 +56,10 @@ void check_inputs(const Tensor& x, const Tensor& residual, const Tensor& weight,
 Outputs composed(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps,
                  bool centered) {
   check_inputs(x, residual, weight, bias);
-  const auto sum = residual.numel() ? x + residual : x.clone();
+  const auto sum = given(residual) ? x + residual : x;
   const auto s = centered ? sum - sum.mean(-1, true) : sum;
   const auto y = s * (s.square().mean(-1, true) + eps).rsqrt() * weight;
-  return {bias.numel() ? y + bias : y, sum};
+  return {bias.numel() ? y + bias : y, given(residual) ? sum : residual.detach()};
 }
 
 // --- CPU
@@ -65,7 +67,7 @@ Outputs composed(const Tensor& x, const Tensor& residual, const Tensor& weight, 
 kernels::LayerNorm make_kernel(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias,
                                double eps, bool centered) {
   return {.x = x.data_ptr<float>(),
-          .residual = residual.numel() ? residual.data_ptr<float>() : nullptr,
+          .residual = given(residual) ? residual.data_ptr<float>() : nullptr,
           .weight = weight.data_ptr<float>(),
           .bias = bias.numel() ? bias.data_ptr<float>() : nullptr,
           .rows = x.numel() / std::max<std::int64_t>(1, weight.size(0)),
@@ -81,7 +83,7 @@ Outputs norm_cpu(const Tensor& x_, const Tensor& residual_, const Tensor& weight
   const auto x = x_.contiguous(), residual = residual_.contiguous(), weight = weight_.contiguous(),
              bias = bias_.contiguous();
   const auto y = at::empty(x.sizes(), x.options());
-  const auto sum = residual.numel() ? at::empty(x.sizes(), x.options()) : x.clone();
+  const auto sum = at::empty(residual.sizes(), x.options());
   kernels::layer_norm(make_kernel(x, residual, weight, bias, eps, centered), y.data_ptr<float>(),
                       sum.data_ptr<float>());
   return {y, sum};
@@ -110,7 +112,7 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dsum_, const Tensor& sum_, c
 
 Outputs norm_meta(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double, bool) {
   check_inputs(x, residual, weight, bias);
-  return {at::empty(x.sizes(), x.options()), at::empty(x.sizes(), x.options())};
+  return {at::empty(x.sizes(), x.options()), at::empty(residual.sizes(), x.options())};
 }
 
 Gradients grad_meta(const Tensor&, const Tensor&, const Tensor& sum, const Tensor& weight, const Tensor& bias, double,
@@ -127,10 +129,10 @@ struct ResidualNorm : torch::autograd::Function<ResidualNorm> {
                                                 double eps, bool centered) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const auto [y, sum] = call_norm(x, residual, weight, bias, eps, centered);
-    ctx->save_for_backward({sum, weight, bias});
+    ctx->save_for_backward({given(residual) ? sum : x, weight, bias});
     ctx->saved_data["eps"] = eps;
     ctx->saved_data["centered"] = centered;
-    ctx->saved_data["has_residual"] = residual.numel() > 0;
+    ctx->saved_data["has_residual"] = given(residual);
     ctx->set_materialize_grads(false);
     return {y, sum};
   }
@@ -140,9 +142,9 @@ struct ResidualNorm : torch::autograd::Function<ResidualNorm> {
     check(!at::GradMode::is_enabled(), "residual_norm: second derivatives are not implemented for float; use double");
     const auto s = ctx->get_saved_variables();
     const bool has_residual = ctx->saved_data["has_residual"].toBool();
-    if (!grads[0].defined())
-      return {grads[1], has_residual ? grads[1] : Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
-    const auto dsum = grads[1].defined() ? grads[1] : at::empty({0}, s[0].options());
+    const auto from_sum = has_residual ? grads[1] : Tensor();
+    if (!grads[0].defined()) return {from_sum, from_sum, Tensor(), Tensor(), Tensor(), Tensor()};
+    const auto dsum = from_sum.defined() ? from_sum : at::empty({0}, s[0].options());
     const auto [ds, dweight, dbias] = call_grad(grads[0], dsum, s[0], s[1], s[2], ctx->saved_data["eps"].toDouble(),
                                                 ctx->saved_data["centered"].toBool());
     return {ds, has_residual ? ds : Tensor(), dweight, s[2].numel() ? dbias : Tensor(), Tensor(), Tensor()};
@@ -161,7 +163,8 @@ Outputs norm(const Tensor& x, const Tensor& residual, const Tensor& weight, cons
   const auto or_empty = [&](const Tensor& v) {
     return v.defined() ? v : at::empty({0}, x.options().requires_grad(false));
   };
-  return call_norm(x, or_empty(residual), weight, or_empty(bias), eps, centered);
+  const auto [y, sum] = call_norm(x, or_empty(residual), weight, or_empty(bias), eps, centered);
+  return {y, residual.defined() ? sum : x};
 }
 
 }  // namespace

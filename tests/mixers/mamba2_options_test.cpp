@@ -46,6 +46,18 @@ TEST_F(Mamba2Options, TheNormComesAfterOrBeforeTheGateOverGroups) {
   EXPECT_TRUE(at::allclose(before, normed(y, 2) * scale * at::silu(z), 1e-9, 1e-12));
 }
 
+TEST(Mamba, TheOutputMapStartsSmallerTheMoreLayersThereAre) {
+  for (const auto* name : {"mamba", "mamba2"}) {
+    const auto output_map = [&](bool rescaled) {
+      const auto& info = find_mixer(name);
+      const auto settings = settings_from_json({{"rescale_out", rescaled}}, "test");
+      const auto mixer = info.make({.d = 8, .layer = 1, .layers = 4}, info.resolve(settings, "mixer", false), 7);
+      return mixer->state().at("out_proj.weight").clone();
+    };
+    EXPECT_TRUE(at::equal(output_map(true), output_map(false) / 2)) << name;
+  }
+}
+
 TEST_F(Mamba2Options, TheLearntStateIsThatBeforeTheFirstStep) {
   const auto plain = make(Json::object()), learnt = make({{"learnable_init_states", true}});
   const auto start = at::linspace(-1, 1, 2 * 4 * 3, at::kDouble).view({2, 4, 3});  // [heads, channels, states]

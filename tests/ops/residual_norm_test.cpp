@@ -31,6 +31,13 @@ TEST(ResidualNorm, IsTheLayerNormOfTheSum) {
   EXPECT_LT(testing::largest_difference(y, at::layer_norm(sum, {7}, in[2], in[3], 1e-3)), 1e-12);
 }
 
+TEST(ResidualNorm, WithoutResidualTheSumIsTheInputItself) {
+  const auto x = at::randn({3, 7}), weight = at::ones({7});
+  const auto [y, sum] = ops::residual_rms_norm(x, {}, weight);
+  EXPECT_TRUE(sum.is_same(x));
+  EXPECT_TRUE(at::equal(y, std::get<0>(ops::residual_rms_norm(x, at::zeros({3, 7}), weight))));
+}
+
 TEST(ResidualNorm, FloatMatchesDoubleOnEveryInstructionSet) {
   for (const auto& [rows, width] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {5, 3}, {131, 37}, {70, 256}}) {
     testing::expect_float_matches_double(with_all, random_inputs({{rows, width}, {rows, width}, {width}, {width}}),
