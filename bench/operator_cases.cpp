@@ -14,6 +14,7 @@
 #include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/linear_cross_entropy.h"
 #include "longwave/ops/mlp.h"
+#include "longwave/ops/pole_convolution.h"
 #include "longwave/ops/score_attention.h"
 #include "longwave/ops/selective_scan.h"
 #include "longwave/ops/softmax_attention.h"
@@ -226,6 +227,22 @@ Case diagonal_ssm() {
   return c;
 }
 
+/// Two directions of a few states: operations as of diagonal_ssm without input vector, or x, y (and their gradients)
+/// pass once.
+Case pole_convolution() {
+  const std::int64_t n = 2;
+  auto c = sequence_case(fmt::format(" n{} both ways", n));
+  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), v = leaf(c, "v", at::randn({2, kD, n, 2})),
+             z = leaf(c, "z", poles(kD, n, M_PI)), skip = leaf(c, "skip", at::randn({kD}));
+  c.forward = [=]() -> Tensors {
+    return {ops::pole_convolution(x, at::view_as_complex(v), at::exp(at::view_as_complex(z)) - 1, skip)};
+  };
+  const auto states = static_cast<double>(2 * kB * kT * kD * n);
+  c.work[Bound::gemm_flops] = {12 * states, (12 + 8 + 26) * states};
+  add_bytes(c, x, 2, 5);
+  return c;
+}
+
 /// Forward only. Operations on a complex state: 4 for the sum over the old ones, 16 to move it and 4 to read it.
 Case dplr_recurrence() {
   const std::int64_t n = 32;
@@ -306,6 +323,7 @@ std::vector<NamedCase> operator_cases() {
       {"vandermonde_kernel", vandermonde_kernel},
       {"cauchy_kernel", cauchy_kernel},
       {"diagonal_ssm", diagonal_ssm},
+      {"pole_convolution", pole_convolution},
       {"dplr_recurrence", dplr_recurrence},
       {"mlp", mlp},
       {"residual_mlp", residual_mlp},

@@ -150,6 +150,14 @@ def diagonal_ssm(p, n):
     return channels_last(convolve(channels_first(p["x"]), kernel))
 
 
+def pole_convolution(p, n):
+    """Both directions as one kernel of twice the length."""
+    x, t = p["x"], p["x"].shape[1]
+    ahead, back = 2 * pole_kernels(torch.view_as_complex(p["v"]), torch.view_as_complex(p["z"]), t, n)
+    k = F.pad(ahead, (0, t)) + F.pad(back.flip(-1), (t, 0))
+    return torch.addcmul(channels_last(convolve(channels_first(x), k)), x, p["skip"])
+
+
 def dplr_recurrence(p, n):
     """With the transition as a real matrix: inside all chunks a product with the response to an impulse, then from chunk to
     chunk."""
@@ -267,6 +275,7 @@ OPERATOR_FORMS = {
     "vandermonde_kernel": (vandermonde_kernel, (64, 128, 256)),
     "cauchy_kernel": (cauchy_kernel, (0,)),
     "diagonal_ssm": (diagonal_ssm, (64, 128, 2048)),
+    "pole_convolution": (pole_convolution, (64, 128, 2048)),
     "dplr_recurrence": (dplr_recurrence, (16, 32, 64, 128)),
     "mlp": (mlp, (0,)),
     "residual_mlp": (residual_mlp, (0,)),

@@ -87,6 +87,9 @@ double diagonal_ssm(Inputs in) {
   return states * (kept + 4 * planes + liquid);
 }
 
+/// pole_convolution(x [b, t, d], g [2, n, d], w [r, 2, n, d], skip): g h + x, and Re w h, in each direction.
+double pole_convolution(Inputs in) { return numel(in[0]) * size(in[1], 1) * size(in[2], 0) * 6; }
+
 /// selective_scan(u [b, t, d], delta, A [d, n], ...): decay h + (step u) B, and C h.
 double selective_scan(Inputs in) { return numel(in[0]) * size(in[2], 1) * (in[2].toTensor().is_complex() ? 16 : 6); }
 
@@ -156,6 +159,8 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::causal_linear_attention_grad", twice<causal_linear_attention, 1>},
       {"longwave::diagonal_scan", diagonal_scan},
       {"longwave::diagonal_scan_grad", diagonal_scan_grad},
+      {"longwave::pole_convolution", pole_convolution},
+      {"longwave::pole_convolution_grad", twice<pole_convolution, 1>},
       {"longwave::diagonal_ssm", diagonal_ssm},
       {"longwave::diagonal_ssm_grad", twice<diagonal_ssm, 2>},
       {"longwave::dplr_recurrence", dplr_recurrence},

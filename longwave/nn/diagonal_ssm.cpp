@@ -6,6 +6,7 @@
 #include "longwave/nn/discretize.h"
 #include "longwave/nn/dplr.h"
 #include "longwave/ops/diagonal_ssm.h"
+#include "longwave/ops/pole_convolution.h"
 #include "longwave/ops/vandermonde.h"
 
 namespace longwave {
@@ -15,6 +16,7 @@ using at::Tensor;
 
 // Up to so many steps the recurrence is quicker than a convolution and what goes with it, gradients included.
 constexpr std::int64_t kStepwise = 64, kStepwiseOfChannels = 4;
+constexpr std::int64_t kFewPoles = 4;  // up to here pole_convolution takes less time than transforms do
 
 /// The fused recurrence with its gradient, for one output of a feature.
 Tensor by_recurrence(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor& state,
@@ -59,6 +61,9 @@ Tensor state_after(const DiagonalSsm& ssm, const Tensor& u, const Tensor& length
   return driven + at::exp(lengths.view({-1, 1, 1}).to(u.scalar_type()) * log_a) * x;
 }
 
+/// exp(log_a) - 1 with all its digits.
+Tensor change_of_step(const DiscreteDiagonal& system) { return system.log_a * expm1_over(system.log_a); }
+
 /// log((1 + z/2) / (1 - z/2)).
 Tensor bilinear_logarithm(const Tensor& z) {
   const auto re = 0.5 * at::real(z), im = 0.5 * at::imag(z);
@@ -82,8 +87,15 @@ Tensor DiagonalSsm::kernel(std::int64_t t) const {
 ops::DplrCoefficients DiagonalSsm::step_coefficients() const {
   const auto all = [&](const Tensor& x) { return x.expand_as(c[0]); };
   const auto none = at::empty({0, c.size(1), c.size(2)}, c.options());
-  const auto change = system.log_a * expm1_over(system.log_a);  // exp(log_a) - 1 with all its digits
-  return fused_coefficients({all(change), all(system.b), none, none, (0.5 * factor) * c});
+  return fused_coefficients({all(change_of_step(system)), all(system.b), none, none, (0.5 * factor) * c});
+}
+
+bool has_few_poles(const DiagonalSsm& ssm, std::int64_t directions) {
+  return ssm.c.size(0) == directions && ssm.c.size(2) <= kFewPoles;
+}
+
+Tensor pole_convolution(const DiagonalSsm& ssm, const Tensor& u, const Tensor& skip) {
+  return ops::pole_convolution(u, (0.5 * ssm.factor) * ssm.c * ssm.system.b, change_of_step(ssm.system), skip[0]);
 }
 
 Tensor align_right(const Tensor& u, const Tensor& lengths) {

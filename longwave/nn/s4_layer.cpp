@@ -204,6 +204,12 @@ Tensor S4Kernel::by_recurrence(const Tensor& u, const Tensor& lengths, Tensor& s
   return fused_steps({k[0], k[1], k[2], k[3], k[4]}, u, lengths, state, skip);
 }
 
+Tensor S4Kernel::by_poles(const Tensor& u, const Tensor& skip) const {
+  if (options_.mode != "diag" || options_.cut_kernel || options_.channels > 1) return {};
+  const auto ssm = diagonal();
+  return has_few_poles(ssm, options_.bidirectional ? 2 : 1) ? pole_convolution(ssm, u, skip) : Tensor();
+}
+
 Tensor S4Kernel::diagonal_forward(const Tensor& u, const Tensor& lengths, Tensor* state,
                                   const ops::ConvolutionParts& parts, const Tensor& kernel) {
   if (!state) return diagonal_ssm(diagonal(), u, lengths, state, parts, kernel);
@@ -261,12 +267,14 @@ S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activ
 }
 
 Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const Note& note) const {
-  ops::ConvolutionParts parts{.skip = skip};
-  Tensor k;
-  if (options.bidirectional || options.cut_kernel || note) k = kernel->kernel(u.size(1));
-  if (note) note("K", k);
+  if (note) note("K", kernel->kernel(u.size(1)));
   if (note && !options.bidirectional)
     for (const auto& [name, tensor] : kernel->discrete_system()) note(name, tensor);
+  if (!state)
+    if (const auto y = kernel->by_poles(u, skip); y.defined()) return y;
+  ops::ConvolutionParts parts{.skip = skip};
+  Tensor k;
+  if (options.bidirectional || options.cut_kernel) k = kernel->kernel(u.size(1));
   k = ops::causal_kernels(k, options.bidirectional, parts);
   return kernel->forward(u, lengths, state, parts, k);
 }

@@ -25,6 +25,10 @@ class S4Kernel final : public Module, public HasStateParameters {
   /// as many as cut_kernel leaves.
   at::Tensor kernel(std::int64_t steps) const;
 
+  /// y [b, t, h] by the recurrence of a few poles, in both directions where there are two; undefined where a
+  /// convolution takes less time. skip [1, h].
+  at::Tensor by_poles(const at::Tensor& u, const at::Tensor& skip) const;
+
   /// y [b, t, c h] and state [b, h, n / 2, 2] as of diagonal_ssm. Not for bidirectional ones.
   at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
                      const ops::ConvolutionParts& parts, const at::Tensor& kernel);
