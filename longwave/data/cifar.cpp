@@ -22,8 +22,8 @@ std::vector<FileLayout> cifar_layouts() {
     files.push_back("test_batch" + end);
     return files;
   };
-  return {{{"cifar-10-batches-bin", "cifar10", "cifar"}, batches(".bin")},
-          {{"cifar-10-batches-py", "cifar10", "cifar"}, batches("")},
+  return {{{"cifar-10-batches-bin", "cifar10", "cifar", "cifar/cifar-10-batches-bin"}, batches(".bin")},
+          {{"cifar-10-batches-py", "cifar10", "cifar", "cifar/cifar-10-batches-py"}, batches("")},
           {{"cifar10", "cifar"}, {"train.bin", "test.bin"}},
           {{"cifar10_subset"}, {"train_10k.bin", "test_2k.bin"}}};
 }

@@ -70,7 +70,16 @@ FoundData find_data(const std::string& data, const std::vector<fs::path>& roots)
 }
 
 CsvTable read_data(const FoundData& found, CsvOptions::Missing missing) {
-  if (found.path.extension() == ".npz" || found.path.extension() == ".npy") return read_pems(found.path);
+  if (found.path.extension() == ".npz" || found.path.extension() == ".npy") {
+    auto table = read_pems(found.path);
+    const bool filled_later = found.set && found.set->protocol == Protocol::pems;
+    if (missing == CsvOptions::Missing::refuse && !filled_later && !table.missing.empty()) {
+      const auto& first = table.missing.front();
+      fail(table.path, ": array data is NaN at time ", first.row, ", sensor ", first.column, " (", table.missing.size(),
+           " such cells); expected numbers; fill them before, the PEMS sets alone have a rule for that");
+    }
+    return table;
+  }
   CsvOptions options;
   options.missing = missing;
   if (found.set) {

@@ -14,7 +14,7 @@ constexpr std::int64_t kSide = 28;
 constexpr double kValidation = 0.1;
 
 std::vector<FileLayout> mnist_layouts() {
-  const std::vector<std::string> folders{"mnist", "mnist/raw", "MNIST", "MNIST/raw"};
+  const std::vector<std::string> folders{"mnist", "mnist/raw", "mnist/MNIST/raw", "MNIST", "MNIST/raw"};
   return {{folders,
            {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}},
           {folders,

@@ -67,10 +67,7 @@ class ClassifyStepsTask final : public SampleTask {
  public:
   using SampleTask::SampleTask;
 
-  Loss loss(Module& model, const Batch& batch) const override {
-    const auto total = mean_step_loss(as_classifier(model), batch);
-    return {total, {{"cross_entropy", total}}};
-  }
+  Loss loss(Module& model, const Batch& batch) const override { return mean_step_loss(as_classifier(model), batch); }
   Selection selection() const override { return {.score = "accuracy", .higher = true}; }
   double chance_loss() const override {
     return class_entropy([](const SequenceExample& sample, const Count& count) {
@@ -119,8 +116,8 @@ class RegressStepsTask final : public SampleTask {
   Loss loss(Module& model, const Batch& batch) const override {
     const auto& scored = batch.tensors.at("scored");
     const auto error = (output(model, batch) - batch.tensors.at("y")) * scored;
-    const auto total = error.square().sum() / scored.sum().clamp_min(1);
-    return {total, {{"mse", total}}};
+    const auto count = scored.sum().clamp_min(1), total = error.square().sum() / count;
+    return {total, {{"mse", total}}, count.item<double>()};
   }
   Selection selection() const override { return {.score = "error"}; }
 

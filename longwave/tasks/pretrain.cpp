@@ -118,10 +118,7 @@ class PretrainTokens final : public PretrainTask {
   PretrainTokens(std::shared_ptr<const SequenceData> data, const PretrainOptions& options)
       : PretrainTask(std::move(data), options), mask_(facts().mask >= 0 ? facts().mask : facts().vocabulary) {}
 
-  Loss loss(Module& model, const Batch& batch) const override {
-    const auto total = mean_step_loss(as_classifier(model), batch);
-    return {total, {{"cross_entropy", total}}};
-  }
+  Loss loss(Module& model, const Batch& batch) const override { return mean_step_loss(as_classifier(model), batch); }
   Selection selection() const override { return {.score = "accuracy", .higher = true}; }
 
  protected:
@@ -172,13 +169,10 @@ class PretrainValues final : public PretrainTask {
   }
 
   Loss loss(Module& model, const Batch& batch) const override {
-    if (levels_) {
-      const auto total = mean_step_loss(as_classifier(model), with_levels(batch));
-      return {total, {{"cross_entropy", total}}};
-    }
-    const auto scored = batch.tensors.at("scored").unsqueeze(-1);
-    const auto total = (error(model, batch) * scored).abs().sum() / (scored.sum().clamp_min(1) * facts().channels);
-    return {total, {{"l1", total}}};
+    if (levels_) return mean_step_loss(as_classifier(model), with_levels(batch));
+    const auto scored = batch.tensors.at("scored").unsqueeze(-1), count = scored.sum().clamp_min(1);
+    const auto total = (error(model, batch) * scored).abs().sum() / (count * facts().channels);
+    return {total, {{"l1", total}}, count.item<double>()};
   }
   Selection selection() const override { return {.score = levels_ ? "accuracy" : "r2", .higher = true}; }
   Json about() const override {

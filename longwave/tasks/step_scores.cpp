@@ -25,10 +25,11 @@ ScoredSteps scored_steps(Classifier& model, const Batch& batch) {
 
 }  // namespace
 
-at::Tensor mean_step_loss(Classifier& model, const Batch& batch) {
+Loss mean_step_loss(Classifier& model, const Batch& batch) {
   const auto steps = scored_steps(model, batch);
-  return model.losses(steps.vectors, steps.targets).sum() /
-         static_cast<double>(std::max<std::int64_t>(1, steps.targets.size(0)));
+  const auto count = static_cast<double>(std::max<std::int64_t>(1, steps.targets.size(0)));
+  const auto total = model.losses(steps.vectors, steps.targets).sum() / count;
+  return {total, {{"cross_entropy", total}}, count};
 }
 
 StepScores score_steps(Classifier& model, const Batch& batch) {

@@ -11,7 +11,7 @@ namespace longwave {
 Classifier& as_classifier(Module& module);
 
 /// Mean cross-entropy of the steps that y of the batch scores; their logits alone are computed.
-at::Tensor mean_step_loss(Classifier& model, const Batch& batch);
+Loss mean_step_loss(Classifier& model, const Batch& batch);
 
 /// Every scored step of a batch: its row and place there, the likeliest class, 1 if that is the target, and its
 /// cross-entropy.

@@ -38,6 +38,7 @@ struct Batch {
 struct Loss {
   at::Tensor total;                                       // scalar
   std::vector<std::pair<std::string, at::Tensor>> parts;  // the scalars it is the sum of, the main one first
+  double terms = 0;  // that it is the mean of, the weight of the batch among others; 0: its samples
 };
 
 struct EvaluateOptions {

@@ -67,13 +67,6 @@ std::int64_t Trainer::batches_of_epoch() const {
   return std::min(config_.round_steps(), config_.steps - epoch_ * config_.round_steps()) * config_.accumulate;
 }
 
-/// Number of batches whose mean gradient makes the optimiser step that `batch` belongs to: the last group of an epoch
-/// may be smaller.
-std::int64_t Trainer::group_size(std::int64_t batch) const {
-  const auto first = batch / config_.accumulate * config_.accumulate;
-  return std::min(config_.accumulate, batches_of_epoch() - first);
-}
-
 void Trainer::run(RunResult& result) {
   const InterruptGuard guard;
   model_.train();
@@ -118,9 +111,8 @@ Trainer::Ending Trainer::train_epoch() {
     const auto start = Clock::now();
     auto* batch = loader_.next();
     if (!batch) break;
-    const auto group = group_size(batch_);
-    if (batch_ % config_.accumulate == 0) optimizer_.zero_grad();
-    const auto loss = train_batch(*batch, group);
+    if (batch_ % config_.accumulate == 0) optimizer_.zero_grad(), terms_ = 0;
+    const auto loss = train_batch(*batch);
     ++batch_;
     const bool group_done = batch_ % config_.accumulate == 0 || batch_ == batches_of_epoch();
     if (group_done) optimizer_step();
@@ -132,12 +124,14 @@ Trainer::Ending Trainer::train_epoch() {
   return ending;
 }
 
-double Trainer::train_batch(Batch& batch, std::int64_t group) {
+double Trainer::train_batch(Batch& batch) {
   if (augments_) task_.augment(batch, augment_random_);
   const auto loss = task_.loss(model_, batch);
   check_finite(loss, batch);
-  (group == 1 ? loss.total : loss.total / static_cast<double>(group)).backward();
-  const auto weight = static_cast<double>(batch.size);
+  const auto weight = static_cast<double>(batch.size), terms = loss.terms > 0 ? loss.terms : weight;
+  // Of several batches the sum, which the optimiser's step divides by the terms of all: that of one large batch.
+  (config_.accumulate == 1 ? loss.total : loss.total * terms).backward();
+  terms_ += terms;
   const auto value = loss.total.item<double>();
   sums_["loss"] += value * weight;
   for (const auto& [name, part] : loss.parts) sums_[name] += part.item<double>() * weight;
@@ -170,13 +164,13 @@ std::string Trainer::first_bad_tensor(const Loss& loss) const {
 const char* Trainer::kept() const { return saved_ ? "; the last checkpoint is kept" : ""; }
 
 void Trainer::optimizer_step() {
-  const auto norm = optimizer_.gradient_norm();
+  const double share = config_.accumulate == 1 ? 1 : 1 / terms_, norm = share * optimizer_.gradient_norm();
   if (!std::isfinite(norm))
     fail(kDiverged, "epoch ", epoch_ + 1, ", step ", step_ + 1, ": the gradient of ", optimizer_.first_bad_gradient(),
          " is not finite; try a smaller train.learning_rate", kept());
   const double scale = config_.clip > 0 ? std::min(1.0, config_.clip / (norm + 1e-6)) : 1.0;
   const auto size = schedule_.at(step_);
-  optimizer_.step(size.learning_rate, size.beta1, scale);
+  optimizer_.step(size.learning_rate, size.beta1, share * scale);
   average_.add(++step_);
   if (!hooks_.log) return;
   say_if_stuck();

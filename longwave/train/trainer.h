@@ -54,7 +54,7 @@ class Trainer {
   enum class Ending { none, capped, interrupted };
 
   Ending train_epoch();
-  double train_batch(Batch& batch, std::int64_t group_size);
+  double train_batch(Batch& batch);
   void optimizer_step();
   std::int64_t first_look() const;
   void say_if_stuck();
@@ -64,7 +64,6 @@ class Trainer {
   bool exhausted() const;
   bool out_of_time() const;
   std::int64_t batches_of_epoch() const;
-  std::int64_t group_size(std::int64_t batch) const;
   void check_finite(const Loss& loss, const Batch& batch) const;
   std::string first_bad_tensor(const Loss& loss) const;
   const char* kept() const;
@@ -102,8 +101,8 @@ class Trainer {
   TensorMap best_;
 
   Clock::time_point begin_, last_save_;
-  std::vector<double> step_seconds_;  // of this process
-  double pending_seconds_ = 0;        // of the optimiser step in progress
+  std::vector<double> step_seconds_;        // of this process
+  double pending_seconds_ = 0, terms_ = 0;  // of the optimiser step in progress; terms: see Loss
   std::int64_t saved_step_ = 0;
   bool saved_ = false;            // there is a checkpoint
   std::optional<double> chance_;  // of the task, once it was asked for

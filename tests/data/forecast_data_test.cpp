@@ -142,6 +142,13 @@ TEST_F(ForecastFiles, PemsTakesTheFirstFeatureFillsGapsAndDoesNotOverlap) {
   EXPECT_EQ(data.train.values[1], data.train.values[3]);  // backward from the first value there is
 }
 
+TEST_F(ForecastFiles, GapsOfOtherArchivesAreRefusedByTheirPlace) {
+  write_file(folder_ / "mine.npz", pems_archive(100));
+  EXPECT_NE(error_of(options((folder_ / "mine.npz").string()))
+                .find("mine.npz: array data is NaN at time 0, sensor 1 (1 such cells); expected numbers"),
+            std::string::npos);
+}
+
 TEST_F(ForecastFiles, DamagedArchivesAreRefused) {
   const auto good = pems_archive(100);
   for (const auto& bad : {good.substr(0, good.size() / 2), good.substr(0, 40) + "?" + good.substr(41), std::string()}) {

@@ -13,7 +13,8 @@ namespace {
 using namespace std::string_literals;
 
 /// `n` images; image i has level i in its first pixel, 4 in the third, 8 in the two below that and to its right.
-void put_digits(const ScratchFolder& folder, const std::string& part, int n, int first_label = 0) {
+void put_digits(const ScratchFolder& folder, const std::string& part, int n, int first_label = 0,
+                const std::string& place = "mnist/") {
   std::string images = "\0\0\x8\3\0\0\0"s + static_cast<char>(n) + "\0\0\0\x1c\0\0\0\x1c"s;
   std::string labels = "\0\0\x8\1\0\0\0"s + static_cast<char>(n);
   for (int i = 0; i < n; ++i) {
@@ -24,8 +25,8 @@ void put_digits(const ScratchFolder& folder, const std::string& part, int n, int
     images += image;
     labels += static_cast<char>((i + first_label) % 10);
   }
-  folder.put("mnist/" + part + "-images-idx3-ubyte", images);
-  folder.put("mnist/" + part + "-labels-idx1-ubyte", labels);
+  folder.put(place + part + "-images-idx3-ubyte", images);
+  folder.put(place + part + "-labels-idx1-ubyte", labels);
 }
 
 class Mnist : public testing::Test {
@@ -54,6 +55,13 @@ TEST_F(Mnist, StepsAreThePixelsRowByRow) {
   EXPECT_EQ(data->facts().protocol, "smnist-s4");
   EXPECT_EQ(open("pmnist")->facts().protocol, "pmnist-bit-reversal");
   EXPECT_EQ(data->facts().channels, 1);
+}
+
+TEST(MnistLayouts, TorchvisionsFoldersAreFound) {
+  const ScratchFolder folder;
+  for (const auto& [part, n] : {std::pair{"train", 120}, {"t10k", 20}})
+    put_digits(folder, part, n, 0, "mnist/MNIST/raw/");
+  EXPECT_EQ(make_set("smnist", Json::object(), {folder.path()})->samples(Split::test), 20);
 }
 
 TEST_F(Mnist, PoolingTakesTheMeanOfFourPixels) {

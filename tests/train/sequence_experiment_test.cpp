@@ -290,6 +290,20 @@ TEST_F(SequenceExperiment, FreshSamplesAreMadeForEveryStep) {
   EXPECT_EQ(run.tokens, 7 * 4 * 2 * 9);
 }
 
+TEST_F(SequenceExperiment, AccumulatedBatchesCountByTheStepsThatTheyScore) {
+  const auto weights = [](const std::string& batches) {
+    auto sections = parse_toml(
+        "[task]\ntype = \"sequence\"\ndata = \"maze-dfs\"\nbucket = false\n[data]\n"
+        "train_samples = 14\nval_samples = 4\ntest_samples = 4\n[model]\nname = \"mingru\"\n"
+        "d_model = 8\nlayers = 1\n[train]\nepochs = 1\nclip = 0.5\nthreads = 1\n" +
+            batches,
+        "test");
+    return run_experiment(resolve_recipe(sections)).model->state();
+  };
+  const auto one = weights("batch = 6\n"), three = weights("batch = 2\naccumulate = 3\n");  // the last group is smaller
+  for (const auto& [name, tensor] : one) EXPECT_LT((tensor - three.at(name)).abs().max().item<double>(), 1e-6) << name;
+}
+
 class EveryProtocol : public SequenceExperiment,
                       public ::testing::WithParamInterface<std::tuple<std::string, SequenceGoal>> {};
 
