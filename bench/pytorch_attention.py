@@ -132,11 +132,10 @@ def zeros(p, n):
     x = p["x"]
     h = x.shape[2] // 64
     steps = torch.arange(1.0, x.shape[1] + 1).view(1, -1, 1)
-    cosine, sine = (table.repeat_interleave(2, -1) for table in rotary(x.shape[1], 64))
+    tables = rotary(x.shape[1], 64)
 
     def unit(y):
-        first, second = y.chunk(2, -1)
-        y = y * cosine + torch.cat([-second, first], -1) * sine
+        y = turned_halves(y, tables)
         return y / torch.sqrt(y.square().sum(-1, keepdim=True) + 1e-24)
 
     q, k, v, u = (split(linear(p, name, x), h) for name in "qkvu")
@@ -166,12 +165,10 @@ def fem(p, n):
         [width, keys, keys, width, width], -1)
     v, q, k, share, gate = (linear(p, f"W_{name}", x) * (1 + scale) for name, scale in zip(
         ("v", "q", "k", "lambda", "gate"), scales))
-    cosine, sine = (table.repeat(1, 1, 2) for table in rotary(x.shape[1], keys // h))
+    tables = rotary(x.shape[1], keys // h)
 
     def features(y):
-        y = split(y, h)
-        quarter = torch.stack([-y[..., 1::2], y[..., ::2]], -1).flatten(-2)
-        return F.relu(y * cosine + quarter * sine) + 1e-6
+        return F.relu(turned_neighbours(split(y, h), tables)) + 1e-6
 
     q, k = features(q), features(k)
     beta = split(F.softplus(p["_beta_param"]) + 1e-6, h)

@@ -87,13 +87,12 @@ def wave(p):
 def zeros(p):
     """The sums of exponentials are relative to the largest score so far."""
     h = p["q.weight"].shape[0] // 64
-    cosine, sine = (table.repeat_interleave(2, -1) for table in rotary(LONGEST, 64))
+    cosine, sine = rotary(LONGEST, 64)
     tau = torch.exp(p["prior_log_tau"]).view(h, 1)
     prior = tau * p["prior_mu"].view(h, 64)
 
     def normed(y, t):
-        first, second = y.chunk(2, -1)
-        y = y * cosine[t] + torch.cat([-second, first], -1) * sine[t]
+        y = turned_halves(y, (cosine[t], sine[t]))
         return y / torch.sqrt(y.square().sum(-1, keepdim=True) + 1e-24)
 
     def step(x, state):
@@ -123,14 +122,12 @@ def fem(p):
     """Prior linear."""
     width, keys = p["W_v.weight"].shape[0], p["W_q.weight"].shape[0]
     h = keys // 64
-    cosine, sine = (table.repeat(1, 1, 2) for table in rotary(LONGEST, 64))
+    cosine, sine = rotary(LONGEST, 64)
     beta = heads(F.softplus(p["_beta_param"]) + 1e-6, h)
     limit = 40 / beta
 
     def features(y, t):
-        y = heads(y, h)
-        quarter = torch.stack([-y[:, 1::2], y[:, ::2]], -1).flatten(-2)
-        return F.relu(y * cosine[t] + quarter * sine[t]) + 1e-6
+        return F.relu(turned_neighbours(heads(y, h), (cosine[t], sine[t]))) + 1e-6
 
     def step(x, state):
         memory, s, total, t = state

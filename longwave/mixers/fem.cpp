@@ -11,6 +11,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/average_prior.h"
+#include "longwave/nn/mixed_rotary.h"
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/nn/time_decay.h"
 #include "longwave/ops/gated_linear_attention.h"
@@ -23,6 +24,7 @@ namespace {
 using at::Tensor;
 using torch::nn::Linear;
 
+constexpr auto kPairs = ops::RotaryPairs::interleaved;
 constexpr double kLargestCap = 60;  // its exponential, times a million steps and weights, is a float
 
 /// The multiple of `unit` nearest to x, at least one.
@@ -207,19 +209,17 @@ class FreeEnergyMixer final : public SequenceMixer {
     return (1 - share) * merge_heads(both[0]) + share * merge_heads(energy);
   }
 
-  /// As the reference: neighbouring channels turn, but by the frequencies of halves of a head, held in float32.
+  /// Rotary positions.
   void turn(Seen& seen, const State* state) const {
     const auto e = seen.q.size(-1);
-    auto place = at::arange(seen.q.size(1), at::kDouble).unsqueeze(0);
-    if (state) place = place + state->at("position").to(at::kDouble).unsqueeze(1);
-    const auto exponent = at::arange(0, e, 2, config_.compat ? at::kFloat : at::kDouble) / e;
-    const auto frequency = at::pow(config_.rope_theta, exponent).reciprocal().to(at::kDouble);
-    const auto angle = (place.unsqueeze(-1) * frequency.repeat({2})).unsqueeze(2);  // [b or 1, t, 1, e]
-    const auto cosine = at::cos(angle).to(seen.q.scalar_type()), sine = at::sin(angle).to(seen.q.scalar_type());
-    for (auto* x : {&seen.q, &seen.k}) {
-      const auto pairs = x->unflatten(-1, {e / 2, 2}).unbind(-1);
-      *x = *x * cosine + at::stack({-pairs[1], pairs[0]}, -1).flatten(-2) * sine;
+    const auto first = state ? state->at("position") : Tensor();
+    if (config_.compat) {
+      const auto places = at::arange(seen.q.size(1), at::kLong).unsqueeze(0);
+      const MixedRotary mixed(state ? places + first.unsqueeze(1) : places, e, config_.rope_theta, kPairs);
+      seen.q = mixed(seen.q), seen.k = mixed(seen.k);
+      return;
     }
+    for (auto* x : {&seen.q, &seen.k}) *x = ops::rotary(*x, ops::rotary_ratio(e, config_.rope_theta), kPairs, first);
   }
 
   Tensor under_prior(const Seen& seen, const Tensor& v, State* state) {
@@ -348,7 +348,7 @@ const FieldTable<FreeEnergyMixer::Config>& FreeEnergyMixer::Config::fields() {
           .add("bias", &Config::bias, "biases of all linear maps and norms")
           .add("compat", &Config::compat,
                "the reference's floors and clips of cumulative sums, which cut memories after some tens of steps, and "
-               "its frequencies in float32");
+               "its positions, which are no rotation");
   return table;
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/mixed_rotary.h"
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/ops/gated_linear_attention.h"
 
@@ -15,6 +16,9 @@ namespace {
 
 using at::Tensor;
 using torch::nn::Linear;
+
+constexpr auto kPairs = ops::RotaryPairs::half;
+constexpr double kBase = 10000;  // of the rotary frequencies
 
 class ZeroSum final : public SequenceMixer {
  public:
@@ -32,7 +36,8 @@ class ZeroSum final : public SequenceMixer {
               .add("use_norm", &Config::use_norm, "layer norm of each head's output")
               .add("is_first_layer", &Config::is_first_layer, "adds a gated mean of the values")
               .add("bias", &Config::bias, "biases of all linear maps")
-              .add("compat", &Config::compat, "rotary tables in float32, as the reference has them");
+              .add("compat", &Config::compat,
+                   "the reference's positions: halves turned by the frequencies of neighbours, which is no rotation");
       return table;
     }
   };
@@ -69,9 +74,8 @@ class ZeroSum final : public SequenceMixer {
     const auto valid = valid_steps(lengths, x_any);
     const auto x = zero_padding(x_any, valid);
     const auto place = places(x, state);  // [b or 1, t], from 0
-    const auto turn = turn_of(place, x.scalar_type());
-    const auto q = unit_rotated(query_->forward(x), turn);
-    const auto k = masked(unit_rotated(key_->forward(x), turn), valid);
+    const auto q = unit_rotated(query_->forward(x), place, state);
+    const auto k = masked(unit_rotated(key_->forward(x), place, state), valid);
     const auto v = split_heads(value_->forward(x), heads_);
     const auto steps = (place + 1).to(x.scalar_type()).unsqueeze(-1);  // [b or 1, t, 1]
     const auto s = scores(masked(split_heads(score_->forward(x), heads_), valid), steps, state);
@@ -109,24 +113,13 @@ class ZeroSum final : public SequenceMixer {
     return state ? place + state->at("position").unsqueeze(1) : place;
   }
 
-  struct Turn {
-    Tensor cosine, sine;  // [b or 1, t, 1, e]
-  };
-
-  Turn turn_of(const Tensor& place, at::ScalarType of_x) const {
-    const auto e = d_ / heads_;
-    const auto type = config_.compat ? at::kFloat : at::kDouble;
-    const auto frequency = at::pow(10000.0, at::arange(0, e, 2, type) / e).reciprocal().repeat_interleave(2);
-    const auto angle = (place.to(type).unsqueeze(-1) * frequency).unsqueeze(2);
-    return {at::cos(angle).to(of_x), at::sin(angle).to(of_x)};
-  }
-
-  /// The reference repeats each frequency for neighbours but turns halves of a head: not a rotation, hence the norm.
-  Tensor unit_rotated(const Tensor& x, const Turn& turn) const {
+  /// Queries or keys of length one at their positions.
+  Tensor unit_rotated(const Tensor& x, const Tensor& place, const State* state) const {
     const auto parts = split_heads(x, heads_);
-    const auto halves = parts.chunk(2, -1);
-    const auto turned = at::cat({-halves[1], halves[0]}, -1);
-    const auto y = parts * turn.cosine + turned * turn.sine;
+    const auto e = parts.size(-1);
+    const auto y = config_.compat ? MixedRotary(place, e, kBase, kPairs)(parts)
+                                  : ops::rotary(parts, ops::rotary_ratio(e, kBase), kPairs,
+                                                state ? state->at("position") : Tensor());
     return y / at::sqrt((y * y).sum(-1, true) + 1e-24);
   }
 
