@@ -45,6 +45,68 @@ void grad_block(const LinearScanGrad<float>& s, std::int64_t row, std::int64_t f
   std::copy_n(carry, n, s.dh_init + row * s.d + first);
 }
 
+using ComplexScan = LinearScan<std::complex<float>>;
+using ComplexScanGrad = LinearScanGrad<std::complex<float>>;
+
+/// Lanes of complex numbers, which lie in memory real part beside imaginary part.
+template <class D>
+struct Numbers {
+  hn::Vec<D> re, im;
+};
+template <class D>
+HWY_INLINE Numbers<D> load(D tag, const std::complex<float>* x) {
+  Numbers<D> v{hn::Zero(tag), hn::Zero(tag)};
+  hn::LoadInterleaved2(tag, reinterpret_cast<const float*>(x), v.re, v.im);
+  return v;
+}
+template <class D>
+HWY_INLINE void store(D tag, const Numbers<D>& v, std::complex<float>* x) {
+  hn::StoreInterleaved2(v.re, v.im, tag, reinterpret_cast<float*>(x));
+}
+/// x * conj(y).
+template <class D>
+HWY_INLINE Numbers<D> times_conjugate(const Numbers<D>& x, const Numbers<D>& y) {
+  return {hn::MulAdd(x.re, y.re, hn::Mul(x.im, y.im)), hn::MulSub(x.im, y.re, hn::Mul(x.re, y.im))};
+}
+
+void complex_scan_block(const ComplexScan& s, std::int64_t row, std::int64_t first, std::int64_t n) {
+  const std::complex<float>* previous = s.h_init ? s.h_init + row * s.d + first : nullptr;
+  for (std::int64_t t = 0; t < s.t; ++t) {
+    const auto at = (row * s.t + t) * s.d + first;
+    for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+      auto h = load(tag, s.u + at + i);
+      if (previous) {
+        const auto a = load(tag, s.a + at + i), before = load(tag, previous + i);
+        h.re = hn::NegMulAdd(a.im, before.im, hn::MulAdd(a.re, before.re, h.re));
+        h.im = hn::MulAdd(a.im, before.re, hn::MulAdd(a.re, before.im, h.im));
+      }
+      store(tag, h, s.h + at + i);
+    });
+    previous = s.h + at;
+  }
+}
+
+void complex_grad_block(const ComplexScanGrad& s, std::int64_t row, std::int64_t first, std::int64_t n) {
+  std::complex<float> carry[kScanBlock] = {};  // conj(a[t+1]) * g[t+1]
+  for (std::int64_t t = s.t - 1; t >= 0; --t) {
+    const auto at = (row * s.t + t) * s.d + first;
+    const auto* previous = t > 0 ? s.h + at - s.d : s.h_init ? s.h_init + row * s.d + first : nullptr;
+    for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+      auto g = load(tag, s.dh + at + i), da = g;
+      const auto later = load(tag, carry + i);
+      g = {hn::Add(g.re, later.re), hn::Add(g.im, later.im)};
+      store(tag, g, s.du + at + i);
+      if (previous)
+        da = times_conjugate(g, load(tag, previous + i));
+      else
+        da = {hn::Zero(tag), hn::Zero(tag)};
+      store(tag, da, s.da + at + i);
+      store(tag, times_conjugate(g, load(tag, s.a + at + i)), carry + i);
+    });
+  }
+  std::copy_n(carry, n, s.dh_init + row * s.d + first);
+}
+
 template <class Args, class Block>
 void for_scan_blocks(const Args& s, Block block) {
   const auto width = s.b * s.d >= 16 * kScanBlock ? kScanBlock : kScanBlock / 4;
@@ -58,6 +120,8 @@ void for_scan_blocks(const Args& s, Block block) {
 
 void scan_all(const LinearScan<float>& s) { for_scan_blocks(s, scan_block); }
 void scan_grad_all(const LinearScanGrad<float>& s) { for_scan_blocks(s, grad_block); }
+void complex_scan_all(const ComplexScan& s) { for_scan_blocks(s, complex_scan_block); }
+void complex_scan_grad_all(const ComplexScanGrad& s) { for_scan_blocks(s, complex_grad_block); }
 
 }  // namespace longwave::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -67,9 +131,13 @@ namespace longwave::kernels {
 
 HWY_EXPORT(scan_all);
 HWY_EXPORT(scan_grad_all);
+HWY_EXPORT(complex_scan_all);
+HWY_EXPORT(complex_scan_grad_all);
 
 void linear_scan(const LinearScan<float>& s) { HWY_DYNAMIC_DISPATCH(scan_all)(s); }
 void linear_scan_grad(const LinearScanGrad<float>& s) { HWY_DYNAMIC_DISPATCH(scan_grad_all)(s); }
+void linear_scan(const LinearScan<std::complex<float>>& s) { HWY_DYNAMIC_DISPATCH(complex_scan_all)(s); }
+void linear_scan_grad(const LinearScanGrad<std::complex<float>>& s) { HWY_DYNAMIC_DISPATCH(complex_scan_grad_all)(s); }
 
 }  // namespace longwave::kernels
 #endif

@@ -1,6 +1,18 @@
 #include "longwave/kernels/linear_scan.h"
 
 namespace longwave::kernels {
+namespace {
+
+template <class T>
+T conjugate(T x) {
+  return x;
+}
+template <class T>
+std::complex<T> conjugate(std::complex<T> x) {
+  return std::conj(x);
+}
+
+}  // namespace
 
 template <class T>
 void linear_scan_reference(const LinearScan<T>& s) {
@@ -25,8 +37,8 @@ void linear_scan_grad_reference(const LinearScanGrad<T>& s) {
         const T previous = t > 0 ? s.h[i - s.d] : s.h_init ? s.h_init[b * s.d + d] : T(0);
         const T g = s.dh[i] + carry;
         s.du[i] = g;
-        s.da[i] = g * previous;
-        carry = s.a[i] * g;
+        s.da[i] = g * conjugate(previous);
+        carry = conjugate(s.a[i]) * g;
       }
       s.dh_init[b * s.d + d] = carry;
     }
@@ -34,7 +46,11 @@ void linear_scan_grad_reference(const LinearScanGrad<T>& s) {
 
 template void linear_scan_reference(const LinearScan<float>&);
 template void linear_scan_reference(const LinearScan<double>&);
+template void linear_scan_reference(const LinearScan<std::complex<float>>&);
+template void linear_scan_reference(const LinearScan<std::complex<double>>&);
 template void linear_scan_grad_reference(const LinearScanGrad<float>&);
 template void linear_scan_grad_reference(const LinearScanGrad<double>&);
+template void linear_scan_grad_reference(const LinearScanGrad<std::complex<float>>&);
+template void linear_scan_grad_reference(const LinearScanGrad<std::complex<double>>&);
 
 }  // namespace longwave::kernels

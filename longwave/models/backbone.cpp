@@ -98,12 +98,19 @@ bool Block::scale_step(double factor) {
 
 at::Tensor Block::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
   const auto valid = valid_steps(lengths, x);
-  const auto around = [&](SequenceNorm& norm, const at::Tensor& in, auto&& part) {
-    if (config_.prenorm) return in + drop(part(norm.forward(in, valid)));
-    return norm.forward(in + drop(part(in)), valid);
-  };
-  auto y = around(*mixer_norm_, x, [&](const at::Tensor& in) { return mix(in, lengths, state); });
-  if (channel_) y = around(*channel_norm_, y, [&](const at::Tensor& in) { return channel_->forward(in); });
+  at::Tensor y;
+  if (config_.prenorm) {
+    y = drop(mix(mixer_norm_->forward(x, valid), lengths, state));
+    if (channel_) {
+      const auto [normed, sum] = channel_norm_->forward_sum(y, x, valid);
+      y = sum + drop(channel_->forward(normed));
+    } else {
+      y = x + y;
+    }
+  } else {
+    y = mixer_norm_->forward_sum(drop(mix(x, lengths, state)), x, valid).first;
+    if (channel_) y = channel_norm_->forward_sum(drop(channel_->forward(y)), y, valid).first;
+  }
   return zero_padding(y, valid);
 }
 

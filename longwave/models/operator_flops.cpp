@@ -75,7 +75,7 @@ double gated_linear_attention(Inputs in) {
 // --- Recurrences over numbers. A multiplication of complex numbers and an addition are 4 multiply-adds.
 
 /// linear_scan(a, u [b, t, d], h_init)
-double linear_scan(Inputs in) { return 2 * numel(in[1]); }
+double linear_scan(Inputs in) { return numel(in[1]) * (in[1].toTensor().is_complex() ? 4 : 2); }
 
 /// diagonal_scan(pole, u [b, t, 2, n], ...): numel counts both parts of a complex number.
 double diagonal_scan(Inputs in) { return 4 * numel(in[1]); }

@@ -3,6 +3,7 @@
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
 #include "longwave/ops/batch_norm.h"
+#include "longwave/ops/residual_norm.h"
 #include "longwave/ops/rms_norm.h"
 
 namespace longwave {
@@ -13,8 +14,11 @@ constexpr double kEps = 1e-5, kMomentum = 0.1;
 struct LayerNorm final : SequenceNorm {
   explicit LayerNorm(std::int64_t d)
       : weight(register_parameter("weight", at::ones({d}))), bias(register_parameter("bias", at::zeros({d}))) {}
-  at::Tensor forward(const at::Tensor& x, const at::Tensor&) override {
-    return at::layer_norm(x, {x.size(-1)}, weight, bias, kEps);
+  at::Tensor forward(const at::Tensor& x, const at::Tensor&) override { return ops::layer_norm(x, weight, bias, kEps); }
+  std::pair<at::Tensor, at::Tensor> forward_sum(const at::Tensor& x, const at::Tensor& residual,
+                                                const at::Tensor&) override {
+    const auto [y, sum] = ops::residual_layer_norm(x, residual, weight, bias, kEps);
+    return {y, sum};
   }
   at::Tensor weight, bias;
 };
@@ -23,6 +27,11 @@ struct RootMeanSquareNorm final : SequenceNorm {
   explicit RootMeanSquareNorm(std::int64_t d) : weight(register_parameter("weight", at::ones({d}))) {}
   at::Tensor forward(const at::Tensor& x, const at::Tensor&) override {
     return ops::rms_norm(x, weight.unsqueeze(0), kEps);
+  }
+  std::pair<at::Tensor, at::Tensor> forward_sum(const at::Tensor& x, const at::Tensor& residual,
+                                                const at::Tensor&) override {
+    const auto [y, sum] = ops::residual_rms_norm(x, residual, weight, kEps);
+    return {y, sum};
   }
   at::Tensor weight;
 };
@@ -69,6 +78,12 @@ struct NoNorm final : SequenceNorm {
 };
 
 }  // namespace
+
+std::pair<at::Tensor, at::Tensor> SequenceNorm::forward_sum(const at::Tensor& x, const at::Tensor& residual,
+                                                            const at::Tensor& valid) {
+  const auto sum = x + residual;
+  return {forward(sum, valid), sum};
+}
 
 const std::vector<std::string>& sequence_norm_kinds() {
   static const std::vector<std::string> kinds = {"layer", "rms", "batch", "scalar", "none"};

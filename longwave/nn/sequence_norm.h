@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "longwave/nn/module.h"
@@ -13,6 +14,10 @@ class SequenceNorm : public Module {
  public:
   /// `valid` [b, t, 1] bool marks the real steps (undefined: all); the others influence nothing.
   virtual at::Tensor forward(const at::Tensor& x, const at::Tensor& valid = {}) = 0;
+
+  /// The norm of x + residual, and that sum: in one pass where the norm has one.
+  virtual std::pair<at::Tensor, at::Tensor> forward_sum(const at::Tensor& x, const at::Tensor& residual,
+                                                        const at::Tensor& valid = {});
 };
 
 /// "layer": over d, with weight and bias, eps 1e-5. "rms": x / sqrt(mean(x^2) + 1e-5) * weight. "batch": over all real

@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <complex>
+
 #include "longwave/base/check.h"
 #include "longwave/kernels/linear_scan.h"
 
@@ -30,8 +32,9 @@ Gradients call_grad(const Tensor& dh, const Tensor& a, const Tensor& h, const Te
 
 void check_inputs(const Tensor& a, const Tensor& u, const Tensor& h_init) {
   check(u.dim() == 3, "linear_scan: u is ", u.sizes(), "; expected [b, t, d]");
-  check(u.scalar_type() == at::kFloat || u.scalar_type() == at::kDouble, "linear_scan: u is ", u.scalar_type(),
-        "; expected float or double");
+  const auto type = c10::toRealValueType(u.scalar_type());
+  check(type == at::kFloat || type == at::kDouble, "linear_scan: u is ", u.scalar_type(),
+        "; expected float or double, real or complex");
   check(a.sizes() == u.sizes(), "linear_scan: a is ", a.sizes(), "; expected ", u.sizes(), " like u");
   const std::vector<std::int64_t> state{u.size(0), u.size(2)};
   check(h_init.sizes() == at::IntArrayRef(state), "linear_scan: h_init is ", h_init.sizes(),
@@ -43,12 +46,21 @@ void check_inputs(const Tensor& a, const Tensor& u, const Tensor& h_init) {
 
 // --- CPU
 
+/// The numbers of a tensor: T is float or double, or std::complex of one, which libtorch lays out alike.
+template <class T>
+T* numbers(const Tensor& x) {
+  return static_cast<T*>(x.data_ptr());
+}
+
+template <class T>
+constexpr bool kFast = std::is_same_v<T, float> || std::is_same_v<T, std::complex<float>>;
+
 template <class T>
 Tensor run(const Tensor& a, const Tensor& u, const Tensor& h_init) {
   const auto h = at::empty(u.sizes(), u.options());
-  const kernels::LinearScan<T> scan{a.data_ptr<T>(), u.data_ptr<T>(), h_init.data_ptr<T>(), h.data_ptr<T>(), u.size(0),
-                                    u.size(1),       u.size(2)};
-  if constexpr (std::is_same_v<T, float>)
+  const kernels::LinearScan<T> scan{numbers<T>(a), numbers<T>(u), numbers<T>(h_init), numbers<T>(h),
+                                    u.size(0),     u.size(1),     u.size(2)};
+  if constexpr (kFast<T>)
     kernels::linear_scan(scan);
   else
     kernels::linear_scan_reference(scan);
@@ -59,28 +71,45 @@ template <class T>
 Gradients run_grad(const Tensor& dh, const Tensor& a, const Tensor& h, const Tensor& h_init) {
   const auto like = [](const Tensor& x) { return at::empty(x.sizes(), x.options()); };
   const Tensor da = like(a), du = like(a), dh_init = like(h_init);
-  const kernels::LinearScanGrad<T> scan{a.data_ptr<T>(),  h.data_ptr<T>(),  h_init.data_ptr<T>(),  dh.data_ptr<T>(),
-                                        da.data_ptr<T>(), du.data_ptr<T>(), dh_init.data_ptr<T>(), a.size(0),
-                                        a.size(1),        a.size(2)};
-  if constexpr (std::is_same_v<T, float>)
+  const kernels::LinearScanGrad<T> scan{numbers<T>(a),  numbers<T>(h),  numbers<T>(h_init),  numbers<T>(dh),
+                                        numbers<T>(da), numbers<T>(du), numbers<T>(dh_init), a.size(0),
+                                        a.size(1),      a.size(2)};
+  if constexpr (kFast<T>)
     kernels::linear_scan_grad(scan);
   else
     kernels::linear_scan_grad_reference(scan);
   return {da, du, dh_init};
 }
 
+/// Calls body with a number of the type of x, for its type alone.
+template <class Body>
+auto for_type_of(const Tensor& x, Body body) {
+  switch (x.scalar_type()) {
+    case at::kDouble:
+      return body(double());
+    case at::kComplexFloat:
+      return body(std::complex<float>());
+    case at::kComplexDouble:
+      return body(std::complex<double>());
+    default:
+      return body(float());
+  }
+}
+
+/// Memory that holds the numbers themselves, in order, and not their conjugates.
+Tensor plain(const Tensor& x) { return x.resolve_conj().contiguous(); }
+
 Tensor scan_cpu(const Tensor& a, const Tensor& u, const Tensor& h_init) {
   check_inputs(a, u, h_init);
-  const auto run_typed = u.scalar_type() == at::kDouble ? run<double> : run<float>;
-  return run_typed(a.contiguous(), u.contiguous(), h_init.contiguous());
+  return for_type_of(u, [&](auto number) { return run<decltype(number)>(plain(a), plain(u), plain(h_init)); });
 }
 
 Gradients grad_cpu(const Tensor& dh, const Tensor& a, const Tensor& h, const Tensor& h_init) {
   check_inputs(a, h, h_init);
   check(dh.sizes() == h.sizes() && dh.scalar_type() == h.scalar_type(), "linear_scan_grad: dh is ", dh.sizes(),
         "; expected ", h.sizes(), " like h");
-  const auto run_typed = a.scalar_type() == at::kDouble ? run_grad<double> : run_grad<float>;
-  return run_typed(dh.contiguous(), a.contiguous(), h.contiguous(), h_init.contiguous());
+  return for_type_of(
+      a, [&](auto number) { return run_grad<decltype(number)>(plain(dh), plain(a), plain(h), plain(h_init)); });
 }
 
 // --- Meta: shapes and types only

@@ -15,6 +15,33 @@ Tensors random_inputs(std::int64_t b, std::int64_t t, std::int64_t d) {
   return {at::randn({b, t, d}, options), at::randn({b, t, d}, options), at::randn({b, d}, options)};
 }
 
+/// Poles inside the unit circle that change over time; real numbers hold both parts: [2, b, t, d].
+Tensors complex_scan(const Tensors& t) {
+  const auto number = [](const at::Tensor& parts) { return at::complex(parts[0], parts[1]); };
+  const auto a = at::sigmoid(t[0][0]) * at::exp(at::complex(at::zeros_like(t[0][1]), t[0][1]));
+  return {at::view_as_real(ops::linear_scan(a, number(t[1]), number(t[2])))};
+}
+
+Tensors complex_inputs(std::int64_t b, std::int64_t t, std::int64_t d) {
+  at::manual_seed(7);
+  const auto options = at::TensorOptions().dtype(at::kDouble);
+  return {at::randn({2, b, t, d}, options), at::randn({2, b, t, d}, options), at::randn({2, b, d}, options)};
+}
+
+TEST(LinearScan, ComplexFloatMatchesDoubleOnEveryInstructionSet) {
+  for (const std::int64_t d : {1, 7, 33, 300})
+    testing::expect_float_matches_double(complex_scan, complex_inputs(2, 29, d), 1e-5);
+  testing::expect_float_matches_double(complex_scan, complex_inputs(3, 1, 5), 1e-5);
+}
+
+TEST(LinearScan, ComplexGradientsMatchDifferences) {
+  testing::expect_gradients_match_differences(complex_scan, complex_inputs(2, 6, 3));
+}
+
+TEST(LinearScan, ComplexSameBitsForAnyNumberOfThreads) {
+  testing::expect_same_bits_for_any_threads(complex_scan, complex_inputs(3, 17, 515));
+}
+
 TEST(LinearScan, FloatMatchesDoubleOnEveryInstructionSet) {
   for (const std::int64_t d : {1, 7, 33, 300})
     testing::expect_float_matches_double(scan, random_inputs(2, 29, d), 1e-5);
