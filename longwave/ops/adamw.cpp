@@ -161,10 +161,4 @@ TORCH_LIBRARY_IMPL(longwave, Meta, library) {
   library.impl("adamw_step", &step_meta);
 }
 
-// What the optimiser does is not differentiated. Said for every device: libtorch 1.13 has no such default for Meta.
-TORCH_LIBRARY_IMPL(longwave, Autograd, library) {
-  library.impl("grad_norm", torch::CppFunction::makeFallthrough());
-  library.impl("adamw_step", torch::CppFunction::makeFallthrough());
-}
-
 }  // namespace longwave::ops
