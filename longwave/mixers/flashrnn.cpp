@@ -9,6 +9,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
+#include "longwave/nn/headwise_weights.h"
 #include "longwave/ops/recurrent.h"
 #include "longwave/ops/short_convolution.h"
 
@@ -128,6 +129,10 @@ class Headwise final : public SequenceMixer {
   }
 
   State initial_state(std::int64_t b) const override { return zero_state(b); }
+
+  TensorMap import_reference(TensorMap weights) const override {
+    return import_headwise_weights({name_of(kCell), kCell, heads_, p_}, weights);
+  }
 
  private:
   Tensor forget_bias(const Config& config, double depth) const {

@@ -5,6 +5,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/models/gradient_fixture.h"
+#include "longwave/nn/headwise_weights.h"
 #include "longwave/nn/recurrent.h"
 
 namespace longwave {
@@ -49,15 +50,8 @@ Cell cell_of_rnn(const Json& config) {
   return nonlinearity == "relu" ? Cell::rnn_relu : Cell::rnn_tanh;
 }
 
-/// The parts of x along `axis` in another order.
-at::Tensor reorder(const at::Tensor& x, std::int64_t axis, std::vector<std::int64_t> order) {
-  return x.index_select(axis, at::tensor(order, at::kLong));
-}
-
 FixtureRun run_cell(Cell cell, const TensorMap& in, const TensorMap& param, const Json&) {
-  auto r = param.at("R"), b = param.at("b");
-  // The reference's recurrent gates of the GRU are g, r, z, ours r, z, g; its biases g, r, z, n, ours r, z, n, g.
-  if (cell == Cell::gru) r = reorder(r, 2, {1, 2, 0}), b = reorder(b, 0, {1, 2, 3, 0});
+  const auto r = from_flashrnn_matrices(cell, param.at("R")), b = from_flashrnn_biases(cell, param.at("b"));
   const auto out = ops::recurrent(in.at("Wx").transpose(0, 1), r, b, in.at("states0"), {}, {.cell = cell}, true);
   FixtureRun run;
   run.out["y"] = out.y.transpose(0, 1);
