@@ -94,7 +94,8 @@ const std::vector<MixerCase>& mixer_cases() {
 std::vector<NamedCase> cases() {
   auto all = operator_cases();
   all.emplace_back("s4d", s4d);
-  for (const auto& others : {memory_cases(), forecaster_cases()}) all.insert(all.end(), others.begin(), others.end());
+  for (const auto& others : {memory_cases(), forecaster_cases(), step_cases()})
+    all.insert(all.end(), others.begin(), others.end());
   for (const auto& mixer : mixer_cases()) all.emplace_back(mixer.name, [&mixer] { return mixer.make(); });
   const auto listops = listops_cases();
   all.insert(all.end(), listops.begin(), listops.end());

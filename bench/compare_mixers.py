@@ -48,17 +48,21 @@ def compare(case, programs, rounds, env, limits):
     return row
 
 
+def milliseconds(seconds):
+    return f"{1e3 * seconds:.2f}" if seconds >= 1e-4 else f"{1e3 * seconds:.4f}"
+
+
 def print_row(row):
     whole, mib = row.get("both", row["forward"]), [x / 2**20 for x in row["peak_bytes"]]
-    both = f"{1e3 * whole['longwave_s']:.2f}" if "both" in row else "-"
+    both = milliseconds(whole["longwave_s"]) if "both" in row else "-"
     target = f"{row['target']:.0f}x" if row["target"] else ""
-    print(f"{row['case']:<25}{row['sizes']:<29}{1e3 * row['forward']['longwave_s']:>9.2f}"
-          f"{row['forward']['speedup']:>7.1f}x{both:>10}{1e3 * whole['pytorch_s']:>10.1f}"
-          f"{whole['speedup']:>7.1f}x{target:>6}{1e3 * whole['bound_s']:>10.2f}{100 * whole['of_bound']:>6.0f} %"
+    print(f"{row['case']:<29}{row['sizes']:<29}{milliseconds(row['forward']['longwave_s']):>9}"
+          f"{row['forward']['speedup']:>7.1f}x{both:>10}{milliseconds(whole['pytorch_s']):>10}"
+          f"{whole['speedup']:>7.1f}x{target:>6}{milliseconds(whole['bound_s']):>10}{100 * whole['of_bound']:>6.0f} %"
           f"{mib[0]:>8.0f}{mib[1]:>8.0f}")
     if "products_s" in row:
         alone = row["products_s"]
-        print(f"{'':<25}its matrix products alone, at their own sizes: {1e3 * alone:.1f} ms, "
+        print(f"{'':<29}its matrix products alone, at their own sizes: {1e3 * alone:.1f} ms, "
               f"{whole['pytorch_s'] / alone:.1f} times less than PyTorch, {alone / whole['longwave_s']:.0%} of our time")
     print(json.dumps(row), flush=True)
 
@@ -77,7 +81,7 @@ def main():
         parser.error(f"unknown case {min(unknown)}; expected some of {','.join(known)}")
     machine = run([args.programs / "machine_limits"], env)
     print(json.dumps(machine))
-    print(f"{'case':<25}{'sizes':<29}{'fwd ms':>9}{'faster':>8}{'f+b ms':>10}{'pytorch':>10}{'faster':>8}{'aim':>6}"
+    print(f"{'case':<29}{'sizes':<29}{'fwd ms':>9}{'faster':>8}{'f+b ms':>10}{'pytorch':>10}{'faster':>8}{'aim':>6}"
           f"{'bound ms':>10}{'of it':>8}{'MiB':>8}{'pytorch':>8}")
     for case in chosen:
         print_row(compare(case, args.programs, args.rounds, env, machine["limits"]))

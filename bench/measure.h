@@ -21,7 +21,8 @@ double seconds_of(const std::function<void()>& body);
 
 double median(std::vector<double> values);
 
-/// Median seconds of calls that take about `budget` seconds together: at least one, at most 50.
+/// Median seconds of calls that take about `budget` seconds together: at least one, at most 50 or as many as fill
+/// 20 ms.
 double median_seconds(double budget, const std::function<void()>& body);
 
 /// The most memory that a call holds beyond what is there before it, in bytes; and its seconds.

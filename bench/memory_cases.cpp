@@ -6,6 +6,7 @@
 #include "longwave/ops/adamw.h"
 #include "longwave/ops/batch_norm.h"
 #include "longwave/ops/diagonal_scan.h"
+#include "longwave/ops/dropout.h"
 #include "longwave/ops/gated_activation.h"
 #include "longwave/ops/gated_linear_unit.h"
 #include "longwave/ops/linear_scan.h"
@@ -229,6 +230,15 @@ Case grad_norm() {
   return c;
 }
 
+/// x, y; dy, dx. The choice of what to drop is drawn, not read.
+Case dropout() {
+  auto c = sequence_case(" p0.1");
+  const auto x = leaf(c, "x", sequence());
+  c.forward = [=]() -> Tensors { return {ops::dropout(x, 0.1, 1)}; };
+  add_bytes(c, x, 2, 4);
+  return c;
+}
+
 }  // namespace
 
 std::vector<NamedCase> memory_cases() {
@@ -250,6 +260,7 @@ std::vector<NamedCase> memory_cases() {
       {"low_rank_response", low_rank_response},
       {"adamw", adamw},
       {"grad_norm", grad_norm},
+      {"dropout", dropout},
   };
 }
 

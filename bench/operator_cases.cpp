@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "bench/case_parts.h"
+#include "longwave/ops/bilinear_step.h"
 #include "longwave/ops/cauchy.h"
 #include "longwave/ops/causal_linear_attention.h"
 #include "longwave/ops/diagonal_ssm.h"
@@ -263,6 +264,20 @@ Case dplr_recurrence() {
   return c;
 }
 
+/// Forward only, of a step of one sequence. The triangle of A once for every feature, in float64 on both sides.
+Case bilinear_step() {
+  const std::int64_t n = 64;
+  auto c = Case{.sizes = fmt::format("b1 d{} n{} float64", kD, n)};
+  const auto a = constant(c, "a", at::randn({n, n}).tril(-1) - at::diag(at::arange(1, n + 1))),
+             b = constant(c, "b", at::randn({n})), half = constant(c, "half", at::rand({kD}) / 16),
+             x = constant(c, "x", at::randn({1, kD, n})), u = constant(c, "u", at::randn({1, kD}));
+  c.forward = [=, a = a.to(at::kDouble), b = b.to(at::kDouble), half = half.to(at::kDouble)]() -> Tensors {
+    return {ops::bilinear_step(a, b, half, x, u)};
+  };
+  c.work[Bound::gemm_flops].forward = static_cast<double>(kD * n * n);
+  return c;
+}
+
 struct MlpWeights {
   Tensor w1, b1, w2, b2;
 };
@@ -325,6 +340,7 @@ std::vector<NamedCase> operator_cases() {
       {"diagonal_ssm", diagonal_ssm},
       {"pole_convolution", pole_convolution},
       {"dplr_recurrence", dplr_recurrence},
+      {"bilinear_step", bilinear_step},
       {"mlp", mlp},
       {"residual_mlp", residual_mlp},
       {"linear_cross_entropy", linear_cross_entropy},

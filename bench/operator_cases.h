@@ -17,6 +17,9 @@ std::vector<NamedCase> memory_cases();
 /// Operators of forecasters.
 std::vector<NamedCase> forecaster_cases();
 
+/// Recurrences one step at a time.
+std::vector<NamedCase> step_cases();
+
 /// Stacks of six blocks at the lengths of ListOps.
 std::vector<NamedCase> listops_cases();
 

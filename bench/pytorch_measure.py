@@ -24,6 +24,11 @@ def difference(a, b):
     return float((a - b).abs().max() / b.abs().max().clamp_min(1e-30))
 
 
+def difference_of_draws(a, b):
+    """That of the mean squares."""
+    return difference(a.square().mean(), b.square().mean())
+
+
 def seconds_of(body):
     start = time.perf_counter()
     body()
@@ -31,8 +36,9 @@ def seconds_of(body):
 
 
 def median_seconds(budget, body):
-    """Of calls that take about `budget` seconds together: at least one, at most 50."""
-    all_runs = []
-    while not all_runs or (sum(all_runs) < budget and len(all_runs) < 50):
+    """Of calls that take about `budget` seconds together: at least one, at most 50 or as many as fill 20 ms."""
+    all_runs, total = [], 0
+    while not all_runs or (total < budget and (len(all_runs) < 50 or total < 0.02)):
         all_runs.append(seconds_of(body))
+        total += all_runs[-1]
     return statistics.median(all_runs)

@@ -11,6 +11,7 @@ from pytorch_convolutions import CONVOLUTION_FORMS
 from pytorch_listops import LISTOPS_FORMS
 from pytorch_operators import OPERATOR_FORMS
 from pytorch_recurrent import RECURRENT_FORMS
+from pytorch_step_cases import STEP_FORMS
 
 
 FORMS = {
@@ -19,4 +20,5 @@ FORMS = {
     **LISTOPS_FORMS,
     **OPERATOR_FORMS,
     **RECURRENT_FORMS,
+    **STEP_FORMS,
 }

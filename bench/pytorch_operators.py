@@ -99,6 +99,10 @@ def grad_norm(p, _):
     return torch.stack([torch.linalg.vector_norm(g) for g in listed(p, "g")]).norm()
 
 
+def dropout(p, _):
+    return F.dropout(p["x"], 0.1)
+
+
 # --- Attention
 
 
@@ -186,6 +190,15 @@ def dplr_recurrence(p, n):
             state.unflatten(1, (2, -1)).permute(3, 1, 2, 0))
 
 
+def bilinear_step(p, _):
+    """One triangular system for every step size, in float64 as there: (1 - s A) w = x + s b u, and the state 2 w - x."""
+    a, x = p["a"].double(), p["x"].double().permute(1, 2, 0)  # [h, n, rows]
+    half = p["half"].double().view(-1, 1, 1)
+    right = x + half * p["b"].double().view(1, -1, 1) * p["u"].double().t().unsqueeze(1)
+    middle = torch.linalg.solve_triangular(torch.eye(a.shape[0]).double() - half * a, right, upper=False)
+    return (2 * middle - x).permute(2, 0, 1).float()
+
+
 # --- Channel mixers and the loss
 
 
@@ -246,6 +259,7 @@ def masked_series(p, _):
     return y * ((line.detach() > 0) + (line - line.detach())), changes.square().mean()
 
 
+DRAWS = {"dropout"}  # what both sides draw for themselves
 SCANS = (8, 16, 32, 64)
 OPERATOR_FORMS = {
     "rms_norm": (rms_norm, (0,)),
@@ -265,6 +279,7 @@ OPERATOR_FORMS = {
     "low_rank_response": (low_rank_response, (0,)),
     "adamw": (adamw, (0,)),
     "grad_norm": (grad_norm, (0,)),
+    "dropout": (dropout, (0,)),
     "selective_scan_complex": (complex_scan, (16, 32, 64)),
     "channel_decay_attention": (functools.partial(decaying, channel_decay_attention), (16, 32, 64)),
     "head_decay_attention": (functools.partial(decaying, head_decay_attention), WIDE),
@@ -277,6 +292,7 @@ OPERATOR_FORMS = {
     "diagonal_ssm": (diagonal_ssm, (64, 128, 2048)),
     "pole_convolution": (pole_convolution, (64, 128, 2048)),
     "dplr_recurrence": (dplr_recurrence, (16, 32, 64, 128)),
+    "bilinear_step": (bilinear_step, (0,)),
     "mlp": (mlp, (0,)),
     "residual_mlp": (residual_mlp, (0,)),
     "linear_cross_entropy": (linear_cross_entropy, (0,)),

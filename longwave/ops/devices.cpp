@@ -53,6 +53,8 @@ constexpr const char* kOnCpuOnly[] = {
     "mlp_grad",
     "next_segments",
     "next_segments_grad",
+    "pole_convolution",
+    "pole_convolution_grad",
     "recurrent",
     "recurrent_grad",
     "residual_norm",
