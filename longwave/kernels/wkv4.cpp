@@ -132,7 +132,7 @@ struct Channels {
 template <class Body>
 void for_channels(const Wkv4<float>& p, Body body) {
   const auto groups = (p.c + 15) / 16;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (p.t > 1)
   for (std::int64_t task = 0; task < p.rows * groups; ++task) {
     const auto row = task / groups, first = task % groups * 16;
     const hn::CappedTag<float, 16> wide;
