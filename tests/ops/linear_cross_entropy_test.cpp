@@ -58,6 +58,12 @@ TEST(LinearCrossEntropy, GradientsMatchDifferences) {
   testing::expect_gradients_match_differences(losses_of(s), random_inputs(s));
 }
 
+TEST(LinearCrossEntropy, SameBitsForAnyNumberOfThreads) {
+  for (const auto& s : kSizes) testing::expect_same_bits_for_any_threads(losses_of(s), random_inputs(s));
+  for (const Sizes s : {Sizes{1031, 64, 300}, {257, 96, 1003}})  // products that threads share
+    testing::expect_same_bits_for_any_threads(losses_of(s), random_inputs(s));
+}
+
 TEST(LinearCrossEntropy, IgnoredRowsPassNoGradient) {
   auto x = at::randn({3, 4}).requires_grad_();
   const auto w = at::randn({5, 4});
