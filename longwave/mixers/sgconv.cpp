@@ -18,6 +18,9 @@
 namespace longwave {
 namespace {
 
+/// Longest kernel, as a power of two: more steps than any model here takes at a time.
+constexpr std::int64_t kLongestKernel = 26;
+
 /// Exactly one of cat and sum, and no unknown word.
 bool known_mode(const std::string& mode) {
   int orders = 0;
@@ -42,9 +45,10 @@ struct SgconvConfig {
             .add("l_max", &SgconvConfig::l_max, "length that the kernels cover; 0: the model's longest sequence",
                  at_least<std::int64_t>(0))
             .add("kernel_dim", &SgconvConfig::kernel_dim, "numbers of a piece", at_least<std::int64_t>(1))
-            .add("n_scales", &SgconvConfig::n_scales, "pieces; 0: as many as l_max needs", at_least<std::int64_t>(0))
+            .add("n_scales", &SgconvConfig::n_scales, "pieces; 0: as many as l_max needs",
+                 between<std::int64_t>(0, kLongestKernel + 1))
             .add("init_scale", &SgconvConfig::init_scale, "log2 of the first piece's interpolation",
-                 between<std::int64_t>(0, 30))
+                 between<std::int64_t>(0, kLongestKernel))
             .add("mode", &SgconvConfig::mode,
                  "words joined by _: cat (pieces one after the other) or sum (all from the start), randn, nearest (no "
                  "linear interpolation), learnable (a power of the position decays)",
@@ -71,6 +75,12 @@ class Sgconv final : public SequenceMixer, public HasStateParameters {
     if (config_.n_scales == 0)
       config_.n_scales =
           std::max<std::int64_t>(1, 1 + static_cast<std::int64_t>(std::ceil(std::log2(ratio))) - config_.init_scale);
+    const auto doublings = config_.n_scales - 1 + config_.init_scale;
+    const auto taps = static_cast<double>(config_.kernel_dim) * std::exp2(static_cast<double>(doublings));
+    check(taps <= std::exp2(kLongestKernel), "sgconv: kernel_dim = ", config_.kernel_dim,
+          ", n_scales = ", config_.n_scales, " and init_scale = ", config_.init_scale, " make kernels of ",
+          config_.kernel_dim, " x 2^", doublings, " steps; expected at most 2^", kLongestKernel, " (l_max is ",
+          config_.l_max, ")");
     const auto outputs = config_.channels * (config_.bidirectional ? 2 : 1);
     skip_ = register_parameter("D", at::randn({config_.channels, d_}));
     auto list = register_module("kernel_list", std::make_shared<Module>());
