@@ -50,6 +50,8 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
 
   Lssl(const MixerSizes& sizes, const Config& config) : config_(config), d_(sizes.d) {
     const auto n = config.d_state;
+    check(config.measure != "fourier" || n % 2 == 0, "lssl: d_state is ", n,
+          "; expected an even number with measure = fourier, whose states are pairs");
     const auto system = hippo(config.measure, n);
     auto transition = register_module("transition", std::make_shared<Module>());
     const auto add = [](Module& owner, const char* name, const at::Tensor& value, bool train) {

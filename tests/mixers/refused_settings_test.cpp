@@ -15,6 +15,13 @@ std::string message_of(const std::string& mixer, const Json& settings, std::int6
   });
 }
 
+TEST(RefusedSettings, LsslNamesAnOddStateOfFourier) {
+  EXPECT_EQ(message_of("lssl", {{"measure", "fourier"}, {"d_state", 3}}),
+            "lssl: d_state is 3; expected an even number with measure = fourier, whose states are pairs");
+  EXPECT_EQ(message_of("lssl", {{"measure", "fourier"}, {"d_state", 4}}), "accepted");
+  EXPECT_EQ(message_of("lssl", {{"measure", "legs"}, {"d_state", 3}}), "accepted");
+}
+
 TEST(RefusedSettings, SgconvBoundsItsKernels) {
   EXPECT_EQ(message_of("sgconv", {{"n_scales", 70}}), "test: n_scales is 70; expected in [0, 27]");
   EXPECT_EQ(message_of("sgconv", {{"init_scale", 30}}), "test: init_scale is 30; expected in [0, 26]");
