@@ -96,7 +96,7 @@ kernels::SoftmaxAttention<T> make_kernel(const Tensor& q, const Tensor& k, const
           .key_heads = k.size(2),
           .d = q.size(3),
           .e = v.size(3),
-          .scale = static_cast<T>(scale),
+          .scale = static_cast<T>(scale == 0 ? 1 / std::sqrt(static_cast<double>(q.size(3))) : scale),
           .causal = causal,
           .y = y.data_ptr<T>(),
           .lse = lse.data_ptr<T>()};
@@ -215,10 +215,8 @@ std::tuple<Tensor, Tensor> softmax_attention(const Tensor& q, const Tensor& k, c
   const auto or_empty = [&](const Tensor& x, at::ScalarType type) {
     return x.defined() ? x : at::empty({0}, q.options().dtype(type).requires_grad(false));
   };
-  const double scale =
-      options.scale == 0 && q.dim() > 0 ? 1 / std::sqrt(static_cast<double>(q.size(-1))) : options.scale;
   return call_forward(q, k, v, or_empty(options.key_mask, at::kBool), or_empty(options.offsets, at::kLong),
-                      or_empty(options.slopes, q.scalar_type()), scale, options.causal);
+                      or_empty(options.slopes, q.scalar_type()), options.scale, options.causal);
 }
 
 TORCH_LIBRARY_FRAGMENT(longwave, library) {

@@ -3,6 +3,7 @@
 #include <torch/script.h>
 
 #include "longwave/ops/linear_cross_entropy.h"
+#include "longwave/ops/softmax_attention.h"
 #include "tests/support/op_testing.h"
 
 namespace longwave {
@@ -11,9 +12,10 @@ namespace {
 using at::Tensor;
 
 /// Calls longwave::NAME by its schema, as Python does.
-void call(const std::string& name, const std::vector<c10::IValue>& arguments) {
+std::vector<c10::IValue> call(const std::string& name, const std::vector<c10::IValue>& arguments) {
   auto stack = arguments;
   c10::Dispatcher::singleton().findSchemaOrThrow(("longwave::" + name).c_str(), "").callBoxed(stack);
+  return stack;
 }
 
 Tensor f(at::IntArrayRef sizes) { return at::randn(sizes); }
@@ -70,6 +72,29 @@ TEST(OperatorsCalledByHand, TensorsOfAnotherSizeGetOneLine) {
         ops::linear_cross_entropy(f({2, 4}), f({3, 4}), {}, at::tensor({0, 3}, at::kLong));
       },
       cases.back().message);
+}
+
+TEST(OperatorsCalledByHand, AScaleOfZeroMeansTheDefaultOfSoftmaxAttention) {
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    at::manual_seed(1);
+    const testing::Tensors in{at::randn({1, 3, 2, 4}, at::kDouble), at::randn({1, 3, 2, 4}, at::kDouble),
+                              at::randn({1, 3, 2, 4}, at::kDouble)};
+    const auto by_name = [](const testing::Tensors& t) -> testing::Tensors {
+      const auto none = at::empty({0}, t[0].options().requires_grad(false));
+      const auto out = call("softmax_attention",
+                            {t[0], t[1], t[2], at::empty({0}, at::kBool), no_lengths(), none, 0.0, /*causal=*/true});
+      return {out[0].toTensor(), out[1].toTensor()};
+    };
+    const auto by_function = [](double scale) {
+      return [scale](const testing::Tensors& t) -> testing::Tensors {
+        const auto [y, lse] = ops::softmax_attention(t[0], t[1], t[2], {.scale = scale});
+        return {y, lse};
+      };
+    };
+    const auto got = testing::outputs_and_gradients(by_name, in, type);
+    testing::expect_same_bits(got, testing::outputs_and_gradients(by_function(0), in, type), "by default");
+    testing::expect_same_bits(got, testing::outputs_and_gradients(by_function(0.5), in, type), "1 / sqrt(4)");
+  }
 }
 
 }  // namespace
