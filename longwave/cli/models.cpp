@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 
 #include "longwave/base/check.h"
-#include "longwave/base/memory.h"
 #include "longwave/base/suggest.h"
 #include "longwave/channel/channel.h"
 #include "longwave/cli/command.h"
@@ -14,6 +13,7 @@
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/flops.h"
 #include "longwave/models/forecaster.h"
+#include "longwave/nn/tensor_memory.h"
 
 namespace longwave {
 namespace {
@@ -67,6 +67,7 @@ Table mixer_table(const Options& options) {
   Table table{{{"mixer", "", true},
                {"family", "", true},
                {"causal", "", true},
+               {"streams", "", true},
                {"cost in t", "", true},
                {"state", "", false},
                {"parameters", "", false}},
@@ -79,6 +80,7 @@ Table mixer_table(const Options& options) {
     table.rows.push_back({{name},
                           {info.family},
                           {properties.causal ? "yes" : "no"},
+                          {properties.streams ? "yes" : "no"},
                           {name_of(properties.cost)},
                           {state_text(*mixer, options.d)},
                           {std::to_string(mixer->parameter_count())}});
@@ -108,13 +110,10 @@ void print_head(const std::string& title, const std::string& summary, const std:
 }
 
 void print_cost(const char* what, const std::function<void()>& work) {
-  work();            // the first call also takes memory for code and tables
-  release_memory();  // what it left would hide what the next one takes
-  reset_peak_memory();
-  const auto before = peak_memory_bytes();
-  const auto count = count_flops(work);
-  fmt::print("  {:<22} {:>10.4g} MFLOP", what, count.flops / 1e6);
-  if (peak_memory_bytes() > before) fmt::print(", {} more memory at its peak", size_text(peak_memory_bytes() - before));
+  count_tensor_memory(work);  // the first call also makes what is kept, as gradients are
+  FlopCount count;
+  const auto memory = count_tensor_memory([&] { count = count_flops(work); });
+  fmt::print("  {:<22} {:>10.4g} MFLOP, {} of tensors at its peak", what, count.flops / 1e6, size_text(memory.peak));
   if (!count.unknown.empty()) fmt::print(" (without {})", join({count.unknown.begin(), count.unknown.end()}));
   fmt::print("\n");
 }
@@ -150,7 +149,8 @@ void show_mixer(const MixerInfo& info, const Options& options) {
   print_size(*mixer, options);
   if (properties.streams) {
     const at::NoGradGuard no_grad;
-    fmt::print("  {:<22} {:>10}\n", "state", state_text(*mixer, options.d));
+    // Of another one: libtorch warns of tensors that this one would keep here and give up while they are counted.
+    fmt::print("  {:<22} {:>10}\n", "state", state_text(*build(info, config, options), options.d));
   }
   print_work(*mixer, options);
 }

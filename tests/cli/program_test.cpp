@@ -95,6 +95,35 @@ TEST(Models, ListsMixersChannelMixersAndForecasters) {
     EXPECT_NE(outcome.out.find(name), std::string::npos) << name << ":\n" << outcome.out;
 }
 
+TEST(Models, SaysWhichMixersStream) {
+  const auto out = run("models").out;
+  const auto line_of = [&](const std::string& name) {
+    const auto at = out.find("\n" + name + " ") + 1;
+    return out.substr(at, out.find('\n', at) - at);
+  };
+  EXPECT_NE(out.find(" causal  streams  cost in t "), std::string::npos) << out;
+  EXPECT_NE(line_of("mingru").find(" yes     yes      linear "), std::string::npos) << line_of("mingru");
+  EXPECT_NE(line_of("sgconv").find(" yes     no       t log t "), std::string::npos) << line_of("sgconv");
+}
+
+TEST(Models, CountsTheMemoryOfTensorsAndNotThatOfTheProcess) {
+  const auto once = run("models swiglu --width 64 --length 64").out;
+  const auto kilobytes = [&](const std::string& pass) {
+    const auto at = once.find(", ", once.find("\n  " + pass + "  ")) + 2;
+    EXPECT_EQ(once.find(" kB of tensors at its peak\n", at), once.find(' ', at)) << once;
+    return std::stod(once.substr(at));
+  };
+  // Forward: y and the hidden layer, [64, 64] and twice [64, 176] floats. Backward keeps these and makes as many again.
+  EXPECT_GE(kilobytes("forward"), 64 * (64 + 176) * 4e-3);
+  EXPECT_LE(kilobytes("forward"), 64 * (2 * 64 + 4 * 176) * 4e-3);
+  EXPECT_GE(kilobytes("forward and backward"), 1.5 * kilobytes("forward"));
+  EXPECT_EQ(run("models swiglu --width 64 --length 64").out, once);
+  for (const std::string name : {"h3", "s4d_minimal"}) {  // which keep what they compute of their weights
+    const auto out = run("models " + name + " --width 16 --length 64").out;
+    EXPECT_EQ(out.find("WARNING"), std::string::npos) << out;
+  }
+}
+
 TEST(Models, CountsParametersAtTheGivenWidth) {
   const auto outcome = run("models mingru --width 24 --length 40");
   EXPECT_EQ(outcome.code, 0) << outcome.out;

@@ -6,14 +6,13 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/flops.h"
-#include "tests/support/allocation_counter.h"
+#include "longwave/nn/tensor_memory.h"
 #include "tests/support/op_testing.h"
 #include "tests/support/work_counter.h"
 
 namespace longwave {
 namespace {
 
-using testing::AllocationCounter;
 using testing::for_every_instruction_set;
 
 struct Subject {
@@ -122,13 +121,10 @@ TEST_P(MixerContract, ReadsNoUninitialisedMemory) {
   }
 }
 
-std::int64_t allocated(SequenceMixer& mixer, std::int64_t t, std::int64_t d) {
+double allocated(SequenceMixer& mixer, std::int64_t t, std::int64_t d) {
   const auto x = input(1, t, d, at::kFloat);
   gradients(mixer, x);  // what is allocated once
-  const auto counter = std::make_shared<AllocationCounter>();
-  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, counter);
-  gradients(mixer, x);
-  return counter->bytes;
+  return count_tensor_memory([&] { gradients(mixer, x); }).asked;
 }
 
 TEST_P(MixerContract, MemoryDoesNotGrowQuadratically) {
@@ -136,7 +132,7 @@ TEST_P(MixerContract, MemoryDoesNotGrowQuadratically) {
   if (properties.cost == Cost::quadratic) GTEST_SKIP() << "declared quadratic";
   const auto mixer = subject.make(at::kFloat, 7, 2048);
   const auto small = allocated(*mixer, 512, subject.d), large = allocated(*mixer, 2048, subject.d);
-  EXPECT_LT(static_cast<double>(large), 5.0 * static_cast<double>(small)) << small << " bytes at t = 512";
+  EXPECT_LT(large, 5 * small) << small << " bytes at t = 512";
 }
 
 // --- work

@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "tests/support/allocation_counter.h"
+#include "longwave/nn/tensor_memory.h"
 #include "tests/support/op_testing.h"
 
 namespace longwave {
@@ -164,10 +164,7 @@ TEST(SoftmaxAttention, PartsOverSplitKeysMergeToTheWhole) {
 TEST(SoftmaxAttention, MemoryGrowsLinearlyWithTheLength) {
   const auto allocated = [](std::int64_t t) {
     auto q = at::randn({1, t, 1, 16}).requires_grad_();
-    const auto counter = std::make_shared<testing::AllocationCounter>();
-    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, counter);
-    std::get<0>(ops::softmax_attention(q, q, q, {})).sum().backward();
-    return static_cast<double>(counter->bytes);
+    return count_tensor_memory([&] { std::get<0>(ops::softmax_attention(q, q, q, {})).sum().backward(); }).asked;
   };
   EXPECT_LT(allocated(4096), 5 * allocated(1024));
 }
