@@ -39,7 +39,10 @@ void SequenceEncoder::check_input(const at::Tensor& x) const {
 
 at::Tensor SequenceEncoder::forward(const at::Tensor& x, const Lengths& lengths, State* state) {
   check_input(x);
-  auto y = config_.tokens > 0 ? at::embedding(weight_, x) : at::linear(x, weight_, bias_);
+  auto y = config_.tokens > 0
+               ? at::embedding(weight_, x)
+               // What stands at padded steps may be no number, which times a gradient of zero is none either.
+               : at::linear(zero_padding(x, valid_steps(lengths, x)), weight_, bias_);
   if (class_token_.defined()) y = at::cat({class_token_.expand({y.size(0), 1, config_.d}), y}, 1);
   if (config_.positions != "none") y = add_positions(y, lengths, state);
   return dropout_(y, is_training());
