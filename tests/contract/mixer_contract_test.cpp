@@ -1,98 +1,45 @@
 // What every registered mixer promises, at several odd sizes. A new mixer adds no line here: it is tested because it is
 // registered, with its defaults and with every variant that it names.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
+
+#include <limits>
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/flops.h"
 #include "longwave/nn/tensor_memory.h"
+#include "tests/contract/mixer_subject.h"
+#include "tests/support/filled_memory.h"
 #include "tests/support/op_testing.h"
 #include "tests/support/work_counter.h"
 
 namespace longwave {
 namespace {
 
-using testing::for_every_instruction_set;
+using namespace testing;  // the subject and what is measured of it
 
-struct Subject {
-  std::string mixer, variant;
-  Json settings;
-  std::int64_t d;
+// Every tensor of these tests begins as NaN.
+const bool memory_is_filled = fill_fresh_memory();
 
-  std::shared_ptr<SequenceMixer> make(at::ScalarType type, std::uint64_t seed = 7, std::int64_t l_max = 64) const {
-    const auto& info = find_mixer(mixer);
-    auto built = info.make({d, l_max}, info.resolve(settings_from_json(settings, "variant"), "mixer", false), seed);
-    built->to(type);
-    built->eval();
-    return built;
+TEST(FreshMemory, IsFilled) {
+  ASSERT_TRUE(memory_is_filled);
+  for (const std::int64_t size : {1, 5, 1 << 20}) {
+    EXPECT_TRUE(at::isnan(at::empty({size})).all().item<bool>()) << size;
+    EXPECT_TRUE((at::empty({size}, at::kLong) == -1).all().item<bool>()) << size;
   }
-  MixerProperties properties() const { return make(at::kFloat)->properties(); }
-};
-
-std::vector<Subject> subjects() {
-  std::vector<Subject> all;
-  for (const auto& [name, info] : mixers()) {
-    all.push_back({name, "defaults", Json::object(), 16});
-    for (const auto& variant : info.variants) all.push_back({name, variant.name, variant.settings, variant.d});
-  }
-  return all;
 }
-
-void PrintTo(const Subject& subject, std::ostream* out) { *out << subject.mixer << " " << subject.settings.dump(); }
 
 class MixerContract : public ::testing::TestWithParam<Subject> {
  protected:
   const Subject& subject = GetParam();
 };
 
-at::Tensor input(std::int64_t b, std::int64_t t, std::int64_t d, at::ScalarType type, std::uint64_t seed = 1) {
-  at::manual_seed(seed);
-  return at::randn({b, t, d}, at::kDouble).to(type);
-}
-
-double largest(const at::Tensor& x) { return x.numel() ? x.abs().max().item<double>() : 0; }
-
-void expect_close(const at::Tensor& got, const at::Tensor& expected, double tolerance, const std::string& what) {
-  ASSERT_EQ(got.sizes(), expected.sizes()) << what;
-  const auto error = largest(got.to(at::kDouble) - expected.to(at::kDouble));
-  EXPECT_LE(error, tolerance * std::max(1.0, largest(expected))) << what;
-}
-
-void expect_states_close(const State& got, const State& expected, double tolerance) {
-  ASSERT_EQ(got.size(), expected.size());
-  for (const auto& [name, tensor] : expected) {
-    ASSERT_TRUE(got.count(name)) << name;
-    expect_close(at::nan_to_num(got.at(name)), at::nan_to_num(tensor), tolerance, "state " + name);
-  }
-}
-
-/// A state that is not the first one: what a few steps leave behind.
-State warm_state(SequenceMixer& mixer, std::int64_t b, std::int64_t d, at::ScalarType type) {
-  const at::NoGradGuard no_grad;
-  auto state = mixer.initial_state(b);
-  mixer.forward(input(b, 5, d, type, 99), {}, &state);
-  return state;
-}
-
-/// Gradients of sum(y * w) for a fixed w with respect to x and all weights, by name.
-TensorMap gradients(SequenceMixer& mixer, const at::Tensor& x, const Lengths& lengths = {}) {
-  mixer.zero_grad();
-  const auto leaf = x.detach().clone().requires_grad_();
-  const auto y = mixer.forward(leaf, lengths);
-  at::manual_seed(5);
-  (y * at::randn(y.sizes(), at::kDouble).to(y.scalar_type())).sum().backward();
-  TensorMap all = {{"x", leaf.grad()}};
-  for (const auto& item : mixer.named_parameters())
-    if (item.value().grad().defined()) all[item.key()] = item.value().grad().clone();
-  return all;
-}
-
 // --- shapes and memory
 
 TEST_P(MixerContract, KeepsTheShapeAtOddSizes) {
   const auto mixer = subject.make(at::kFloat);
-  for (const auto& [b, t] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {3, 2}, {2, 17}, {1, 64}}) {
+  for (const auto& [b, t] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {3, 2}, {2, 17}, {1, 64}, {1, kLong}}) {
     const auto x = input(b, t, subject.d, at::kFloat);
     const auto y = mixer->forward(x);
     EXPECT_EQ(y.sizes(), x.sizes());
@@ -108,16 +55,19 @@ TEST_P(MixerContract, StaysFiniteOnLargeNumbers) {
 
 TEST_P(MixerContract, ReadsNoUninitialisedMemory) {
   const auto mixer = subject.make(at::kFloat);
-  const auto x = input(2, 19, subject.d, at::kFloat);
-  const auto before = gradients(*mixer, x);
-  const auto y = mixer->forward(x);
-  for (const int pattern : {0xFF, 0xC1}) {  // freed floats become NaN / -24.2, fresh ones 0 / 0.19
-    mallopt(M_PERTURB, pattern);
-    const auto again = mixer->forward(x);
-    const auto after = gradients(*mixer, x);
-    mallopt(M_PERTURB, 0);
-    EXPECT_TRUE(at::equal(again, y));
-    for (const auto& [name, gradient] : before) EXPECT_TRUE(at::equal(after.at(name), gradient)) << name;
+  for (const std::int64_t t : {3, 19, kLong}) {
+    const auto x = input(2, t, subject.d, at::kFloat);
+    const auto before = gradients(*mixer, x);
+    const auto y = mixer->forward(x);
+    EXPECT_TRUE(at::isfinite(y).all().item<bool>());
+    for (const int byte : {0x00, 0xC1}) {  // 0 and -24.2: a NaN may be lost in a maximum
+      fresh_byte = byte;
+      const auto again = mixer->forward(x);
+      const auto after = gradients(*mixer, x);
+      fresh_byte = 0xFF;
+      EXPECT_TRUE(at::equal(again, y)) << t;
+      for (const auto& [name, gradient] : before) EXPECT_TRUE(at::equal(after.at(name), gradient)) << name << " " << t;
+    }
   }
 }
 
@@ -153,9 +103,10 @@ Work work_of(const Subject& subject, std::int64_t t) {
 
 TEST_P(MixerContract, WorkGrowsAsItClaims) {
   const auto cost = subject.properties().cost;
-  const auto once = work_of(subject, 2048), twice = work_of(subject, 4096);
+  const auto once = work_of(subject, 2048);
   EXPECT_GT(once.flops, 0);
-  if (cost == Cost::quadratic) return;
+  if (cost == Cost::quadratic) GTEST_SKIP() << "declared quadratic";
+  const auto twice = work_of(subject, 4096);
   const double steps = cost == Cost::linearithmic ? 2 * 12.0 / 11.0 : 2;  // 4096 is 2^12
   EXPECT_LT(twice.flops, 1.02 * steps * once.flops) << "operations";
   // Libraries copy more from some size on, by a constant factor; t log t steps would be 1.09 times two.
@@ -168,40 +119,51 @@ TEST_P(MixerContract, IsCausal) {
   const auto properties = subject.properties();
   if (!properties.causal) GTEST_SKIP() << properties.reason;
   const auto mixer = subject.make(at::kFloat);
-  const auto x = input(2, 37, subject.d, at::kFloat);
-  const auto y = mixer->forward(x);
-  for (const std::int64_t first : {1, 16, 36}) {
-    auto changed = x.clone();
-    changed.narrow(1, first, 37 - first).mul_(-3).add_(1);
-    const auto past = mixer->forward(changed).narrow(1, 0, first), expected = y.narrow(1, 0, first);
-    if (properties.cost == Cost::linearithmic)  // a transform mixes the rounding of all steps
-      expect_close(past, expected, 1e-5, "past");
-    else
-      EXPECT_TRUE(at::equal(past, expected)) << "before step " << first;
+  const auto tolerance = rounding_of_the_past(properties);
+  for (const std::int64_t t : {5, 37, kLong}) {
+    const auto x = input(2, t, subject.d, at::kFloat);
+    const auto y = mixer->forward(x);
+    for (const std::int64_t first : {std::int64_t{1}, t / 2 - 2, t - 1}) {
+      auto changed = x.clone();
+      changed.narrow(1, first, t - first).mul_(-3).add_(1);
+      const auto other = mixer->forward(changed);
+      const auto past = other.narrow(1, 0, first), expected = y.narrow(1, 0, first);
+      if (tolerance > 0)
+        EXPECT_LE(largest(past - expected), tolerance * std::max(largest(y), largest(other))) << first << " of " << t;
+      else
+        EXPECT_TRUE(at::equal(past, expected)) << "before step " << first << " of " << t;
+    }
   }
 }
 
 TEST_P(MixerContract, AnySplitWithCarriedStateIsTheWhole) {
   const auto properties = subject.properties();
   if (!properties.streams) GTEST_SKIP() << properties.reason;
-  constexpr std::int64_t kSteps = 41;
-  const std::vector<std::vector<std::int64_t>> splits = {
-      std::vector<std::int64_t>(kSteps, 1), {20, 21}, {1, 15, 1, 17, 7}, {33, 1, 1, 6}};
+  using Split = std::vector<std::int64_t>;
+  const std::map<std::int64_t, std::vector<Split>> splits_of = {
+      {5, {Split(5, 1), {2, 3}, {4, 1}, {1, 1, 3}}},
+      {41, {Split(41, 1), {20, 21}, {1, 15, 1, 17, 7}, {33, 1, 1, 6}}},
+      {kLong, {{kLong - 1, 1}, {1, 63, 66, 1}, {17, 47, 1, 66}}}};
   for (const auto type : {at::kDouble, at::kFloat}) {
     const double tolerance = type == at::kDouble ? 1e-9 : 5e-5;
     const auto mixer = subject.make(type);
-    const auto x = input(2, kSteps, subject.d, type);
-    const auto whole = mixer->forward(x);
-    auto end = mixer->initial_state(2);
-    expect_close(mixer->forward(x, {}, &end), whole, tolerance, "in one piece with a state");
-    for (const auto& split : splits) {
-      const at::AutoGradMode records(split.size() == 2);  // which some take another way
-      auto state = mixer->initial_state(2);
-      std::vector<at::Tensor> pieces;
-      std::int64_t at = 0;
-      for (const auto steps : split) pieces.push_back(mixer->forward(x.narrow(1, at, steps), {}, &state)), at += steps;
-      expect_close(at::cat(pieces, 1), whole, tolerance, std::to_string(split.size()) + " pieces");
-      expect_states_close(state, end, tolerance);
+    for (const auto& [t, splits] : splits_of) {
+      if (t == kLong && type == at::kDouble) continue;  // the definition goes step by step
+      const auto x = input(2, t, subject.d, type);
+      const auto whole = mixer->forward(x);
+      auto end = mixer->initial_state(2);
+      expect_close(mixer->forward(x, {}, &end), whole, tolerance, "in one piece with a state");
+      for (const auto& split : splits) {
+        const at::AutoGradMode records(split.size() == 2);  // which some take another way
+        auto state = mixer->initial_state(2);
+        std::vector<at::Tensor> pieces;
+        std::int64_t at = 0;
+        for (const auto steps : split)
+          pieces.push_back(mixer->forward(x.narrow(1, at, steps), {}, &state)), at += steps;
+        expect_close(at::cat(pieces, 1), whole, tolerance,
+                     std::to_string(t) + " steps in " + std::to_string(split.size()) + " pieces");
+        expect_states_close(state, end, tolerance);
+      }
     }
   }
 }
@@ -211,7 +173,7 @@ TEST_P(MixerContract, AStateIsNobodyElsesMemory) {
   if (!properties.streams) GTEST_SKIP() << properties.reason;
   const auto mixer = subject.make(at::kFloat);
   const at::NoGradGuard no_grad;
-  for (const std::int64_t steps : {1, 3, 4, 9}) {
+  for (const std::int64_t steps : {1, 3, 4, 9, kLong}) {
     auto x = input(1, steps, subject.d, at::kFloat);
     auto state = mixer->initial_state(1);
     auto y = mixer->forward(x, {}, &state);
@@ -285,56 +247,80 @@ TEST_P(MixerContract, TakesItsStateInEveryTypeOfItsWeights) {
 
 TEST_P(MixerContract, GradientsMatchDifferences) {
   const auto mixer = subject.make(at::kDouble);
-  const auto x = input(2, 11, subject.d, at::kDouble);
-  const auto analytic = gradients(*mixer, x);
-  at::manual_seed(5);
-  const auto weights = at::randn(mixer->forward(x).sizes(), at::kDouble);
-  const at::NoGradGuard no_grad;
-  const auto loss = [&](const at::Tensor& at_x) { return (mixer->forward(at_x) * weights).sum().item<double>(); };
-  const auto expect_near = [&](const std::string& name, double numeric, const at::Tensor& direction) {
-    const double got = (analytic.at(name) * direction).sum().item<double>();
-    EXPECT_NEAR(got, numeric, 2e-6 * std::max(1.0, largest(analytic.at(name)))) << name;
-  };
-  constexpr double kEps = 3e-6;  // norms of small initial outputs bend within 1e-5
-  at::manual_seed(3);
-  const auto along = at::randn(x.sizes(), at::kDouble);
-  expect_near("x", (loss(x + kEps * along) - loss(x - kEps * along)) / (2 * kEps), along);
-  for (const auto& item : mixer->named_parameters()) {
-    if (!analytic.count(item.key())) continue;
-    auto value = item.value();
-    const auto kept = value.clone(), direction = at::randn(value.sizes(), value.options());
-    value.copy_(kept + kEps * direction);
-    const double up = loss(x);
-    value.copy_(kept - kEps * direction);
-    const double down = loss(x);
-    value.copy_(kept);
-    expect_near(item.key(), (up - down) / (2 * kEps), direction);
+  std::map<std::string, std::string> unread;
+  for (const std::int64_t t : {3, 23}) {
+    const auto x = input(2, t, subject.d, at::kDouble);
+    const auto analytic = gradients(*mixer, x);
+    at::manual_seed(5);
+    const auto weights = at::randn(x.sizes(), at::kDouble);
+    const at::NoGradGuard no_grad;
+    const auto loss = [&](const at::Tensor& at_x) { return (mixer->forward(at_x) * weights).sum().item<double>(); };
+    /// `loss_at(eps)` is the loss eps along `direction` from here.
+    const auto expect_slope = [&](const std::string& name, const at::Tensor& direction,
+                                  const std::function<double(double)>& loss_at) {
+      const auto& gradient = analytic.at(name);
+      const double slope = (gradient * direction).sum().item<double>();
+      // Norms of small outputs bend within the larger step, and some activations have a kink there; the smaller one
+      // shows more rounding. No wrong gradient agrees with either.
+      const auto tolerance = 2e-6 * std::max(1.0, largest(gradient));
+      double error = std::numeric_limits<double>::infinity();
+      for (const double eps : {3e-6, 1e-7})
+        if (error > tolerance) error = std::abs(slope - (loss_at(eps) - loss_at(-eps)) / (2 * eps));
+      EXPECT_LE(error, tolerance) << name << ", " << t << " steps, slope " << slope;
+    };
+    at::manual_seed(3);
+    const auto along = at::randn(x.sizes(), at::kDouble);
+    expect_slope("x", along, [&](double eps) { return loss(x + eps * along); });
+    for (const auto& item : mixer->named_parameters()) {
+      auto value = item.value();
+      const auto kept = value.clone(), direction = at::randn(value.sizes(), value.options());
+      const auto loss_at = [&](double eps) {
+        value.copy_(kept + eps * direction);
+        const double there = loss(x);
+        value.copy_(kept);
+        return there;
+      };
+      if (analytic.count(item.key())) {
+        expect_slope(item.key(), direction, loss_at);
+      } else {
+        EXPECT_EQ(loss_at(0.1), loss_at(-0.1)) << item.key() << " gets no gradient and changes the output";
+        unread[item.key()] = why_unread(subject, item.key());
+      }
+    }
+  }
+  for (const auto& [name, reason] : unread) {
+    EXPECT_FALSE(reason.empty()) << name << " gets no gradient, and no reason is declared (see why_unread)";
+    std::printf("%s, %s: %s gets no gradient: %s\n", subject.mixer.c_str(), subject.variant.c_str(), name.c_str(),
+                reason.c_str());
   }
 }
 
 TEST_P(MixerContract, GradientsOfTheInitialStateMatchDifferences) {
   if (!subject.properties().streams) GTEST_SKIP() << subject.properties().reason;
   const auto mixer = subject.make(at::kDouble);
-  const auto x = input(2, 6, subject.d, at::kDouble);
   const auto start = warm_state(*mixer, 2, subject.d, at::kDouble);
-  const auto weights = input(2, 6, subject.d, at::kDouble, 5);
-  const auto loss = [&](State state) { return (mixer->forward(x, {}, &state) * weights).sum(); };
-  State leaves = start;
-  for (auto& [name, tensor] : leaves)
-    if (tensor.is_floating_point()) tensor = tensor.detach().clone().requires_grad_();
-  loss(leaves).backward();
-  const at::NoGradGuard no_grad;
-  constexpr double kEps = 1e-5;
-  for (const auto& [name, leaf] : leaves) {
-    if (!leaf.is_floating_point()) continue;
-    at::manual_seed(3);
-    const auto direction = at::randn(leaf.sizes(), at::kDouble);
-    auto up = start, down = start;
-    up[name] = up[name] + kEps * direction;
-    down[name] = down[name] - kEps * direction;
-    const double numeric = (loss(up) - loss(down)).item<double>() / (2 * kEps);
-    const auto gradient = leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
-    EXPECT_NEAR((gradient * direction).sum().item<double>(), numeric, 2e-6 * std::max(1.0, largest(gradient))) << name;
+  for (const std::int64_t t : {2, 23}) {
+    const auto x = input(2, t, subject.d, at::kDouble);
+    const auto weights = input(2, t, subject.d, at::kDouble, 5);
+    const auto loss = [&](State state) { return (mixer->forward(x, {}, &state) * weights).sum(); };
+    State leaves = start;
+    for (auto& [name, tensor] : leaves)
+      if (tensor.is_floating_point()) tensor = tensor.detach().clone().requires_grad_();
+    loss(leaves).backward();
+    const at::NoGradGuard no_grad;
+    constexpr double kEps = 1e-5;
+    for (const auto& [name, leaf] : leaves) {
+      if (!leaf.is_floating_point()) continue;
+      at::manual_seed(3);
+      const auto direction = at::randn(leaf.sizes(), at::kDouble);
+      auto up = start, down = start;
+      up[name] = up[name] + kEps * direction;
+      down[name] = down[name] - kEps * direction;
+      const double numeric = (loss(up) - loss(down)).item<double>() / (2 * kEps);
+      const auto gradient = leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
+      EXPECT_NEAR((gradient * direction).sum().item<double>(), numeric, 2e-6 * std::max(1.0, largest(gradient)))
+          << name << ", " << t << " steps";
+    }
   }
 }
 
@@ -355,71 +341,51 @@ TEST_P(MixerContract, FloatOnEveryInstructionSetMatchesTheReference) {
 // --- rows
 
 TEST_P(MixerContract, PaddingInfluencesNothing) {
-  const auto mixer = subject.make(at::kDouble);
-  const std::vector<std::int64_t> sizes = {13, 1, 7, 12, 0};
-  const auto lengths = at::tensor(sizes, at::kLong);
-  const auto rows = static_cast<std::int64_t>(sizes.size());
-  const auto clean = input(rows, 13, subject.d, at::kDouble);
-  const auto valid = valid_steps(lengths, clean);
-  const auto x = at::where(valid, clean, at::full({}, 1e4, clean.options()));  // garbage where it is padded
-  const auto y = mixer->forward(x, lengths);
-  const auto together = gradients(*mixer, x, lengths);
-  EXPECT_EQ(largest(y.masked_select(valid.logical_not())), 0) << "outputs at padded steps";
-  EXPECT_EQ(largest(together.at("x").masked_select(valid.logical_not())), 0) << "gradients at padded steps";
+  for (const auto& sizes : {std::vector<std::int64_t>{13, 1, 7, 12, 0}, {2, 3, 0}, {70, kLong}})
+    expect_padding_influences_nothing(*subject.make(at::kDouble), subject.d, sizes);
+}
 
-  at::manual_seed(5);
-  const auto weights = at::randn(y.sizes(), at::kDouble);
-  mixer->zero_grad();
-  const auto streams = mixer->properties().streams;
-  State padded;
-  if (streams) {
-    const at::NoGradGuard no_grad;
-    padded = mixer->initial_state(rows);
-    expect_close(mixer->forward(x, lengths, &padded), y, 1e-9, "with a state");
-  }
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const auto n = sizes[static_cast<std::size_t>(row)];
-    if (n == 0) continue;
-    const auto alone = clean.narrow(0, row, 1).narrow(1, 0, n).clone().requires_grad_();
-    const auto y_alone = mixer->forward(alone);
-    expect_close(y.narrow(0, row, 1).narrow(1, 0, n), y_alone, 1e-9, "row " + std::to_string(row));
-    (y_alone * weights.narrow(0, row, 1).narrow(1, 0, n)).sum().backward();
-    expect_close(together.at("x").narrow(0, row, 1).narrow(1, 0, n), alone.grad(), 1e-8, "gradient of x");
-    if (!streams) continue;
-    const at::NoGradGuard no_grad;
-    auto state = mixer->initial_state(1);
-    mixer->forward(alone.detach(), {}, &state);
-    for (const auto& [name, tensor] : state)
-      if (tensor.sizes().slice(1) == padded.at(name).sizes().slice(1))  // a history grows with the longest row
-        expect_close(padded.at(name).narrow(0, row, 1), tensor, 1e-9, "state " + name + ", row " + std::to_string(row));
-  }
-  for (const auto& item : mixer->named_parameters())
-    if (item.value().grad().defined())
-      expect_close(together.at(item.key()), item.value().grad(), 1e-8, "gradient of " + item.key());
+TEST_P(MixerContract, PooledResultsAreThoseOfTheRowsAlone) {
+  ClassifierConfig config;
+  config.backbone.mixer = subject.mixer;
+  config.backbone.mixer_settings = subject.settings;
+  config.backbone.d_model = subject.d;
+  config.backbone.layers = 1;
+  config.backbone.l_max = 64;
+  config.inputs = 2;
+  config.classes = 3;
+  Classifier model(config, 3);
+  model.to(at::kDouble);
+  model.eval();
+  for (const auto& sizes : {std::vector<std::int64_t>{13, 1, 7}, {2, 3}, {70, kLong}})
+    expect_pooled_rows_are_those_alone(model, sizes);
 }
 
 TEST_P(MixerContract, RowsAreIndependent) {
   const auto mixer = subject.make(at::kDouble);
-  const auto x = input(4, 15, subject.d, at::kDouble);
-  const auto y = mixer->forward(x);
-  auto changed = x.clone();
-  changed[1].mul_(-50).add_(7);
-  const auto again = mixer->forward(changed);
-  for (const std::int64_t row : {0, 2, 3}) expect_close(again[row], y[row], 1e-12, "row " + std::to_string(row));
-  expect_close(mixer->forward(x.flip(0)), y.flip(0), 1e-12, "rows in reverse order");
+  for (const std::int64_t t : {2, 15}) {
+    const auto x = input(4, t, subject.d, at::kDouble);
+    const auto y = mixer->forward(x);
+    auto changed = x.clone();
+    changed[1].mul_(-50).add_(7);
+    const auto again = mixer->forward(changed);
+    for (const std::int64_t row : {0, 2, 3}) expect_close(again[row], y[row], 1e-12, "row " + std::to_string(row));
+    expect_close(mixer->forward(x.flip(0)), y.flip(0), 1e-12, "rows in reverse order");
+  }
 }
 
 // --- runs
 
 TEST_P(MixerContract, RepeatsToTheSameBits) {
-  const auto mixer = subject.make(at::kFloat);
-  const auto x = input(3, 33, subject.d, at::kFloat);
-  const auto y = mixer->forward(x);
-  const auto first = gradients(*mixer, x), second = gradients(*mixer, x);
-  EXPECT_TRUE(at::equal(mixer->forward(x), y));
-  for (const auto& [name, gradient] : first) EXPECT_TRUE(at::equal(second.at(name), gradient)) << name;
-  const auto twin = subject.make(at::kFloat);
-  EXPECT_TRUE(at::equal(twin->forward(x), y)) << "the seed decides the weights";
+  const auto mixer = subject.make(at::kFloat), twin = subject.make(at::kFloat);
+  for (const std::int64_t t : {3, kLong}) {
+    const auto x = input(3, t, subject.d, at::kFloat);
+    const auto y = mixer->forward(x);
+    const auto first = gradients(*mixer, x), second = gradients(*mixer, x);
+    EXPECT_TRUE(at::equal(mixer->forward(x), y)) << t;
+    for (const auto& [name, gradient] : first) EXPECT_TRUE(at::equal(second.at(name), gradient)) << name << ", " << t;
+    EXPECT_TRUE(at::equal(twin->forward(x), y)) << "the seed decides the weights";
+  }
 }
 
 TEST_P(MixerContract, LoadsStrictly) {
@@ -478,10 +444,15 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MixerContract);
 TEST(Mixers, GiveAReasonForEveryPromiseTheyDoNotMake) {
   for (const auto& subject : subjects()) {
     const auto properties = subject.properties();
+    const auto say = [&](const std::string& what) {
+      std::printf("%s, %s: %s\n", subject.mixer.c_str(), subject.variant.c_str(), what.c_str());
+    };
+    if (const auto rounding = rounding_of_the_past(properties); properties.causal && rounding > 0)
+      say(fmt::format("causal within {:g} of the largest output, not to the bit: it computes by Fourier transforms",
+                      rounding));
     if (properties.causal && properties.streams) continue;
     EXPECT_FALSE(properties.reason.empty()) << subject.mixer << " " << subject.variant;
-    std::printf("%s, %s: not %s: %s\n", subject.mixer.c_str(), subject.variant.c_str(),
-                properties.causal ? "streaming" : "causal", properties.reason.c_str());
+    say(std::string("not ") + (properties.causal ? "streaming" : "causal") + ": " + properties.reason);
   }
 }
 
