@@ -8,6 +8,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
+#include "longwave/ops/gated_activation.h"
 #include "longwave/ops/gated_linear_unit.h"
 
 namespace longwave {
@@ -27,7 +28,9 @@ struct ContiguousGradient : torch::autograd::Function<ContiguousGradient> {
 const std::map<std::string, Function>& functions() {
   static const Function same = [](const at::Tensor& x) { return x; };
   static const Function gelu = [](const at::Tensor& x) { return exact_gelu(x); };
-  static const Function silu = [](const at::Tensor& x) { return at::silu(x); };
+  static const Function silu = [](const at::Tensor& x) {
+    return ops::gated_activation(x, {}, {}, ops::HiddenFunction::silu);
+  };
   static const std::map<std::string, Function> table = {
       {"none", same},
       {"identity", same},
@@ -60,7 +63,10 @@ const std::vector<std::string>& activation_names() {
   return names;
 }
 
-at::Tensor exact_gelu(const at::Tensor& x) { return ContiguousGradient::apply(at::gelu(x)); }
+at::Tensor exact_gelu(const at::Tensor& x) {
+  if (x.scalar_type() == at::kDouble) return ContiguousGradient::apply(at::gelu(x));
+  return ops::gated_activation(x, {}, {}, ops::HiddenFunction::gelu);
+}
 
 at::Tensor activate(const std::string& name, const at::Tensor& x) {
   const auto found = functions().find(name);
