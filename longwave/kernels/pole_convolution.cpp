@@ -76,7 +76,8 @@ class Tile {
   }
 
   void run(float* y) {
-    const auto in = copied(s_.x, 0), out = strip(y, 1);
+    const Strip<const float> in = copied(s_.x, 0);
+    const Strip<float> out = strip(y, 1);
     for (int r = 0; r < s_.directions; ++r) {
       std::fill_n(h_, kSize, 0.0f);
       for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
@@ -90,7 +91,8 @@ class Tile {
   }
 
   void run_grad(const Gradient& g) {
-    const auto x = copied(s_.x, 0), dy = copied(g.dy, 1), dx = strip(g.dx, 2);
+    const Strip<const float> x = copied(s_.x, 0), dy = copied(g.dy, 1);
+    const Strip<float> dx = strip(g.dx, 2);
     std::fill_n(dg_, 3 * kSize, 0.0f);
     std::fill_n(dskip_, kTile, 0.0f);
     for (int r = 0; r < s_.directions; ++r) {
@@ -327,7 +329,7 @@ class Tile {
 template <int kN, class Body>
 void for_tiles_of(const Convolution& s, Body body) {
   const auto tiles = (s.d + kTile - 1) / kTile;
-#pragma omp parallel
+#pragma omp parallel if (s.b * tiles > 1)
   {
     const auto scratch = hwy::AllocateAligned<float>(static_cast<std::size_t>(Tile<kN>::scratch(s)));
 #pragma omp for schedule(static)

@@ -121,15 +121,16 @@ const RegisterMixer<S4<true>> s4d({
     .summary = "long convolution with the kernel of a diagonal state-space model of every feature",
     .source = "Gu, Gupta, Goel, Re 2022, arXiv 2206.11893",
     .reference = reference("s4d", "diag"),
-    .variants = {variant("inv", {{"init", "diag-inv"}, {"disc", "bilinear"}, {"dt_tie", false}, {"d_state", 8}}),
-                 variant("legs", {{"init", "diag-legs"}, {"d_state", 8}, {"activation", "gelu"}}),
+    .variants = {variant("inv", {{"init", "diag-inv"}, {"disc", "bilinear"}, {"dt_tie", false}, {"d_state", 10}}),
+                 variant("legs", {{"init", "diag-legs"}, {"d_state", 10}, {"activation", "gelu"}}),
                  variant("real poles", {{"init", "diag-real"}, {"d_state", 8}, {"activation", "glu"}}),
                  variant("real", {{"init", "diag-real"}, {"is_real", true}, {"d_state", 5}, {"n_ssm", 2}}),
                  variant("transforms", {{"real_transform", "softplus"}, {"imag_transform", "relu"}, {"d_state", 6}}),
-                 variant("quad", {{"init", "diag-quad"}, {"d_state", 8}, {"bandlimit", 0.5}}),
+                 variant("quad", {{"init", "diag-quad"}, {"d_state", 10}, {"bandlimit", 0.5}}),
                  variant("shared", {{"n_ssm", 3}, {"init", "diag-random"}, {"d_state", 6}}),
                  variant("cut", {{"cut_kernel", true}, {"l_max", 12}, {"d_state", 4}}),
-                 variant("bidirectional", {{"bidirectional", true}, {"n_ssm", 2}, {"d_state", 8}})},
+                 variant("bidirectional", {{"bidirectional", true}, {"n_ssm", 2}, {"d_state", 10}}),
+                 variant("few poles, both ways", {{"bidirectional", true}, {"d_state", 4}})},
 });
 
 }  // namespace

@@ -75,7 +75,7 @@ double gated_linear_attention(Inputs in) {
 // --- Recurrences over numbers. A multiplication of complex numbers and an addition are 4 multiply-adds.
 
 /// linear_scan(a, u [b, t, d], h_init)
-double linear_scan(Inputs in) { return numel(in[1]) * (in[1].toTensor().is_complex() ? 4 : 2); }
+double linear_scan(Inputs in) { return numel(in[1]) * (in[1].toTensor().is_complex() ? 8 : 2); }
 
 /// diagonal_scan(pole, u [b, t, 2, n], ...): numel counts both parts of a complex number.
 double diagonal_scan(Inputs in) { return 4 * numel(in[1]); }
@@ -88,7 +88,7 @@ double diagonal_ssm(Inputs in) {
 }
 
 /// pole_convolution(x [b, t, d], g [2, n, d], w [r, 2, n, d], skip): g h + x, and Re w h, in each direction.
-double pole_convolution(Inputs in) { return numel(in[0]) * size(in[1], 1) * size(in[2], 0) * 6; }
+double pole_convolution(Inputs in) { return numel(in[0]) * size(in[1], 1) * size(in[2], 0) * 12; }
 
 /// selective_scan(u [b, t, d], delta, A [d, n], ...): decay h + (step u) B, and C h.
 double selective_scan(Inputs in) { return numel(in[0]) * size(in[2], 1) * (in[2].toTensor().is_complex() ? 16 : 6); }

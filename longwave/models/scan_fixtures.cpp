@@ -12,17 +12,6 @@ namespace {
 
 using at::Tensor;
 
-/// In coordinates that turn with the product of the gates' phases, the gates are their moduli, and real. a, b [b, t,
-/// d].
-Tensor complex_scan(const Tensor& a, const Tensor& b, const Tensor& h0) {
-  const auto phase = at::angle(a).cumsum(1), turn = at::complex(phase.cos(), phase.sin()), modulus = a.abs();
-  const auto planes = [](const Tensor& x) { return at::cat({at::real(x), at::imag(x)}, -1); };
-  const auto h =
-      ops::linear_scan(at::cat({modulus, modulus}, -1), planes(b * turn.conj()), h0.defined() ? planes(h0) : Tensor())
-          .chunk(2, -1);
-  return at::complex(h[0], h[1]) * turn;
-}
-
 /// Time is their last axis, ours the middle one. Complex numbers have an axis of 2 behind all others.
 FixtureRun run_linear_scan(const TensorMap& in, const TensorMap&, const Json&) {
   const auto found = in.find("h0");
@@ -31,7 +20,7 @@ FixtureRun run_linear_scan(const TensorMap& in, const TensorMap&, const Json&) {
     return {{{"y", ops::linear_scan(in.at("a").transpose(1, 2), in.at("b").transpose(1, 2), h0).transpose(1, 2)}}, {}};
   if (h0.defined()) h0 = at::view_as_complex(h0);
   const auto steps = [&](const char* name) { return at::view_as_complex(in.at(name)).transpose(1, 2); };
-  return {{{"y", at::view_as_real(complex_scan(steps("a"), steps("b"), h0).transpose(1, 2))}}, {}};
+  return {{{"y", at::view_as_real(ops::linear_scan(steps("a"), steps("b"), h0).transpose(1, 2))}}, {}};
 }
 
 FixtureRun run_discretize(const TensorMap& in, const TensorMap&, const Json&) {

@@ -16,7 +16,6 @@ using at::Tensor;
 
 // Up to so many steps the recurrence is quicker than a convolution and what goes with it, gradients included.
 constexpr std::int64_t kStepwise = 64, kStepwiseOfChannels = 4;
-constexpr std::int64_t kFewPoles = 4;  // up to here pole_convolution takes less time than transforms do
 
 /// The fused recurrence with its gradient, for one output of a feature.
 Tensor by_recurrence(const DiagonalSsm& ssm, const Tensor& u, const Tensor& lengths, Tensor& state,
@@ -88,10 +87,6 @@ ops::DplrCoefficients DiagonalSsm::step_coefficients() const {
   const auto all = [&](const Tensor& x) { return x.expand_as(c[0]); };
   const auto none = at::empty({0, c.size(1), c.size(2)}, c.options());
   return fused_coefficients({all(change_of_step(system)), all(system.b), none, none, (0.5 * factor) * c});
-}
-
-bool has_few_poles(const DiagonalSsm& ssm, std::int64_t directions) {
-  return ssm.c.size(0) == directions && ssm.c.size(2) <= kFewPoles;
 }
 
 Tensor pole_convolution(const DiagonalSsm& ssm, const Tensor& u, const Tensor& skip) {

@@ -40,10 +40,10 @@ at::Tensor diagonal_ssm(const DiagonalSsm& ssm, const at::Tensor& u, const at::T
                         at::Tensor* state = nullptr, const ops::ConvolutionParts& parts = {},
                         const at::Tensor& kernel = {});
 
-/// Whether the recurrence of pole_convolution does without state what a convolution with the kernel does, sooner: there
-/// are few states, and one output of a feature in each of `directions`.
-bool has_few_poles(const DiagonalSsm& ssm, std::int64_t directions);
-/// By it y [b, t, h] for u [b, t, h]; the second row of c, if there is one, weighs later steps. skip [1, h].
+/// Up to so many states of a feature pole_convolution takes less time than a convolution with the kernel.
+constexpr std::int64_t kFewPoles = 4;
+/// Without state, one output of a feature: y [b, t, h] for u [b, t, h] by the recurrence; the second row of c, if there
+/// is one, weighs later steps. skip [1, h].
 at::Tensor pole_convolution(const DiagonalSsm& ssm, const at::Tensor& u, const at::Tensor& skip);
 
 /// Moves the first lengths[b] steps of every row [b, t, ...] to its end and puts zeros before them.

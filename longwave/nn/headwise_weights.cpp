@@ -34,8 +34,9 @@ Tensor recurrent_matrices(const HeadwiseShape& shape, const Tensor& r) {
   const bool heads_first = r.sizes() == at::IntArrayRef({heads, p, gates, p}),
              gates_first = r.sizes() == at::IntArrayRef({gates, heads, p, p});
   check(!heads_first || !gates_first || r.numel() == 1, shape.name, ": R is ", r.sizes(),
-        ", which may be [gates, heads, to, from] or [heads, from, gates, to]; load it in our layout, without "
-        "import_reference");
+        ", which may be [gates, heads, to, from] or [heads, from, gates, to]; expected sizes that tell them apart, or "
+        "the "
+        "weights of this layer itself");
   return from_flashrnn_matrices(shape.cell, gates_first ? r.permute({1, 3, 0, 2}) : r);
 }
 

@@ -205,9 +205,8 @@ Tensor S4Kernel::by_recurrence(const Tensor& u, const Tensor& lengths, Tensor& s
 }
 
 Tensor S4Kernel::by_poles(const Tensor& u, const Tensor& skip) const {
-  if (options_.mode != "diag" || options_.cut_kernel || options_.channels > 1) return {};
-  const auto ssm = diagonal();
-  return has_few_poles(ssm, options_.bidirectional ? 2 : 1) ? pole_convolution(ssm, u, skip) : Tensor();
+  if (options_.mode != "diag" || options_.cut_kernel || options_.channels > 1 || states() > kFewPoles) return {};
+  return pole_convolution(diagonal(), u, skip);
 }
 
 Tensor S4Kernel::diagonal_forward(const Tensor& u, const Tensor& lengths, Tensor* state,

@@ -172,8 +172,8 @@ TEST(HeadwiseWeights, SizesThatDoNotTellTheLayout) {
     FAIL();
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(),
-                 "slstm: R is [4, 4, 4, 4], which may be [gates, heads, to, from] or [heads, from, gates, to]; load it "
-                 "in our layout, without import_reference");
+                 "slstm: R is [4, 4, 4, 4], which may be [gates, heads, to, from] or [heads, from, gates, to]; "
+                 "expected sizes that tell them apart, or the weights of this layer itself");
   }
 }
 

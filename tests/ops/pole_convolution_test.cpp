@@ -33,6 +33,10 @@ TEST(PoleConvolution, FloatMatchesDoubleOnEveryInstructionSet) {
     }
 }
 
+TEST(PoleConvolution, LongSequencesAreNotCopiedButAlike) {
+  testing::expect_float_matches_double(run, draw(1, 4111, 35, 2, 2), 1e-4);
+}
+
 TEST(PoleConvolution, GradientsMatchDifferences) {
   for (const std::int64_t directions : {1, 2}) {
     testing::expect_gradients_match_differences(run, draw(2, 5, 3, 2, directions));
