@@ -34,11 +34,23 @@ struct Memory {
   }
 };
 
+std::size_t little_endian(std::string_view four) {
+  std::size_t number = 0;
+  for (std::size_t i = 4; i-- > 0;) number = number << 8 | static_cast<unsigned char>(four[i]);
+  return number;
+}
+
 /// The size that the RIFF header claims for the whole file.
-std::size_t claimed_size(std::string_view bytes) {
-  std::size_t size = 0;
-  for (std::size_t i = 4; i-- > 0;) size = size << 8 | static_cast<unsigned char>(bytes[4 + i]);
-  return size + 8;
+std::size_t claimed_size(std::string_view bytes) { return little_endian(bytes.substr(4, 4)) + 8; }
+
+/// libsndfile looks for the end of a chunk that lies beyond that of the file for minutes.
+void check_chunks(std::string_view bytes, const std::string& name) {
+  for (std::size_t at = 12; at + 8 <= bytes.size();) {
+    const auto size = little_endian(bytes.substr(at + 4, 4)), left = bytes.size() - at - 8;
+    check(size <= left, name, ": damaged WAV file (a part at byte ", at, " has ", size,
+          " bytes by its header, of which ", left, " are there)");
+    at += 8 + size + size % 2;
+  }
 }
 
 }  // namespace
@@ -48,6 +60,7 @@ std::vector<std::int16_t> parse_wav(const std::string& bytes, const std::string&
         ": no WAV file (wrong first bytes)");
   check(claimed_size(bytes) <= bytes.size(), name, ": truncated WAV file (", bytes.size(), " bytes; its header says ",
         claimed_size(bytes), "); get it again");
+  check_chunks(bytes, name);
   Memory memory{bytes};
   SF_VIRTUAL_IO io{Memory::size, Memory::seek, Memory::read, nullptr, Memory::tell};
   SF_INFO info{};

@@ -29,6 +29,10 @@ TEST(Wav, DamageAndOtherFormsAreOneClearLine) {
   eight.replace(34, 2, little_endian(8, 2));
   EXPECT_NE(error(eight), "");
   EXPECT_NE(error(wav_of({}, 16000)).find("0 samples"), std::string::npos);
+  auto endless = whole;
+  endless.insert(36, "LIST" + little_endian(0xffff0004, 4) + "INFO");
+  EXPECT_EQ(error(endless),
+            "f: damaged WAV file (a part at byte 36 has 4294901764 bytes by its header, of which 26 are there)");
 }
 
 }  // namespace
