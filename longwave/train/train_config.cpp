@@ -20,7 +20,8 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
           .add("eval_steps", &C::eval_steps,
                "with steps or flops: validate every so many, which counts as an epoch; 0: ten times", at_least<Int>(0))
           .add("batch", &C::batch, "samples of one forward and backward pass", at_least<Int>(1))
-          .add("accumulate", &C::accumulate, "batches that make one optimiser step, with the gradient of one large batch", at_least<Int>(1))
+          .add("accumulate", &C::accumulate,
+               "batches that make one optimiser step, with the gradient of one large batch", at_least<Int>(1))
           .add("eval_batch", &C::eval_batch, "samples at once when scoring; changes scores of timesnet and informer",
                at_least<Int>(1))
           .add("learning_rate", &C::learning_rate, "the largest of the schedule", positive())
