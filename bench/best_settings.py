@@ -28,6 +28,11 @@ def environment():
     return env
 
 
+def as_it_comes(env):
+    """The same with the C library's malloc, as Python has it unless told otherwise."""
+    return {name: value for name, value in env.items() if name not in ("LD_PRELOAD", "MALLOC_CONF")}
+
+
 def run(command, env):
     """The JSON of the last line that the command prints."""
     done = subprocess.run(command, env=env, capture_output=True, text=True)

@@ -1,11 +1,11 @@
 """Operators and mixers against eager PyTorch and against what the machine reaches, all in one run.
 
-usage: compare_mixers.py FOLDER_OF_PROGRAMS [--rounds N] [--cases a,b]
+usage: compare_mixers.py FOLDER_OF_PROGRAMS [--rounds N] [--cases a,b] [--as-it-comes]
 For every case both sides run in turn, N times (A B A B ...), on the same inputs and weights; results and gradients are held
 against each other first. The bound of a case is the time that its exponentials, Fourier transforms and matrix products
 alone take at the rates that the machine reaches in them (machine_limits), or that of reading and writing its tensors once at
 the bandwidth of tensors of 16 MiB, whichever is longer; of a case without gradients that of its only pass. Table rows, each
-followed by a JSON line.
+followed by a JSON line. With --as-it-comes PyTorch has the C library's malloc.
 """
 
 import argparse
@@ -16,20 +16,20 @@ import subprocess
 import sys
 import tempfile
 
-from best_settings import environment, run
+from best_settings import as_it_comes, environment, run
 
 HERE = pathlib.Path(__file__).parent
 TOLERANCE = 1e-3  # of float32 sums over thousands of steps in another order
 
 
-def compare(case, programs, rounds, env, limits):
+def compare(case, programs, rounds, env, theirs_env, limits):
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         saved = pathlib.Path(folder) / "case.safetensors"
         for i in range(rounds):
             ours.append(run([programs / "mixer_case", case] + ([] if i else ["--save", saved]), env))
             chunk = [str(theirs[0]["chunk"])] if i else []
-            theirs.append(run(["/usr/bin/python3", HERE / "pytorch_case.py", case, saved, *chunk], env))
+            theirs.append(run(["/usr/bin/python3", HERE / "pytorch_case.py", case, saved, *chunk], theirs_env))
     if theirs[0]["error"] > TOLERANCE:
         sys.exit(f"{case}: results of the two sides differ by {theirs[0]['error']:.1e}; expected at most {TOLERANCE}")
     row = {"case": case, "sizes": ours[0]["sizes"], "work": ours[0]["work"], "target": ours[0]["target"],
@@ -72,6 +72,7 @@ def main():
     parser.add_argument("programs", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--cases", default="")
+    parser.add_argument("--as-it-comes", action="store_true")
     args = parser.parse_args()
     env = environment()
     listing = subprocess.run([args.programs / "mixer_case"], env=env, capture_output=True, text=True, check=True)
@@ -83,8 +84,9 @@ def main():
     print(json.dumps(machine))
     print(f"{'case':<29}{'sizes':<29}{'fwd ms':>9}{'faster':>8}{'f+b ms':>10}{'pytorch':>10}{'faster':>8}{'aim':>6}"
           f"{'bound ms':>10}{'of it':>8}{'MiB':>8}{'pytorch':>8}")
+    theirs_env = as_it_comes(env) if args.as_it_comes else env
     for case in chosen:
-        print_row(compare(case, args.programs, args.rounds, env, machine["limits"]))
+        print_row(compare(case, args.programs, args.rounds, env, theirs_env, machine["limits"]))
 
 
 main()

@@ -27,7 +27,8 @@ def status(field):
 
 def peak_of(body):
     """The most memory that a call holds beyond what is there before it."""
-    ctypes.CDLL(None).mallctl(b"arena.4096.purge", None, None, None, 0)  # jemalloc: see best_settings.py
+    if hasattr(program := ctypes.CDLL(None), "mallctl"):  # jemalloc: see best_settings.py
+        program.mallctl(b"arena.4096.purge", None, None, None, 0)
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
     before = status("VmRSS")

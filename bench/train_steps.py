@@ -1,9 +1,9 @@
 """Training steps of the forecasters against eager PyTorch, both at their best settings, in one run.
 
-usage: train_steps.py PATH_OF_train_step [--rounds N] [--models a,b]
+usage: train_steps.py PATH_OF_train_step [--rounds N] [--models a,b] [--as-it-comes]
 For every model both sides run in turn, N times (A B A B ...). Printed: median seconds a step over all rounds, the
 ratio, peak memory of the step (above the process with model and data in place), and the parameters of both sides.
-One JSON line a model goes to stdout after the table row.
+One JSON line a model goes to stdout after the table row. With --as-it-comes PyTorch has the C library's malloc.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import json
 import pathlib
 import statistics
 
-from best_settings import environment, run
+from best_settings import as_it_comes, environment, run
 
 HERE = pathlib.Path(__file__).parent
 # name here, name there, lookback, horizon, channels, batch, steps, fields of ours
@@ -32,8 +32,10 @@ def main():
     parser.add_argument("train_step")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--models", default="")
+    parser.add_argument("--as-it-comes", action="store_true")
     args = parser.parse_args()
     env = environment()
+    theirs_env = as_it_comes(env) if args.as_it_comes else env
     print("threads", env["OMP_NUM_THREADS"], "BLAS core", env.get("OPENBLAS_CORETYPE", "default"), "ATen",
           env.get("ATEN_CPU_CAPABILITY", "default"))
     print(f"{'model':<20}{'longwave ms':>12}{'pytorch ms':>12}{'ratio':>8}{'MiB':>8}{'MiB':>8}{'ratio':>8}")
@@ -44,7 +46,7 @@ def main():
         a, b = [], []
         for _ in range(args.rounds):
             a.append(run([args.train_step, ours, *numbers, *fields], env))
-            b.append(run(["/usr/bin/python3", HERE / "pytorch_step.py", theirs, *numbers], env))
+            b.append(run(["/usr/bin/python3", HERE / "pytorch_step.py", theirs, *numbers], theirs_env))
         median = lambda runs: statistics.median(s for r in runs for s in r["seconds"])
         memory = lambda runs: statistics.median(r["step_mib"] for r in runs)
         row = {"model": theirs, "longwave_s": median(a), "pytorch_s": median(b), "speedup": median(b) / median(a),

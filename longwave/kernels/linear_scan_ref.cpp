@@ -1,18 +1,8 @@
 #include "longwave/kernels/linear_scan.h"
 
+#include "longwave/kernels/conjugate.h"
+
 namespace longwave::kernels {
-namespace {
-
-template <class T>
-T conjugate(T x) {
-  return x;
-}
-template <class T>
-std::complex<T> conjugate(std::complex<T> x) {
-  return std::conj(x);
-}
-
-}  // namespace
 
 template <class T>
 void linear_scan_reference(const LinearScan<T>& s) {

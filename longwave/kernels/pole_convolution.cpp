@@ -215,6 +215,14 @@ class Tile {
     for (std::int64_t i = 0; i < kTile; i += kWays * kLanes) body(i);
   }
   static float* place(float* states, int n, std::int64_t i) { return states + 2 * n * kTile + i; }
+  HWY_INLINE void load_states(Complex (&h)[kWays][kN], std::int64_t first) const {
+    for (int way = 0; way < kWays; ++way)
+      for (int n = 0; n < kN; ++n) h[way][n] = load(place(h_, n, first + way * kLanes));
+  }
+  static HWY_INLINE void store_states(const Complex (&h)[kWays][kN], float* to, std::int64_t first) {
+    for (int way = 0; way < kWays; ++way)
+      for (int n = 0; n < kN; ++n) store(h[way][n], place(to, n, first + way * kLanes));
+  }
 
   /// Outputs of the steps in x_, from the states in h_, which go on. `kBackwards`: an output sees the state before its
   /// own step alone, and there is no skip.
@@ -223,8 +231,7 @@ class Tile {
     float* const w = w_ + (kBackwards ? kSize : 0);
     for_ways([&](std::int64_t first) HWY_ATTR {
       Complex h[kWays][kN];
-      for (int way = 0; way < kWays; ++way)
-        for (int n = 0; n < kN; ++n) h[way][n] = load(place(h_, n, first + way * kLanes));
+      load_states(h, first);
       for (std::int64_t t = 0; t < steps; ++t)
         for (int way = 0; way < kWays; ++way) {
           const auto i = first + way * kLanes;
@@ -238,8 +245,7 @@ class Tile {
           }
           hn::Store(hn::Sub(y, other), Wide(), y_ + t * kTile + i);
         }
-      for (int way = 0; way < kWays; ++way)
-        for (int n = 0; n < kN; ++n) store(h[way][n], place(h_, n, first + way * kLanes));
+      store_states(h, h_, first);
     });
   }
 
@@ -248,8 +254,7 @@ class Tile {
   void keep_states(std::int64_t steps, float* all) const {
     for_ways([&](std::int64_t first) HWY_ATTR {
       Complex h[kWays][kN];
-      for (int way = 0; way < kWays; ++way)
-        for (int n = 0; n < kN; ++n) h[way][n] = load(place(h_, n, first + way * kLanes));
+      load_states(h, first);
       for (std::int64_t t = 0; t < steps; ++t)
         for (int way = 0; way < kWays; ++way) {
           const auto i = first + way * kLanes;
@@ -259,9 +264,7 @@ class Tile {
             h[way][n] = advanced(h[way][n], load(place(g_, n, i)), x);
           }
         }
-      float* const last = all ? all + steps * kSize : h_;
-      for (int way = 0; way < kWays; ++way)
-        for (int n = 0; n < kN; ++n) store(h[way][n], place(last, n, first + way * kLanes));
+      store_states(h, all ? all + steps * kSize : h_, first);
     });
   }
 

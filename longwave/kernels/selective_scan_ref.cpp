@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "longwave/kernels/conjugate.h"
 #include "longwave/kernels/selective_scan.h"
 
 namespace longwave::kernels {
@@ -12,15 +13,6 @@ namespace {
 template <class T>
 T sigmoid(T x) {
   return 1 / (1 + std::exp(-x));
-}
-
-template <class T>
-T conjugate(T x) {
-  return x;
-}
-template <class T>
-std::complex<T> conjugate(std::complex<T> x) {
-  return std::conj(x);
 }
 
 /// A number of n among planes that are `stride` apart: real, or complex with n further numbers for its imaginary part.
