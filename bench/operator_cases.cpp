@@ -13,6 +13,7 @@
 #include "longwave/ops/dplr_recurrence.h"
 #include "longwave/ops/fft_convolution.h"
 #include "longwave/ops/gated_linear_attention.h"
+#include "longwave/ops/gated_map.h"
 #include "longwave/ops/linear_cross_entropy.h"
 #include "longwave/ops/mlp.h"
 #include "longwave/ops/pole_convolution.h"
@@ -296,6 +297,17 @@ Case mlp() {
   return c;
 }
 
+/// A linear map to as many gates as outputs.
+Case gated_map() {
+  auto c = sequence_case(" GELU");
+  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), weight = leaf(c, "weight", at::randn({2 * kD, kD}) / 16),
+             bias = leaf(c, "bias", at::randn({2 * kD}));
+  c.forward = [=]() -> Tensors { return {ops::gated_map(x, weight, bias, true)}; };
+  const auto products = static_cast<double>(2 * kB * kT * kD * 2 * kD);
+  c.work[Bound::gemm_flops] = {products, 3 * products};
+  return c;
+}
+
 /// Behind a norm, around it the sum.
 Case residual_mlp() {
   auto c = sequence_case(" GELU");
@@ -341,6 +353,7 @@ std::vector<NamedCase> operator_cases() {
       {"pole_convolution", pole_convolution},
       {"dplr_recurrence", dplr_recurrence},
       {"bilinear_step", bilinear_step},
+      {"gated_map", gated_map},
       {"mlp", mlp},
       {"residual_mlp", residual_mlp},
       {"linear_cross_entropy", linear_cross_entropy},

@@ -206,6 +206,10 @@ def mlp(p, _):
     return F.linear(F.gelu(F.linear(p["x"], p["w1"], p["b1"])), p["w2"], p["b2"])
 
 
+def gated_map(p, _):
+    return F.glu(F.linear(F.gelu(p["x"]), p["weight"], p["bias"]))
+
+
 def residual_mlp(p, _):
     return p["x"] + mlp({**p, "x": norm(p["x"], p["norm"])}, _)
 
@@ -293,6 +297,7 @@ OPERATOR_FORMS = {
     "pole_convolution": (pole_convolution, (64, 128, 2048)),
     "dplr_recurrence": (dplr_recurrence, (16, 32, 64, 128)),
     "bilinear_step": (bilinear_step, (0,)),
+    "gated_map": (gated_map, (0,)),
     "mlp": (mlp, (0,)),
     "residual_mlp": (residual_mlp, (0,)),
     "linear_cross_entropy": (linear_cross_entropy, (0,)),

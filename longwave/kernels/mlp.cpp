@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <bit>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "longwave/kernels/mlp.cpp"
@@ -14,9 +13,9 @@
 #include "longwave/kernels/activation-inl.h"
 #include "longwave/kernels/dropout-inl.h"
 #include "longwave/kernels/lanes-inl.h"
-#include "longwave/kernels/panels-inl.h"
 #include "longwave/kernels/parts-inl.h"
 #include "longwave/kernels/rms-inl.h"
+#include "longwave/kernels/row_tiles-inl.h"
 
 #ifndef LONGWAVE_KERNELS_MLP_SHAPE
 #define LONGWAVE_KERNELS_MLP_SHAPE
@@ -26,33 +25,14 @@ namespace {
 /// Hidden units of a tile, and the distance of its rows: not a power of two, whose rows would share cache sets.
 constexpr std::int64_t kHidden = 256, kHiddenStride = kHidden + 16;
 
-/// Rows are worked on in tiles, and a tile in steps, by the shape alone. The hidden units of a step stay in the
-/// level-2 cache; where the weights do not, a tile has several steps, so that a block of them is fetched once for all.
-struct Tiling {
-  std::int64_t step, tile;  // rows of each: multiples of what a product takes at once
-  explicit Tiling(const Mlp& m) {
-    constexpr std::int64_t kStep = 144, kSmall = 48, kUnit = 6;
-    const auto most = m.d_hidden * (m.d_in + m.d_out) > (128 << 10) ? 4 * kStep : kStep;
-    auto tiles = std::max<std::int64_t>(1, (m.rows + most - 1) / most);
-    if (m.rows >= kSmall) tiles = (tiles + 1) / 2 * 2;  // an even number, for two cores
-    const auto rows = (m.rows + tiles - 1) / tiles, steps = std::max<std::int64_t>(1, (rows + kStep - 1) / kStep);
-    step = std::max<std::int64_t>(kUnit, ((rows + steps - 1) / steps + kUnit - 1) / kUnit * kUnit);
-    tile = steps * step;
-  }
-  std::int64_t tiles(const Mlp& m) const { return (m.rows + tile - 1) / tile; }
-};
+RowTiles tiling_of(const Mlp& m) { return {m.rows, m.d_hidden * (m.d_in + m.d_out)}; }
 
 /// Floats of all gradients that are sums over rows: norm weight, w1, b1, w2', b2, in this order, all in whole vectors.
 std::int64_t sums_of(const Mlp& m) {
   return whole(m.d_in) + whole(m.d_hidden * m.d_in) + whole(m.d_hidden) + whole(m.d_hidden * m.d_out) + whole(m.d_out);
 }
 
-/// How many partial sums over rows: bounded in number and in memory (32 MiB), at least two so that two cores work, and
-/// a power of two so that they share the work evenly.
-std::int64_t parts_of(const Mlp& m) {
-  const auto bound = std::bit_floor<std::uint64_t>(std::clamp<std::int64_t>((8 << 20) / sums_of(m), 2, 16));
-  return std::min(Tiling(m).tiles(m), static_cast<std::int64_t>(bound));
-}
+std::int64_t parts_of(const Mlp& m) { return tiling_of(m).parts(sums_of(m)); }
 
 /// Weights in panels: w1' and w2' forward; backward w2, w1, and w1' where the product is computed again.
 std::int64_t forward_panels(const Mlp& m) { return in_panels(m.d_hidden) * m.d_in + in_panels(m.d_out) * m.d_hidden; }
@@ -64,11 +44,11 @@ std::int64_t backward_panels(const Mlp& m) {
 /// Scratch of one thread. Forward: normalised rows of a tile and hidden units of a step. Backward: the rows, output
 /// gradients, both also in panels, the gradient of the rows, 1 / rms; twice the hidden units of a step.
 std::int64_t forward_scratch(const Mlp& m) {
-  const Tiling t(m);
+  const auto t = tiling_of(m);
   return t.tile * whole(m.d_in) + t.step * kHiddenStride;
 }
 std::int64_t backward_scratch(const Mlp& m) {
-  const Tiling t(m);
+  const auto t = tiling_of(m);
   return t.tile * (2 * whole(m.d_in) + in_panels(m.d_in) + whole(m.d_out) + in_panels(m.d_out) + 16) +
          t.step * 2 * kHiddenStride;
 }
@@ -79,17 +59,6 @@ std::int64_t backward_scratch(const Mlp& m) {
 
 HWY_BEFORE_NAMESPACE();
 namespace longwave::kernels::HWY_NAMESPACE {
-
-/// Some consecutive rows.
-struct Tile {
-  std::int64_t row, rows;
-
-  /// Calls body(step, its first row within the tile) for the steps of the tile.
-  template <class Body>
-  HWY_INLINE void for_steps(std::int64_t most, Body body) const {
-    for (std::int64_t at = 0; at < rows; at += most) body(Tile{row + at, std::min(most, rows - at)}, at);
-  }
-};
 
 template <class Act>
 HWY_INLINE void activate_row(const Mlp& m, const float* product, const float* bias, std::int64_t n, std::int64_t index,
@@ -157,16 +126,6 @@ const float* normalise(const Mlp& m, Tile tile, float* buffer, float* inverse) {
   return buffer;
 }
 
-/// The rows x of a tile as right-hand sides: the panels of a step that begins `at` rows into the tile lie at
-/// at * in_panels(n).
-const float* tile_panels(const float* x, Tile tile, std::int64_t step, std::int64_t n, float* buffer) {
-  if (n == kPanel) return x;
-  tile.for_steps(step, [&](Tile some, std::int64_t at) HWY_ATTR {
-    pack_panels(rows_of(x + at * n, n), some.rows, n, 0, in_panels(n) / kPanel, buffer + at * in_panels(n));
-  });
-  return buffer;
-}
-
 void finish_row(const Mlp& m, std::int64_t row, float* y) {
   for_lanes(m.d_out, [&](auto tag, std::int64_t j) HWY_ATTR {
     auto value = hn::Add(hn::LoadU(tag, y + j), hn::LoadU(tag, m.b2 + j));
@@ -177,7 +136,7 @@ void finish_row(const Mlp& m, std::int64_t row, float* y) {
 }
 
 void forward_tile(const Mlp& m, Tile tile, const float* panels, float* y, float* scratch) {
-  const Tiling tiling(m);
+  const auto tiling = tiling_of(m);
   const float *w1 = panels, *w2 = panels + in_panels(m.d_hidden) * m.d_in;
   float* h = scratch + tiling.tile * whole(m.d_in);
   const float* input = normalise(m, tile, scratch, nullptr);
@@ -196,7 +155,7 @@ void forward_tile(const Mlp& m, Tile tile, const float* panels, float* y, float*
 }
 
 void mlp_all(const Mlp& m, float* y, float* workspace) {
-  const auto rows = Tiling(m).tile;
+  const auto rows = tiling_of(m).tile;
   float* scratch = pack_weight(columns_of(m.w1, m.d_in), m.d_in, m.d_hidden, workspace);
   scratch = pack_weight(columns_of(m.w2, m.d_hidden), m.d_hidden, m.d_out, scratch);
 #pragma omp parallel for schedule(dynamic)
@@ -236,7 +195,7 @@ struct BackwardPanels {
 
 void backward_tile(const Mlp& m, const MlpGrad& g, Tile tile, const BackwardPanels& w, bool accumulate, const Sums& to,
                    float* scratch) {
-  const Tiling tiling(m);
+  const auto tiling = tiling_of(m);
   float* dinput = scratch + tiling.tile * whole(m.d_in);
   float* dout_buffer = dinput + tiling.tile * whole(m.d_in);
   float* input_buffer = dout_buffer + tiling.tile * whole(m.d_out);
@@ -281,7 +240,8 @@ void backward_tile(const Mlp& m, const MlpGrad& g, Tile tile, const BackwardPane
 }
 
 void mlp_grad_all(const Mlp& m, const MlpGrad& g, float* workspace) {
-  const auto rows = Tiling(m).tile, tiles = Tiling(m).tiles(m), parts = parts_of(m), size = sums_of(m);
+  const auto tiling = tiling_of(m);
+  const auto rows = tiling.tile, tiles = tiling.count, parts = parts_of(m), size = sums_of(m);
   const BackwardPanels panels(m, workspace);
   float* sums = pack_weight(rows_of(m.w2, m.d_hidden), m.d_out, m.d_hidden, workspace);
   sums = pack_weight(rows_of(m.w1, m.d_in), m.d_hidden, m.d_in, sums);

@@ -64,7 +64,7 @@ class Tile {
   }
 
   Tile(const Convolution& s, std::int64_t row, std::int64_t first, float* scratch)
-      : s_(s), row_(row), first_(first), width_(std::min(kTile, s.d - first)) {
+      : s_(s), row_(row), first_(first), width_(std::min(kTile, s.d - first)), steps_(s.length(row)) {
     g_ = scratch, w_ = g_ + kSize, h_ = w_ + 2 * kSize, dg_ = h_ + kSize, dw_ = dg_ + kSize;
     x_ = dw_ + 2 * kSize, y_ = x_ + kChunk * kTile, skip_ = y_ + kChunk * kTile, dskip_ = skip_ + kTile;
     states_ = dskip_ + kTile, boundaries_ = states_ + (kChunk + 1) * kSize;
@@ -127,14 +127,14 @@ class Tile {
   /// Steps of a chunk in the order of a direction; the second one goes through time backwards.
   struct Piece {
     Piece(const Tile& tile, int direction, std::int64_t chunk)
-        : first(chunk * kChunk), steps(std::min(kChunk, tile.s_.t - first)), backwards(direction > 0) {
-      if (backwards) first = tile.s_.t - 1 - first;
+        : first(chunk * kChunk), steps(std::min(kChunk, tile.steps_ - first)), backwards(direction > 0) {
+      if (backwards) first = tile.steps_ - 1 - first;
     }
     std::int64_t at(std::int64_t i) const { return backwards ? first - i : first + i; }
     std::int64_t first, steps;
     bool backwards;
   };
-  std::int64_t chunks() const { return (s_.t + kChunk - 1) / kChunk; }
+  std::int64_t chunks() const { return (steps_ + kChunk - 1) / kChunk; }
 
   /// The channels of the tile in all steps of the row: in a tensor, or in a copy of their own.
   template <class T>
@@ -156,16 +156,18 @@ class Tile {
     const auto from = in_tensor(x), to = strip(x, which);
     if (to.data == from.data) return from;
     float* copy = strips_ + which * s_.t * kTile;
-    for (std::int64_t t = 0; t < s_.t; ++t) {
-      for (std::int64_t i = 0; i < width_; i += 16) hwy::Prefetch(from.at(std::min(t + kChunk, s_.t - 1)) + i);
+    for (std::int64_t t = 0; t < steps_; ++t) {
+      for (std::int64_t i = 0; i < width_; i += 16) hwy::Prefetch(from.at(std::min(t + kChunk, steps_ - 1)) + i);
       copy_channels(from.at(t), copy + t * kTile);
     }
     return to;
   }
+  /// Also clears the steps beyond the length.
   void copy_back(const Strip<float>& from, float* x) const {
     const auto to = in_tensor(x);
+    for (auto t = steps_; t < s_.t; ++t) std::fill_n(to.at(t), width_, 0.0f);
     if (to.data == from.data) return;
-    for (std::int64_t t = 0; t < s_.t; ++t) copy_channels(from.at(t), to.at(t));
+    for (std::int64_t t = 0; t < steps_; ++t) copy_channels(from.at(t), to.at(t));
   }
 
   /// Calls body(tag, i) for the vectors of a step's channels.
@@ -325,7 +327,7 @@ class Tile {
   }
 
   const Convolution& s_;
-  std::int64_t row_, first_, width_;
+  std::int64_t row_, first_, width_, steps_;
   float *g_, *w_, *h_, *dg_, *dw_, *x_, *y_, *skip_, *dskip_, *states_, *boundaries_, *strips_;
 };
 

@@ -9,15 +9,18 @@ namespace longwave::kernels {
 ///   y[t] = skip x[t] + sum over s <= t of K_0[t - s] x[s],  and with two directions + sum over s > t of K_1[s-t-1]
 ///   x[s].
 /// The poles 1 + g are given as g, which keeps the digits of those close to one. Complex numbers are two planes, real
-/// then imaginary: g [2, n, d], w [directions, 2, n, d]; x [b, t, d].
+/// then imaginary: g [2, n, d], w [directions, 2, n, d]; x [b, t, d]. A row ends at its length; what lies beyond is not
+/// read, and its outputs are zero.
 template <class T>
 struct PoleConvolution {
   const T* x;
   const T *g, *w;
-  const T* skip;  // [d] or null
+  const T* skip;                // [d] or null
+  const std::int64_t* lengths;  // [b] or null
   std::int64_t b, t, d, n;
   int directions;  // 1 or 2
 
+  std::int64_t length(std::int64_t row) const { return lengths ? lengths[row] : t; }
   std::int64_t plane() const { return n * d; }
 };
 

@@ -7,6 +7,12 @@
 namespace longwave::kernels {
 namespace {
 
+/// Whether number i of x belongs to a step within the length of its row.
+template <class T>
+bool is_real(const PoleConvolution<T>& s, std::int64_t i) {
+  return i / s.d % s.t < s.length(i / s.d / s.t);
+}
+
 /// One state of one channel of one row, in one direction.
 template <class T>
 struct Lane {
@@ -28,12 +34,13 @@ struct Lane {
   Complex g() const { return load(s.g); }
   Complex w() const { return load(s.w + weights()); }
   bool backwards() const { return direction > 0; }
-  std::int64_t at(std::int64_t step) const { return (row * s.t + (backwards() ? s.t - 1 - step : step)) * s.d + d; }
+  std::int64_t steps() const { return s.length(row); }
+  std::int64_t at(std::int64_t step) const { return (row * s.t + (backwards() ? steps() - 1 - step : step)) * s.d + d; }
 
   /// States before each step, and behind the last.
   std::vector<Complex> states() const {
     std::vector<Complex> h{0};
-    for (std::int64_t step = 0; step < s.t; ++step) h.push_back(h.back() + g() * h.back() + s.x[at(step)]);
+    for (std::int64_t step = 0; step < steps(); ++step) h.push_back(h.back() + g() * h.back() + s.x[at(step)]);
     return h;
   }
   /// The one that the output of a step sees.
@@ -52,7 +59,7 @@ template <class T>
 void grad_of_lane(const Lane<T>& lane, const PoleConvolutionGrad<T>& g) {
   const auto h = lane.states();
   std::complex<T> behind = 0, dg = 0, dw = 0;  // behind: gradient of the state behind a step
-  for (auto step = lane.s.t - 1; step >= 0; --step) {
+  for (auto step = lane.steps() - 1; step >= 0; --step) {
     const T dy = g.dy[lane.at(step)];
     const auto reached = std::conj(lane.w()) * dy;
     dw += std::conj(h[lane.seen(step)]) * dy;
@@ -70,10 +77,11 @@ void grad_of_lane(const Lane<T>& lane, const PoleConvolutionGrad<T>& g) {
 
 template <class T>
 void pole_convolution_reference(const PoleConvolution<T>& s, T* y) {
-  for (std::int64_t i = 0; i < s.b * s.t * s.d; ++i) y[i] = s.skip ? s.skip[i % s.d] * s.x[i] : T(0);
+  for (std::int64_t i = 0; i < s.b * s.t * s.d; ++i) y[i] = s.skip && is_real(s, i) ? s.skip[i % s.d] * s.x[i] : T(0);
   for_lanes(s, [&](const Lane<T>& lane) {
     const auto h = lane.states();
-    for (std::int64_t step = 0; step < s.t; ++step) y[lane.at(step)] += std::real(lane.w() * h[lane.seen(step)]);
+    for (std::int64_t step = 0; step < lane.steps(); ++step)
+      y[lane.at(step)] += std::real(lane.w() * h[lane.seen(step)]);
   });
 }
 
@@ -83,8 +91,9 @@ void pole_convolution_grad_reference(const PoleConvolution<T>& s, const PoleConv
   std::fill_n(g.dw, 2 * s.directions * s.plane(), T(0));
   if (s.skip) std::fill_n(g.dskip, s.d, T(0));
   for (std::int64_t i = 0; i < s.b * s.t * s.d; ++i) {
-    g.dx[i] = s.skip ? s.skip[i % s.d] * g.dy[i] : T(0);
-    if (s.skip) g.dskip[i % s.d] += g.dy[i] * s.x[i];
+    const bool skips = s.skip && is_real(s, i);
+    g.dx[i] = skips ? s.skip[i % s.d] * g.dy[i] : T(0);
+    if (skips) g.dskip[i % s.d] += g.dy[i] * s.x[i];
   }
   for_lanes(s, [&](const Lane<T>& lane) { grad_of_lane(lane, g); });
 }

@@ -84,11 +84,10 @@ class Dss final : public SequenceMixer, public HasStateParameters {
     check_input("dss", x, d_, lengths, state);
     const auto valid = valid_steps(lengths, x);
     const auto u = zero_padding(x, valid);
-    auto y = config_.version == "exp" ? by_exp(u, lengths, state)
-             : lengths.defined()      ? by_softmax_of_each_length(u, lengths)
-                                      : convolve(u, softmax_kernel(u.size(1)));
-    y = activate(config_.activation, y);
-    return zero_padding(map_and_activate(config_.postact, y, weight_, bias_.squeeze(-1)), valid);
+    const auto y = config_.version == "exp" ? by_exp(u, lengths, state)
+                   : lengths.defined()      ? by_softmax_of_each_length(u, lengths)
+                                            : convolve(u, softmax_kernel(u.size(1)));
+    return map_and_activate(config_.postact, y, weight_, bias_.squeeze(-1), config_.activation, valid);
   }
 
   State initial_state(std::int64_t b) const override {

@@ -55,7 +55,7 @@ class S4 final : public SequenceMixer {
     const auto valid = valid_steps(lengths, x);
     S4Layer::Note noter;
     if (trace) noter = [this](const std::string& name, const at::Tensor& value) { note(name, value); };
-    const auto y = layer_.forward(zero_padding(x, valid), lengths, state ? &state->at("h") : nullptr, noter);
+    const auto y = layer_.forward(x, lengths, valid, state ? &state->at("h") : nullptr, noter);
     return zero_padding(layer_.activated(y), valid);
   }
 

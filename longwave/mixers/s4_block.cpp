@@ -96,19 +96,19 @@ class S4Block final : public SequenceMixer {
 
   at::Tensor forward(const at::Tensor& x_any, const Lengths& lengths, State* state) override {
     check_input("s4_block", x_any, d_, lengths, state);
-    const auto valid = valid_steps(lengths, x_any);
-    const auto x = zero_padding(x_any, valid);
-    const auto u = input_ ? zero_padding(input_->forward(x), valid) : x;
-    auto y = run_layer(0, u, lengths, state ? &state->at("h") : nullptr);
-    if (join_) y = join_->forward(at::cat({y, run_second(u, lengths, state)}, -1));
+    const Rows rows{lengths, valid_steps(lengths, x_any)};
+    const auto x = input_ || gate_ ? zero_padding(x_any, rows.valid) : x_any;
+    const auto u = input_ ? input_->forward(x) : x;
+    auto* const h = state ? &state->at("h") : nullptr;
+    if (nothing_between()) return mapped(layers_[0].forward(u, lengths, rows.valid, h), config_.activation, rows);
+    auto y = run_layer(0, u, rows, h);
+    if (join_) y = join_->forward(at::cat({y, run_second(u, rows, state)}, -1));
     if (gate_) {
       if (to_gate_) y = to_gate_->forward(y);
       y = y * activate(config_.gate_act, gate_->forward(x));
     }
     y = drop(activate(config_.mult_act, y));
-    y = output_ ? map_and_activate(config_.final_act, y, output_->weight, output_->bias)
-                : activate_or_gate(config_.final_act, y);
-    return zero_padding(y, valid);
+    return output_ ? mapped(y, "none", rows) : zero_padding(activate_or_gate(config_.final_act, y), rows.valid);
   }
 
   State initial_state(std::int64_t b) const override {
@@ -132,18 +132,35 @@ class S4Block final : public SequenceMixer {
  private:
   bool causal() const { return !options_.bidirectional && config_.second_layer != "reversed"; }
 
+  /// Whether the layer's outputs go through its activation straight to the output map.
+  bool nothing_between() const {
+    const auto& c = config_;
+    return output_ && !join_ && !gate_ && c.mult_act == "none" && c.activation != "glu" &&
+           (c.dropout == 0 || !is_training());
+  }
+
   void add_layer(const char* name) {
     owners_.push_back(register_module(name, std::make_shared<Module>()));
     layers_.push_back(make_s4_layer(*owners_.back(), options_, config_.activation));
   }
 
-  at::Tensor run_layer(std::size_t i, const at::Tensor& u, const Lengths& lengths, at::Tensor* state) {
-    return layers_[i].activated(drop(layers_[i].forward(u, lengths, state)));
+  struct Rows {
+    const Lengths& lengths;
+    at::Tensor valid;  // valid_steps of them
+  };
+
+  /// The output map of y, which first goes through `activation`; zeros at padded steps.
+  at::Tensor mapped(const at::Tensor& y, const std::string& activation, const Rows& rows) {
+    return map_and_activate(config_.final_act, y, output_->weight, output_->bias, activation, rows.valid);
   }
 
-  at::Tensor run_second(const at::Tensor& u, const Lengths& lengths, State* state) {
-    if (config_.second_layer == "same") return run_layer(1, u, lengths, state ? &state->at("h_second") : nullptr);
-    return reversed(run_layer(1, reversed(u, lengths), lengths, nullptr), lengths);
+  at::Tensor run_layer(std::size_t i, const at::Tensor& u, const Rows& rows, at::Tensor* state) {
+    return layers_[i].activated(drop(layers_[i].forward(u, rows.lengths, rows.valid, state)));
+  }
+
+  at::Tensor run_second(const at::Tensor& u, const Rows& rows, State* state) {
+    if (config_.second_layer == "same") return run_layer(1, u, rows, state ? &state->at("h_second") : nullptr);
+    return reversed(run_layer(1, reversed(u, rows.lengths), rows, nullptr), rows.lengths);
   }
 
   /// Every row's real steps in reverse order; what is padded stays where it is.

@@ -60,7 +60,7 @@ class S4dMinimal final : public SequenceMixer, public HasStateParameters {
     if (trace) note("K", ssm.kernel(x.size(1))[0]);
     const auto y = diagonal_ssm(ssm, zero_padding(x, valid), lengths, state ? &state->at("h") : nullptr,
                                 {.skip = skip_.unsqueeze(0)});
-    return zero_padding(map_and_activate("glu", exact_gelu(y), weight_.squeeze(-1), bias_), valid);
+    return map_and_activate("glu", y, weight_.squeeze(-1), bias_, "gelu", valid);
   }
 
   State initial_state(std::int64_t b) const override {

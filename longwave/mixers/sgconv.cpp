@@ -129,7 +129,7 @@ class Sgconv final : public SequenceMixer, public HasStateParameters {
     auto y = activate(config_.activation, ops::fft_convolution(zero_padding(x, valid), k, parts));
     if (is_training() && config_.dropout > 0)
       y = y * Dropout{config_.dropout, random_.get()}(at::ones({y.size(0), 1, y.size(2)}, y.options()), true);
-    return zero_padding(map_and_activate(config_.postact, y, output_->weight, output_->bias), valid);
+    return map_and_activate(config_.postact, y, output_->weight, output_->bias, "none", valid);
   }
 
   TensorMap import_reference(TensorMap weights) const override {

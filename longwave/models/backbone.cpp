@@ -101,12 +101,9 @@ at::Tensor Block::forward(const at::Tensor& x, const Lengths& lengths, State* st
   at::Tensor y;
   if (config_.prenorm) {
     y = drop(mix(mixer_norm_->forward(x, valid), lengths, state));
-    if (channel_) {
-      const auto [normed, sum] = channel_norm_->forward_sum(y, x, valid);
-      y = sum + drop(channel_->forward(normed));
-    } else {
-      y = x + y;
-    }
+    if (!channel_) return x + y;  // both have zeros at padded steps
+    const auto [normed, sum] = channel_norm_->forward_sum(y, x, valid);
+    y = sum + drop(channel_->forward(normed));
   } else {
     y = mixer_norm_->forward_sum(drop(mix(x, lengths, state)), x, valid).first;
     if (channel_) y = channel_norm_->forward_sum(drop(channel_->forward(y)), y, valid).first;

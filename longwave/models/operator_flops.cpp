@@ -20,6 +20,9 @@ double nothing(Inputs) { return 0; }
 /// mlp(x [.., d_in], norm_weight, w1 [d_hidden, d_in], b1, w2 [d_out, d_hidden], ...)
 double mlp(Inputs in) { return 2 * numel(in[0]) / size(in[0], -1) * (numel(in[2]) + numel(in[4])); }
 
+/// gated_map(x [.., d_in], weight [2 d_out, d_in], ...)
+double gated_map(Inputs in) { return 2 * numel(in[0]) * size(in[1], 0); }
+
 /// linear_cross_entropy(x [n, d], weight [v, d], ...)
 double linear_cross_entropy(Inputs in) { return 2 * numel(in[0]) * size(in[1], 0); }
 
@@ -172,6 +175,8 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::gated_activation_grad", nothing},
       {"longwave::gated_linear_unit", nothing},
       {"longwave::gated_linear_unit_grad", nothing},
+      {"longwave::gated_map", gated_map},
+      {"longwave::gated_map_grad", twice<gated_map, 2>},
       {"longwave::gated_linear_attention", gated_linear_attention},
       {"longwave::gated_linear_attention_grad", twice<gated_linear_attention, 3>},
       {"longwave::grad_norm", nothing},

@@ -24,9 +24,10 @@ const std::vector<std::string>& gated_activation_names();
 /// `activate`, or for glu ops::gated_linear_unit, which halves the last axis.
 at::Tensor activate_or_gate(const std::string& name, const at::Tensor& x);
 
-/// activate_or_gate of weight x + bias, x [..., in], weight [out, in], bias [out] or undefined; a gate adds the bias in
-/// its own pass and gives [..., out / 2]. UserError for another name.
+/// activate_or_gate of weight x + bias, where x is first given to the function `before`: x [..., in], weight [out, in],
+/// bias [out] or undefined; with glu [..., out / 2]. Zeros where `valid` [..., 1], if defined, is false. Long inputs of
+/// a gate run ops::gated_map. UserError for another name.
 at::Tensor map_and_activate(const std::string& name, const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& bias);
+                            const at::Tensor& bias, const std::string& before, const at::Tensor& valid);
 
 }  // namespace longwave

@@ -89,8 +89,9 @@ ops::DplrCoefficients DiagonalSsm::step_coefficients() const {
   return fused_coefficients({all(change_of_step(system)), all(system.b), none, none, (0.5 * factor) * c});
 }
 
-Tensor pole_convolution(const DiagonalSsm& ssm, const Tensor& u, const Tensor& skip) {
-  return ops::pole_convolution(u, (0.5 * ssm.factor) * ssm.c * ssm.system.b, change_of_step(ssm.system), skip[0]);
+Tensor pole_convolution(const DiagonalSsm& ssm, const Tensor& u, const Tensor& skip, const Tensor& lengths) {
+  return ops::pole_convolution(u, (0.5 * ssm.factor) * ssm.c * ssm.system.b, change_of_step(ssm.system), skip[0],
+                               lengths);
 }
 
 Tensor align_right(const Tensor& u, const Tensor& lengths) {

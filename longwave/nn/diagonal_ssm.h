@@ -43,8 +43,9 @@ at::Tensor diagonal_ssm(const DiagonalSsm& ssm, const at::Tensor& u, const at::T
 /// Up to so many states of a feature pole_convolution takes less time than a convolution with the kernel.
 constexpr std::int64_t kFewPoles = 4;
 /// Without state, one output of a feature: y [b, t, h] for u [b, t, h] by the recurrence; the second row of c, if there
-/// is one, weighs later steps. skip [1, h].
-at::Tensor pole_convolution(const DiagonalSsm& ssm, const at::Tensor& u, const at::Tensor& skip);
+/// is one, weighs later steps. skip [1, h]. Rows end at their lengths, which may be undefined; zeros behind.
+at::Tensor pole_convolution(const DiagonalSsm& ssm, const at::Tensor& u, const at::Tensor& skip,
+                            const at::Tensor& lengths);
 
 /// Moves the first lengths[b] steps of every row [b, t, ...] to its end and puts zeros before them.
 at::Tensor align_right(const at::Tensor& u, const at::Tensor& lengths);

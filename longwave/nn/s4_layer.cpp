@@ -9,6 +9,7 @@
 #include "longwave/nn/derived_diagonal.h"
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/step_sizes.h"
+#include "longwave/ops/steps.h"
 
 namespace longwave {
 namespace {
@@ -204,9 +205,9 @@ Tensor S4Kernel::by_recurrence(const Tensor& u, const Tensor& lengths, Tensor& s
   return fused_steps({k[0], k[1], k[2], k[3], k[4]}, u, lengths, state, skip);
 }
 
-Tensor S4Kernel::by_poles(const Tensor& u, const Tensor& skip) const {
+Tensor S4Kernel::by_poles(const Tensor& u, const Tensor& lengths, const Tensor& skip) const {
   if (options_.mode != "diag" || options_.cut_kernel || options_.channels > 1 || states() > kFewPoles) return {};
-  return pole_convolution(diagonal(), u, skip);
+  return pole_convolution(diagonal(), u, skip, lengths);
 }
 
 Tensor S4Kernel::diagonal_forward(const Tensor& u, const Tensor& lengths, Tensor* state,
@@ -265,12 +266,14 @@ S4Layer make_s4_layer(Module& owner, S4Options options, const std::string& activ
   return layer;
 }
 
-Tensor S4Layer::forward(const Tensor& u, const Tensor& lengths, Tensor* state, const Note& note) const {
-  if (note) note("K", kernel->kernel(u.size(1)));
+Tensor S4Layer::forward(const Tensor& any, const Tensor& lengths, const Tensor& valid, Tensor* state,
+                        const Note& note) const {
+  if (note) note("K", kernel->kernel(any.size(1)));
   if (note && !options.bidirectional)
     for (const auto& [name, tensor] : kernel->discrete_system()) note(name, tensor);
   if (!state)
-    if (const auto y = kernel->by_poles(u, skip); y.defined()) return y;
+    if (const auto y = kernel->by_poles(any, lengths, skip); y.defined()) return y;
+  const auto u = valid.defined() ? ops::fill_steps(any, valid, 0) : any;
   ops::ConvolutionParts parts{.skip = skip};
   Tensor k;
   if (options.bidirectional || options.cut_kernel) k = kernel->kernel(u.size(1));

@@ -27,7 +27,7 @@ class S4Kernel final : public Module, public HasStateParameters {
 
   /// y [b, t, h] by the recurrence of a few poles, in both directions where there are two; undefined where a
   /// convolution takes less time. skip [1, h].
-  at::Tensor by_poles(const at::Tensor& u, const at::Tensor& skip) const;
+  at::Tensor by_poles(const at::Tensor& u, const at::Tensor& lengths, const at::Tensor& skip) const;
 
   /// y [b, t, c h] and state [b, h, n / 2, 2] as of diagonal_ssm. Not for bidirectional ones.
   at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state,
@@ -71,7 +71,8 @@ class S4Layer {
 
   /// y [b, t, channels h] for u [b, t, h], zero at padded steps. `note` is told the kernel ("K") and the discrete
   /// system.
-  at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, at::Tensor* state, const Note& note = {}) const;
+  at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, const at::Tensor& valid, at::Tensor* state,
+                     const Note& note = {}) const;
   /// The activation of y, [b, t, channels h], for glu half of them.
   at::Tensor activated(const at::Tensor& y) const;
 

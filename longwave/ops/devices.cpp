@@ -38,6 +38,8 @@ constexpr const char* kOnCpuOnly[] = {
     "gated_linear_attention_grad",
     "gated_linear_unit",
     "gated_linear_unit_grad",
+    "gated_map",
+    "gated_map_grad",
     "grad_norm",
     "linear_cross_entropy",
     "linear_cross_entropy_grad",

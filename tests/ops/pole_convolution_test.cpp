@@ -33,6 +33,28 @@ TEST(PoleConvolution, FloatMatchesDoubleOnEveryInstructionSet) {
     }
 }
 
+TEST(PoleConvolution, RowsEndAtTheirLengths) {
+  for (const std::int64_t t : {71, 4111})
+    for (const std::int64_t directions : {1, 2}) {
+      const auto lengths = at::tensor({t - 30, std::int64_t{0}, t, std::int64_t{33}});
+      const auto ends = [&](const Tensors& x) {
+        return Tensors{ops::pole_convolution(x[0], complex(x[1]), change(x[2]), x[3], lengths)};
+      };
+      const auto in = draw(4, t, 35, 2, directions);
+      testing::expect_float_matches_double(ends, in, 1e-4);
+      const auto y = ends(in)[0];
+      for (std::int64_t row = 0; row < 4; ++row) {
+        const auto length = lengths[row].item<std::int64_t>();
+        const auto x = in[0].slice(0, row, row + 1).slice(1, 0, length);
+        EXPECT_LT(testing::largest_difference(y[row].slice(0, 0, length), run({x, in[1], in[2], in[3]})[0][0]), 1e-12);
+        EXPECT_EQ(y[row].slice(0, length).abs().sum().item<double>(), 0);
+      }
+      in[0][0].slice(0, t - 30).fill_(NAN);
+      testing::expect_same_bits(testing::outputs_and_gradients(ends, in, at::kFloat),
+                                testing::outputs_and_gradients(ends, draw(4, t, 35, 2, directions), at::kFloat), "NaN");
+    }
+}
+
 TEST(PoleConvolution, LongSequencesAreNotCopiedButAlike) {
   testing::expect_float_matches_double(run, draw(1, 4111, 35, 2, 2), 1e-4);
 }
