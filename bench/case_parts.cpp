@@ -34,6 +34,18 @@ void add_products(Case& c, std::int64_t steps, double multiply_adds) {
   c.work[Bound::gemm_flops].both += 3 * forward;
 }
 
+void add_scores(Case& c, std::int64_t pairs) {
+  const auto one = static_cast<double>(pairs);
+  c.work[Bound::exponentials].forward += one;
+  c.work[Bound::exponentials].both += 2 * one;
+}
+
+void add_scan(Case& c, std::int64_t states) {
+  add_scores(c, states);
+  c.work[Bound::gemm_flops].forward += 6 * static_cast<double>(states);
+  c.work[Bound::gemm_flops].both += 24 * static_cast<double>(states);
+}
+
 std::function<void()> recurrent_products(std::int64_t b, std::int64_t t, std::int64_t d, std::int64_t gates) {
   const auto w = at::randn({gates * d, d}), x = at::randn({t * b, d}), maps = at::randn({t * b, gates * d}),
              states = at::empty({t * b, d}), dx = at::empty({t * b, d}), dw = at::empty({gates * d, d});

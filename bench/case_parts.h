@@ -21,6 +21,16 @@ void add_bytes(Case& c, const at::Tensor& x, double forward, double both = 0);
 /// Adds products of `multiply_adds` a step: 2 operations each forward, 4 more backward.
 void add_products(Case& c, std::int64_t steps, double multiply_adds);
 
+/// Adds softmax attention's exponentials of `pairs` of steps, once forward and once more backward.
+void add_scores(Case& c, std::int64_t pairs);
+
+/// Adds a selective scan of so many states, over all steps: an exponential each forward and one more backward, where
+/// the decays are computed again, and the operations beside it. Forward 6: the exponent, e h + drive B, C h to the sum;
+/// backward the first 4 of them once again, and 14: the adjoint, its share in the gradients of B, C and the input and
+/// what it gives back to the step before (5 multiplications with addition), that and the decay's gradient (2), which
+/// goes to A and to the step size (4).
+void add_scan(Case& c, std::int64_t states);
+
 /// The products of a recurrent network of width d and so many gates: of the inputs, and of their gradients and those of
 /// both matrices, for all steps at once; of states and their gradients at every step.
 std::function<void()> recurrent_products(std::int64_t b, std::int64_t t, std::int64_t d, std::int64_t gates);

@@ -12,12 +12,14 @@ namespace longwave::bench {
 namespace {
 
 /// A mixer of the registry at these sizes. It is bound by its matrices of two dimensions, by `products` (multiply-adds
-/// a step that these do not show), and by the transforms of `convolved` features.
+/// a step that these do not show), by the transforms of `convolved` features, by the exponentials of attention with
+/// `heads` heads, and by a selective scan of `states` states a step.
 struct MixerCase {
   std::string name, mixer = name;
   Json settings = Json::object();
   double target = 0, products = 0;
-  std::int64_t convolved = 0, b = 1, t = 4096, d = 256, gates = 0;  // gates: of a network with one recurrent matrix
+  std::int64_t convolved = 0, heads = 0, states = 0, b = 1, t = 4096, d = 256,
+               gates = 0;  // gates: of a network with one recurrent matrix
 
   Case make() const {
     Case c{.sizes = fmt::format("b{} t{} d{}", b, t, d), .target = target};
@@ -30,6 +32,8 @@ struct MixerCase {
     c.forward = [=]() -> Tensors { return {module->forward(x)}; };
     add_products(c, b * t, matrix_weights(*module) + products);
     if (convolved > 0) add_convolutions(c, b, t, convolved);
+    if (heads > 0) add_scores(c, b * heads * t * (t + 1) / 2);
+    if (states > 0) add_scan(c, b * t * states);
     if (gates > 0) c.products = recurrent_products(b, t, d, gates);
     return c;
   }
@@ -62,7 +66,7 @@ const std::vector<MixerCase>& mixer_cases() {
       {.name = "lru", .products = 4 * 512 * 256},
       {.name = "s5", .products = 4 * 256 * 256},
       {.name = "liquid_s4", .products = 12 * 64 * 256, .t = 1024},
-      {.name = "mamba", .target = 10},
+      {.name = "mamba", .target = 10, .states = 512 * 16},
       {.name = "mamba2", .target = 10, .products = state_products(8, 128, 64)},
       {.name = "gla", .target = 10, .products = state_products(4, 32, 64)},
       {.name = "deltanet", .target = 10, .products = state_products(4, 64, 64, 2)},
@@ -75,7 +79,7 @@ const std::vector<MixerCase>& mixer_cases() {
       {.name = "wave"},
       {.name = "zeros"},
       {.name = "fem", .products = 64 * 896},
-      {.name = "attention", .products = 4096 * 256},
+      {.name = "attention", .products = 4096 * 256, .heads = 4},
       {.name = "conv", .products = 5 * 256},
       {.name = "mega_ema", .products = 3 * 16 * 256},
       {.name = "s4", .convolved = 256},

@@ -17,13 +17,14 @@ using at::Tensor;
 
 constexpr std::int64_t kWidth = 256, kLayers = 6, kBatch = 4, kExpressions = 32;
 
-/// The body of a model of ListOps: bound by its matrices and by `pair_products` that a mixer adds for each pair of
-/// steps and layer.
+/// The body of a model of ListOps: bound by its matrices and, for each pair of steps and layer, by `pair_products` that
+/// a mixer adds and an exponential for each of its `heads`.
 struct Body {
   std::string mixer;
   Json settings;
   std::string channel;
   double pair_products = 0;
+  std::int64_t heads = 0;
 
   std::shared_ptr<Backbone> make(std::int64_t l_max) const {
     BackboneConfig config{.mixer = mixer, .mixer_settings = settings, .channel = channel};
@@ -34,6 +35,7 @@ struct Body {
   /// Of a batch of b rows of t steps each.
   void add_work(Case& c, const Backbone& model, std::int64_t b, std::int64_t t) const {
     add_products(c, b * t, matrix_weights(model) + kLayers * pair_products * static_cast<double>(t));
+    if (heads > 0) add_scores(c, b * kLayers * heads * t * t);
   }
 };
 
@@ -50,7 +52,8 @@ Body transformer() {
   return {.mixer = "attention",
           .settings = {{"causal", false}, {"rotary", "none"}, {"bias", false}},
           .channel = "mlp",
-          .pair_products = 2 * kWidth};
+          .pair_products = 2 * kWidth,
+          .heads = 4};
 }
 
 /// At the longest length of the task, all rows alike.

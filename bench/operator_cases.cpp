@@ -27,7 +27,6 @@ namespace {
 
 using at::Tensor;
 
-/// Exponentials: one for every state forward, and once more backward, where the decays are computed again.
 Case selective_scan() {
   const std::int64_t b = 4, t = 2048, d = 256, n = 16;
   Case c{.sizes = fmt::format("b{} t{} d{} n{}", b, t, d, n), .target = 300};
@@ -43,8 +42,7 @@ Case selective_scan() {
                                     .state = {},
                                     .lengths = {}};
   c.forward = [in]() -> Tensors { return {ops::selective_scan(in).y}; };
-  const auto states = static_cast<double>(b * t * d * n);
-  c.work[Bound::exponentials] = {states, 2 * states};
+  add_scan(c, b * t * d * n);
   return c;
 }
 
@@ -70,6 +68,7 @@ Case softmax_attention() {
   c.forward = [=]() -> Tensors { return {std::get<0>(ops::softmax_attention(q, k, v, {}))}; };
   const double product = static_cast<double>(b * h * t * t * e);
   c.work[Bound::gemm_flops] = {2 * product, 7 * product};
+  add_scores(c, b * h * t * (t + 1) / 2);
   return c;
 }
 
