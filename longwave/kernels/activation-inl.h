@@ -20,17 +20,6 @@ struct ValueAndSlope {
   V value, slope;
 };
 
-/// 1 / x for x >= 1, to the last bit or two: a division takes as long as eight products.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V reciprocal(D tag, V x) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2
-  auto y = hn::ApproximateReciprocal(x);  // 12 bits or 14
-  return hn::Mul(y, hn::NegMulAdd(x, y, hn::Set(tag, 2.0f)));
-#else
-  return hn::Div(hn::Set(tag, 1.0f), x);
-#endif
-}
-
 /// Exact GELU x * Phi(x) with Phi from Abramowitz and Stegun 7.1.26 (error of Phi below 1e-7); its exponential is the
 /// density that the derivative Phi(x) + x * phi(x) needs.
 struct Gelu {

@@ -51,11 +51,22 @@ HWY_INLINE V fast_exp(D tag, V x) {
   return exp2(tag, hn::Mul(x, hn::Set(tag, kLog2E)));
 }
 
+/// 1 / x for finite x >= 1, to the last bit or two: a division takes as long as eight products.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V reciprocal(D tag, V x) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2
+  auto y = hn::ApproximateReciprocal(x);  // 12 bits or 14
+  return hn::Mul(y, hn::NegMulAdd(x, y, hn::Set(tag, 2.0f)));
+#else
+  return hn::Div(hn::Set(tag, 1.0f), x);
+#endif
+}
+
 /// 1 / (1 + e^-x).
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoid(D tag, V x) {
-  const auto one = hn::Set(tag, 1.0f);
-  return hn::Div(one, hn::Add(one, exp2(tag, hn::Mul(x, hn::Set(tag, -kLog2E)))));
+  const auto exponent = hn::Min(hn::Set(tag, 126.0f), hn::Mul(x, hn::Set(tag, -kLog2E)));  // in this order keeps NaN
+  return reciprocal(tag, hn::Add(hn::Set(tag, 1.0f), exp2(tag, exponent)));
 }
 
 /// log(1 + w) for 0 <= w <= 1, as 2 atanh(w / (2 + w)): the polynomial of degree 4 in the square with the smallest
