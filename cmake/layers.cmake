@@ -14,7 +14,7 @@ function(longwave_layer name)
   endif()
   if(name STREQUAL kernels)
     # Every instruction set is one more compilation of each kernel. No processor of today stops at SSSE3; the sanitizer
-    # build, in which the kernels are linked but not run, takes the portable form alone.
+    # build takes the portable form alone.
     target_compile_definitions(kernels PRIVATE HWY_DISABLED_TARGETS=HWY_SSSE3
                                                $<$<BOOL:${LONGWAVE_SANITIZE}>:HWY_COMPILE_ONLY_STATIC>)
   endif()

@@ -25,4 +25,9 @@ void batch_norm(const BatchNorm& n, float* y, float* mean, float* variance, floa
 void batch_norm_grad(const BatchNorm& n, const float* mean, const float* variance, const float* dy, float* dx,
                      float* dweight, float* dbias, float* workspace);
 
+/// The definition: scalar, in double.
+void batch_norm_reference(const BatchNorm& n, float* y, float* mean, float* variance);
+void batch_norm_grad_reference(const BatchNorm& n, const float* mean, const float* variance, const float* dy, float* dx,
+                               float* dweight, float* dbias);
+
 }  // namespace longwave::kernels

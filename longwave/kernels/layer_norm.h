@@ -26,4 +26,9 @@ std::int64_t layer_norm_grad_workspace(const LayerNorm& n);
 void layer_norm_grad(const LayerNorm& n, const float* dy, const float* dsum, float* ds, float* dweight, float* dbias,
                      float* workspace);
 
+/// The definition: scalar, in double.
+void layer_norm_reference(const LayerNorm& n, float* y, float* sum);
+void layer_norm_grad_reference(const LayerNorm& n, const float* dy, const float* dsum, float* ds, float* dweight,
+                               float* dbias);
+
 }  // namespace longwave::kernels

@@ -18,4 +18,8 @@ void rms_norm(const RmsNorm& r, float* y);
 std::int64_t rms_norm_grad_workspace(const RmsNorm& r);
 void rms_norm_grad(const RmsNorm& r, const float* dy, float* dx, float* dw, float* workspace);
 
+/// The definition: scalar, in double.
+void rms_norm_reference(const RmsNorm& r, float* y);
+void rms_norm_grad_reference(const RmsNorm& r, const float* dy, float* dx, float* dw);
+
 }  // namespace longwave::kernels

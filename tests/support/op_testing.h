@@ -4,7 +4,6 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 #include <omp.h>
 
 #include <functional>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "longwave/base/check.h"
+#include "tests/support/instruction_sets.h"
 
 namespace longwave::testing {
 
@@ -49,17 +49,6 @@ inline void expect_same_bits(const Tensors& actual, const Tensors& expected, con
   ASSERT_EQ(actual.size(), expected.size());
   for (std::size_t i = 0; i < actual.size(); ++i)
     EXPECT_TRUE(at::equal(actual[i], expected[i])) << what << ", result " << i;
-}
-
-/// Runs the body once for every instruction set that this machine has and the kernels were compiled for.
-inline void for_every_instruction_set(const std::function<void(const std::string&)>& body) {
-  for (const auto target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    body(hwy::TargetName(target));
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().DeInit();
 }
 
 /// Float results and gradients on every instruction set against double (the definition).
