@@ -53,4 +53,8 @@ std::int64_t fft_convolution_workspace(const FftPlan& plan, bool gradient);
 void fft_convolution(const FftConvolution& p, float* workspace);
 void fft_convolution_grad(const FftConvolutionGrad& p, float* workspace);
 
+/// The definition: scalar, sum by sum in double. It needs no plan, and the first part of dk is all of it.
+void fft_convolution_reference(const FftConvolution& p);
+void fft_convolution_grad_reference(const FftConvolutionGrad& p);
+
 }  // namespace longwave::kernels

@@ -30,4 +30,8 @@ std::int64_t vandermonde_workspace(std::int64_t n, std::int64_t t);
 void vandermonde(const Vandermonde& p, float* workspace);
 void vandermonde_grad(const VandermondeGrad& p, float* workspace);
 
+/// The definition: scalar, exponential by exponential in double. The first part of dx is all of it.
+void vandermonde_reference(const Vandermonde& p);
+void vandermonde_grad_reference(const VandermondeGrad& p);
+
 }  // namespace longwave::kernels
