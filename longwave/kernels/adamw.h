@@ -33,4 +33,8 @@ void adamw(std::span<const AdamWPart> parts, const AdamWScalars& s);
 /// else of the parts.
 double sum_of_squares(std::span<const AdamWPart> parts);
 
+/// The definition: scalar, in double.
+void adamw_reference(std::span<const AdamWPart> parts, const AdamWScalars& s);
+double sum_of_squares_reference(std::span<const AdamWPart> parts);
+
 }  // namespace longwave::kernels

@@ -16,4 +16,8 @@ void cross_entropy(const CrossEntropy& c, const float* logits, float* loss, floa
 /// Turns logits into their gradients for dloss [rows], in place.
 void cross_entropy_grad(const CrossEntropy& c, const float* lse, const float* dloss, float* logits);
 
+/// The definition: scalar, in double.
+void cross_entropy_reference(const CrossEntropy& c, const float* logits, float* loss, float* lse);
+void cross_entropy_grad_reference(const CrossEntropy& c, const float* lse, const float* dloss, float* logits);
+
 }  // namespace longwave::kernels

@@ -24,4 +24,8 @@ std::int64_t gated_activation_grad_workspace(const GatedActivation& g);
 void gated_activation_grad(const GatedActivation& g, const float* dy, float* dx, float* dbias, float* dup,
                            float* workspace);
 
+/// The definition: scalar, in double.
+void gated_activation_reference(const GatedActivation& g, float* y);
+void gated_activation_grad_reference(const GatedActivation& g, const float* dy, float* dx, float* dbias, float* dup);
+
 }  // namespace longwave::kernels

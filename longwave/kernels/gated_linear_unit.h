@@ -19,4 +19,8 @@ void gated_linear_unit(const GatedLinearUnit& g, float* y);
 std::int64_t gated_linear_unit_grad_workspace(const GatedLinearUnit& g);
 void gated_linear_unit_grad(const GatedLinearUnit& g, const float* dy, float* dx, float* dbias, float* workspace);
 
+/// The definition: scalar, in double.
+void gated_linear_unit_reference(const GatedLinearUnit& g, float* y);
+void gated_linear_unit_grad_reference(const GatedLinearUnit& g, const float* dy, float* dx, float* dbias);
+
 }  // namespace longwave::kernels

@@ -21,4 +21,8 @@ void minimal_gates(const MinimalGates& m, float* keep, float* input);
 /// Gradient of the maps for those of keep and input.
 void minimal_gates_grad(const MinimalGates& m, const float* dkeep, const float* dinput, float* dmaps);
 
+/// The definition: scalar, in double.
+void minimal_gates_reference(const MinimalGates& m, float* keep, float* input);
+void minimal_gates_grad_reference(const MinimalGates& m, const float* dkeep, const float* dinput, float* dmaps);
+
 }  // namespace longwave::kernels
