@@ -51,4 +51,8 @@ std::int64_t mlp_grad_workspace(const Mlp& m);
 void mlp(const Mlp& m, float* y, float* workspace);
 void mlp_grad(const Mlp& m, const MlpGrad& g, float* workspace);
 
+/// The definition: scalar, in double. `product` is neither written nor read.
+void mlp_reference(const Mlp& m, float* y);
+void mlp_grad_reference(const Mlp& m, const MlpGrad& g);
+
 }  // namespace longwave::kernels

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "longwave/kernels/dropout.h"
+
 // Functions of one number, for definitions.
 
 namespace longwave::kernels {
@@ -22,5 +24,10 @@ inline ScalarFunction scalar_gelu(double x) {
 }
 
 inline ScalarFunction scalar_relu(double x) { return {std::max(x, 0.0), x > 0 ? 1.0 : 0.0}; }
+
+/// What the number with this index is multiplied by.
+inline double scalar_dropout(const DropoutMask& mask, std::int64_t index) {
+  return mask.keeps(static_cast<std::uint64_t>(index)) ? mask.scale : 0;
+}
 
 }  // namespace longwave::kernels

@@ -76,7 +76,10 @@ TEST(FftConvolutionKernel, MatchesTheReferenceOnEveryInstructionSet) {
                                                 {2, 50, 5, 2, 31, 9, true},
                                                 {5, 20, 1, 1, 39, 19, true},
                                                 {1, 130, 18, 1, 130, 0, true},
-                                                {2, 7, 33, 3, 3, 2, false}})
+                                                {2, 7, 33, 3, 3, 2, false},
+                                                {2, 16, 4, 1, 16, 0, true},
+                                                {1, 31, 16, 1, 31, 0, false},
+                                                {1, 128, 2, 1, 100, 0, false}})
     testing::expect_matches_reference([&](Form form) { return convolution_results(s, form); }, 1e-5,
                                       std::to_string(s.t) + " steps, " + std::to_string(s.l) + " taps");
 }
