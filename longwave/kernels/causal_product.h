@@ -30,4 +30,7 @@ std::int64_t causal_product_workspace(const CausalProduct& p);
 
 void causal_product(const CausalProduct& p, float* workspace);
 
+/// The definition: scalar, in double.
+void causal_product_reference(const CausalProduct& p);
+
 }  // namespace longwave::kernels

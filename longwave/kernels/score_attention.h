@@ -32,4 +32,8 @@ std::int64_t score_attention_workspace(const ScoreAttention& a);
 void score_attention(const ScoreAttention& a, float* y, float* scores, float* workspace);
 void score_attention_grad(const ScoreAttention& a, const ScoreAttentionGrad& g, float* workspace);
 
+/// The definition: scalar, in double.
+void score_attention_reference(const ScoreAttention& a, float* y, float* scores);
+void score_attention_grad_reference(const ScoreAttention& a, const ScoreAttentionGrad& g);
+
 }  // namespace longwave::kernels

@@ -38,4 +38,8 @@ std::int64_t var_attention_grad_workspace(const VarAttention& a);
 void var_attention(const VarAttention& a, float* out, float* workspace);
 void var_attention_grad(const VarAttention& a, const VarAttentionGrad& g, float* workspace);
 
+/// The definition: scalar, in double.
+void var_attention_reference(const VarAttention& a, float* out);
+void var_attention_grad_reference(const VarAttention& a, const VarAttentionGrad& g);
+
 }  // namespace longwave::kernels
