@@ -38,4 +38,8 @@ std::int64_t arx_tokens_grad_workspace(const ArxTokens& a);
 void arx_tokens(const ArxTokens& a, float* tokens, float* workspace);
 void arx_tokens_grad(const ArxTokens& a, const ArxTokensGrad& g, float* workspace);
 
+/// The definition: scalar, in double.
+void arx_tokens_reference(const ArxTokens& a, float* tokens);
+void arx_tokens_grad_reference(const ArxTokens& a, const ArxTokensGrad& g);
+
 }  // namespace longwave::kernels

@@ -30,4 +30,10 @@ void low_rank(const LowRank<T>& p);
 template <class T>
 void low_rank_grad(const LowRankGrad<T>& p);
 
+/// The definition: matrix by matrix, in double.
+template <class T>
+void low_rank_reference(const LowRank<T>& p);
+template <class T>
+void low_rank_grad_reference(const LowRankGrad<T>& p);
+
 }  // namespace longwave::kernels

@@ -26,4 +26,8 @@ struct MaskedSeriesGrad {
 };
 void masked_series_grad(const MaskedSeries& m, const MaskedSeriesGrad& g);
 
+/// The definition: scalar, in double.
+double masked_series_reference(const MaskedSeries& m, float* z);
+void masked_series_grad_reference(const MaskedSeries& m, const MaskedSeriesGrad& g);
+
 }  // namespace longwave::kernels

@@ -29,4 +29,9 @@ double next_segments(const NextSegments& f, float* forecast);
 /// dnext for dforecast [b, s, j] and the gradient dloss of the returned error.
 void next_segments_grad(const NextSegments& f, const float* dforecast, float dloss, float* dnext);
 
+/// The definition: scalar, in double.
+void scale_segments_reference(const Segments& x, float* z, float* mean, float* deviation);
+double next_segments_reference(const NextSegments& f, float* forecast);
+void next_segments_grad_reference(const NextSegments& f, const float* dforecast, float dloss, float* dnext);
+
 }  // namespace longwave::kernels
