@@ -64,6 +64,25 @@ std::function<void()> recurrent_products(std::int64_t b, std::int64_t t, std::in
   };
 }
 
+std::function<void()> map_products(std::int64_t steps, const std::vector<std::array<std::int64_t, 2>>& maps) {
+  struct Map {
+    at::Tensor x, y, w, dx, dw;
+  };
+  std::vector<Map> all;
+  for (const auto& [in, out] : maps)
+    all.push_back({at::randn({steps, in}), at::randn({steps, out}), at::randn({out, in}), at::empty({steps, in}),
+                   at::empty({out, in})});
+  return [all] {
+    const at::NoGradGuard no_grad;
+    for (const auto& m : all) {
+      auto y = m.y, dx = m.dx, dw = m.dw;
+      at::mm_out(dx, m.y, m.w);
+      at::mm_out(dw, m.y.t(), m.x);
+      at::mm_out(y, m.x, m.w.t());
+    }
+  };
+}
+
 void add_convolutions(Case& c, std::int64_t b, std::int64_t t, std::int64_t channels) {
   const double transform = 5 * static_cast<double>(t) * std::log2(static_cast<double>(t));
   const double forward = transform * static_cast<double>((2 * b + 1) * channels);

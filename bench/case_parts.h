@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "bench/cases.h"
 
 namespace longwave::bench {
@@ -34,6 +36,10 @@ void add_scan(Case& c, std::int64_t states);
 /// The products of a recurrent network of width d and so many gates: of the inputs, and of their gradients and those of
 /// both matrices, for all steps at once; of states and their gradients at every step.
 std::function<void()> recurrent_products(std::int64_t b, std::int64_t t, std::int64_t d, std::int64_t gates);
+
+/// The products of linear maps of `steps` rows, each of a number of inputs to one of outputs: the outputs, and the
+/// gradients of inputs and matrix.
+std::function<void()> map_products(std::int64_t steps, const std::vector<std::array<std::int64_t, 2>>& maps);
 
 /// Adds causal convolutions of b rows of `channels` features with a kernel each: transforms of real sequences of length
 /// 2t, 5 t log2 t operations each (a complex one of length t); forward: of u, of the product, of the kernel; backward:

@@ -18,8 +18,9 @@ struct MixerCase {
   std::string name, mixer = name;
   Json settings = Json::object();
   double target = 0, products = 0;
-  std::int64_t convolved = 0, heads = 0, states = 0, b = 1, t = 4096, d = 256,
-               gates = 0;  // gates: of a network with one recurrent matrix
+  std::int64_t convolved = 0, heads = 0, states = 0, b = 1, t = 4096, d = 256;
+  std::int64_t gates = 0;                              // of a network with one recurrent matrix
+  std::vector<std::array<std::int64_t, 2>> maps = {};  // all linear ones, to be timed alone: inputs, outputs
 
   Case make() const {
     Case c{.sizes = fmt::format("b{} t{} d{}", b, t, d), .target = target};
@@ -35,6 +36,7 @@ struct MixerCase {
     if (heads > 0) add_scores(c, b * heads * t * (t + 1) / 2);
     if (states > 0) add_scan(c, b * t * states);
     if (gates > 0) c.products = recurrent_products(b, t, d, gates);
+    if (!maps.empty()) c.products = map_products(b * t, maps);
     return c;
   }
 };
@@ -66,7 +68,7 @@ const std::vector<MixerCase>& mixer_cases() {
       {.name = "lru", .products = 4 * 512 * 256},
       {.name = "s5", .products = 4 * 256 * 256},
       {.name = "liquid_s4", .products = 12 * 64 * 256, .t = 1024},
-      {.name = "mamba", .target = 10, .states = 512 * 16},
+      {.name = "mamba", .target = 10, .states = 512 * 16, .maps = {{256, 1024}, {512, 48}, {16, 512}, {512, 256}}},
       {.name = "mamba2", .target = 10, .products = state_products(8, 128, 64)},
       {.name = "gla", .target = 10, .products = state_products(4, 32, 64)},
       {.name = "deltanet", .target = 10, .products = state_products(4, 64, 64, 2)},
