@@ -70,6 +70,13 @@ HWY_INLINE hn::Vec<D> with_bias(D tag, const GatedMap& m, const float* product, 
   return m.bias ? hn::Add(z, hn::LoadU(tag, m.bias + j)) : z;
 }
 
+/// Rows of a step up to its last valid one: nothing is multiplied for those behind, the end of a padded sequence.
+std::int64_t needed_rows(const GatedMap& m, Tile step) {
+  auto rows = step.rows;
+  while (rows > 0 && !m.is_valid(step.row + rows - 1)) --rows;
+  return rows;
+}
+
 void forward_tile(const GatedMap& m, Tile tile, const float* panels, float* y, float* scratch) {
   const auto tiling = tiling_of(m);
   const float* n = inputs(m, tile, scratch, nullptr);
@@ -82,7 +89,8 @@ void forward_tile(const GatedMap& m, Tile tile, const float* panels, float* y, f
       const auto stride = m.product ? 2 * m.d_out : kStride;
       const float* of = panels + first * m.d_in;
       for (float* z : {a, b}) {
-        product(step.rows, width, m.d_in, rows_of(n + at * m.d_in, m.d_in), of, kPanel * m.d_in, false, z, stride);
+        product(needed_rows(m, step), width, m.d_in, rows_of(n + at * m.d_in, m.d_in), of, kPanel * m.d_in, false, z,
+                stride);
         of += in_panels(m.d_out) * m.d_in;
       }
       for (std::int64_t r = 0; r < step.rows; ++r) {
@@ -137,9 +145,9 @@ void gate_grad(const GatedMap& m, const float* dy, Tile step, std::int64_t first
   }
 }
 
-/// `panels` are those of the weight. dweight and dbias are sums of a part.
-void backward_tile(const GatedMap& m, const GatedMapGrad& g, Tile tile, const float* panels, bool accumulate,
-                   float* dweight, float* dbias, float* scratch) {
+/// `panels` are those of the weight. dweight and dbias are sums of a part, to which it adds.
+void backward_tile(const GatedMap& m, const GatedMapGrad& g, Tile tile, const float* panels, float* dweight,
+                   float* dbias, float* scratch) {
   const auto tiling = tiling_of(m);
   float *slopes = scratch + tiling.tile * whole(m.d_in), *panel_buffer = slopes + tiling.tile * whole(m.d_in);
   float* dz = panel_buffer + tiling.tile * in_panels(m.d_in);
@@ -148,13 +156,15 @@ void backward_tile(const GatedMap& m, const GatedMapGrad& g, Tile tile, const fl
   for (std::int64_t first = 0; first < m.d_out; first += kOutputs) {
     const auto width = std::min(kOutputs, m.d_out - first);
     tile.for_steps(tiling.step, [&](Tile step, std::int64_t at) HWY_ATTR {
-      gate_grad(m, g.dy, step, first, width, dz, dbias);
+      const auto rows = needed_rows(m, step);
+      gate_grad(m, g.dy, {step.row, rows}, first, width, dz, dbias);
+      if (first == 0) std::fill_n(dx + (at + rows) * m.d_in, (step.rows - rows) * m.d_in, 0.0f);
       for (std::int64_t half = 0; half < 2; ++half) {
         const float* d = dz + half * kOutputs;
         const auto row = half * m.d_out + first;  // of the weight
-        product(width, m.d_in, step.rows, columns_of(d, kStride), n + at * in_panels(m.d_in), kPanel * step.rows,
-                accumulate || at > 0, dweight + row * m.d_in, m.d_in);
-        product(step.rows, m.d_in, width, rows_of(d, kStride), panels + row * kPanel, kPanel * 2 * m.d_out,
+        product(width, m.d_in, rows, columns_of(d, kStride), n + at * in_panels(m.d_in), kPanel * step.rows, true,
+                dweight + row * m.d_in, m.d_in);
+        product(rows, m.d_in, width, rows_of(d, kStride), panels + row * kPanel, kPanel * 2 * m.d_out,
                 first > 0 || half > 0, dx + at * m.d_in, m.d_in);
       }
     });
@@ -173,12 +183,11 @@ void gated_map_grad_all(const GatedMap& m, const GatedMapGrad& g, float* workspa
 #pragma omp parallel for schedule(dynamic)
   for (std::int64_t part = 0; part < parts; ++part) {
     float *dweight = sums + part * size, *dbias = dweight + bias_at;
-    std::fill_n(dbias, 2 * m.d_out, 0.0f);
+    std::fill_n(dweight, size, 0.0f);
     const auto begin = part * tiling.count / parts, end = (part + 1) * tiling.count / parts;
     for (auto i = begin; i < end; ++i) {
       const Tile tile{i * tiling.tile, std::min(tiling.tile, m.rows - i * tiling.tile)};
-      backward_tile(m, g, tile, workspace, i > begin, dweight, dbias,
-                    scratch + omp_get_thread_num() * backward_scratch(m));
+      backward_tile(m, g, tile, workspace, dweight, dbias, scratch + omp_get_thread_num() * backward_scratch(m));
     }
   }
   reduce_parts(sums, parts, size, 2 * m.d_out * m.d_in, g.dweight);
