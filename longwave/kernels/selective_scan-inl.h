@@ -196,17 +196,25 @@ class Channels {
     }
   }
 
+  /// The channels of a step, at x, where they can be loaded: x itself, or a copy in `buffer` [kW].
+  HWY_INLINE const float* whole(const float* x, float* buffer) const {
+    if (width_ == kW) return x;
+    widen(x, width_, buffer);
+    return buffer;
+  }
+  const float* z_at(std::int64_t t, float* buffer) const { return whole(s_.z.at(row_, t) + first_, buffer); }
+
   V raw_step(const float* delta, int k) const {
-    return hn::Add(load(delta + k * kLanes), load(kept_.bias + k * kLanes));
+    return hn::Add(hn::LoadU(kTag, delta + k * kLanes), load(kept_.bias + k * kLanes));
   }
 
   /// Inputs, step sizes and their products. Channels that are not there get step 0, which leaves their state alone.
   void prepare(std::int64_t begin, std::int64_t q) {
-    HWY_ALIGN float delta[kW];
+    HWY_ALIGN float buffer[kW];
     for (std::int64_t t = 0; t < q; ++t) {
       float* step = m_.step(t);
       widen(s_.u.at(row_, begin + t) + first_, width_, step + kU);
-      widen(s_.delta.at(row_, begin + t) + first_, width_, delta);
+      const float* delta = whole(s_.delta.at(row_, begin + t) + first_, buffer);
       for (int k = 0; k < kVectors; ++k) {
         const auto raw = raw_step(delta, k);
         store(s_.softplus ? softplus(kTag, raw) : raw, step + kStep + k * kLanes);
@@ -217,18 +225,12 @@ class Channels {
     }
   }
 
-  void start_output(std::int64_t q, Field y) const {
-    for (std::int64_t t = 0; t < q; ++t)
-      for (std::int64_t i = 0; i < kW; i += kLanes)
-        store(hn::Mul(load(kept_.skip + i), load(m_.step(t) + kU + i)), m_.step(t) + y + i);
-  }
-
   void write_output(std::int64_t t, float* y, float* out) const {
     if (s_.z.data) {
-      HWY_ALIGN float z[kW];
-      widen(s_.z.at(row_, t) + first_, width_, z);
+      HWY_ALIGN float buffer[kW];
+      const float* z = z_at(t, buffer);
       for (int k = 0; k < kVectors; ++k) {
-        const auto gate = load(z + k * kLanes);
+        const auto gate = hn::LoadU(kTag, z + k * kLanes);
         store(hn::Mul(load(y + k * kLanes), hn::Mul(gate, sigmoid(kTag, gate))), y + k * kLanes);
       }
     }
@@ -239,10 +241,10 @@ class Channels {
   void load_gradient(const SelectiveScanGrad<float>& g, std::int64_t t, float* out) const {
     widen(g.dy + (row_ * s_.t + t) * s_.d + first_, width_, out);
     if (!s_.z.data) return;
-    HWY_ALIGN float z[kW];
-    widen(s_.z.at(row_, t) + first_, width_, z);
+    HWY_ALIGN float buffer[kW];
+    const float* z = z_at(t, buffer);
     for (int k = 0; k < kVectors; ++k) {
-      const auto gate = load(z + k * kLanes);
+      const auto gate = hn::LoadU(kTag, z + k * kLanes);
       store(hn::Mul(load(out + k * kLanes), hn::Mul(gate, sigmoid(kTag, gate))), out + k * kLanes);
     }
   }
@@ -257,8 +259,8 @@ class Channels {
   }
 
   void write_gradients(const SelectiveScanGrad<float>& g, std::int64_t t, std::int64_t in_chunk) {
-    HWY_ALIGN float delta[kW], du[kW];
-    widen(s_.delta.at(row_, t) + first_, width_, delta);
+    HWY_ALIGN float buffer[kW], ddelta[kW], du[kW];
+    const float* delta = whole(s_.delta.at(row_, t) + first_, buffer);
     for (int k = 0; k < kVectors; ++k) {
       const auto lane = k * kLanes;
       const float* x = m_.step(in_chunk) + lane;
@@ -268,23 +270,22 @@ class Channels {
       store(hn::MulAdd(load(x + kStep), sum_b, hn::Mul(load(kept_.skip + lane), dy)), du + lane);
       store(hn::MulAdd(dy, u, load(kept_.dskip + lane)), kept_.dskip + lane);
       store(hn::Add(load(kept_.dbias + lane), raw), kept_.dbias + lane);
-      store(raw, delta + lane);
+      store(raw, ddelta + lane);
     }
     write(du, t, g.du);
-    write(delta, t, g.ddelta);
+    write(ddelta, t, g.ddelta);
     if (s_.z.data) write_gate_gradient(g, t, m_.step(in_chunk) + kOut);
   }
 
   void write_gate_gradient(const SelectiveScanGrad<float>& g, std::int64_t t, const float* y) const {
-    HWY_ALIGN float z[kW], dy[kW];
-    widen(s_.z.at(row_, t) + first_, width_, z);
-    widen(g.dy + (row_ * s_.t + t) * s_.d + first_, width_, dy);
+    HWY_ALIGN float z_buffer[kW], dy_buffer[kW], dz[kW];
+    const float *z = z_at(t, z_buffer), *dy = whole(g.dy + (row_ * s_.t + t) * s_.d + first_, dy_buffer);
     for (int k = 0; k < kVectors; ++k) {
-      const auto gate = load(z + k * kLanes), one = all(1), p = sigmoid(kTag, gate);
+      const auto gate = hn::LoadU(kTag, z + k * kLanes), one = all(1), p = sigmoid(kTag, gate);
       const auto slope = hn::Mul(p, hn::MulAdd(gate, hn::Sub(one, p), one));
-      store(hn::Mul(hn::Mul(load(dy + k * kLanes), load(y + k * kLanes)), slope), z + k * kLanes);
+      store(hn::Mul(hn::Mul(hn::LoadU(kTag, dy + k * kLanes), load(y + k * kLanes)), slope), dz + k * kLanes);
     }
-    write(z, t, g.dz);
+    write(dz, t, g.dz);
   }
 
   const Scan& s_;

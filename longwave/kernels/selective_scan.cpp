@@ -64,10 +64,9 @@ class Block : public Channels {
       for (std::int64_t p = 0; p < s_.planes(); ++p)
         std::copy_n(kept_.h + p * kW, width_, boundary(out.boundaries, begin, p));
     prepare(begin, q);
-    start_output(q, kY);
     for (std::int64_t n = 0; n < s_.n; ++n) {
       prefetch_share(begin + kQ, n, nullptr);
-      kComplex ? advance_complex(begin, q, n) : advance_real(begin, q, n);
+      n == 0 ? advance<true>(begin, q, n) : advance<false>(begin, q, n);
     }
     for (std::int64_t t = 0; t < q; ++t) write_output(begin + t, m_.step(t) + kY, out.y);
   }
@@ -76,8 +75,6 @@ class Block : public Channels {
   void run_grad(std::int64_t chunk, const SelectiveScanGrad<float>& g, float* db, float* dc) {
     const auto begin = chunk * kQ, q = std::min(kQ, length_ - begin);
     prepare(begin, q);
-    for (std::int64_t t = 0; t < q; ++t) std::fill_n(m_.step(t) + kSumB, 2 * kW, 0.0f);
-    if (s_.z.data) start_output(q, kOut);
     for (std::int64_t t = 0; t < q; ++t) load_gradient(g, begin + t, m_.step(t) + kY);
     for (std::int64_t n = 0; n < s_.n; ++n) {
       if (chunk > 0) prefetch_share(begin - kQ, n, g.dy);
@@ -85,8 +82,10 @@ class Block : public Channels {
         if (chunk > 0) prefetch(boundary(g.boundaries, begin - kQ, p));
         widen(boundary(g.boundaries, begin, p), width_, m_.step(-1) + (p == n ? kState : kStateIm));
       }
-      s_.z.data ? recompute<true>(begin, q, n) : recompute<false>(begin, q, n);
-      kComplex ? retreat_complex(begin, q, n) : retreat_real(begin, q, n);
+      if (n == 0)
+        differentiate<true>(begin, q, n);
+      else
+        differentiate<false>(begin, q, n);
       for (auto p = n; p < s_.planes(); p += s_.n) {
         const auto plane = (p - n) / s_.n * kQ * kLanes;
         add_lane_sums(q, m_.rows_b + plane, db + (chunk * s_.planes() + p) * kQ);
@@ -99,12 +98,36 @@ class Block : public Channels {
  private:
   static constexpr std::int64_t kRecord = record_size(kComplex);
 
-  template <bool kOutput>
+  // kFirst: the first state begins the sums of all states, to which the others add.
+
+  template <bool kFirst>
+  HWY_INLINE void advance(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    kComplex ? advance_complex<kFirst>(begin, q, n) : advance_real<kFirst>(begin, q, n);
+  }
+
+  template <bool kFirst>
+  HWY_INLINE void differentiate(std::int64_t begin, std::int64_t q, std::int64_t n) {
+    s_.z.data ? recompute<kFirst, true>(begin, q, n) : recompute<kFirst, false>(begin, q, n);
+    kComplex ? retreat_complex<kFirst>(begin, q, n) : retreat_real<kFirst>(begin, q, n);
+  }
+
+  template <bool kFirst, bool kOutput>
   HWY_INLINE void recompute(std::int64_t begin, std::int64_t q, std::int64_t n) {
-    kComplex ? recompute_complex<kOutput>(begin, q, n) : recompute_real<kOutput>(begin, q, n);
+    kComplex ? recompute_complex<kFirst, kOutput>(begin, q, n) : recompute_real<kFirst, kOutput>(begin, q, n);
+  }
+
+  /// What the outputs of a step, at `sum`, hold before this state: the skip, or what is there.
+  template <bool kFirst>
+  HWY_INLINE V before_state(const float* x, Field sum, std::int64_t lane) const {
+    return kFirst ? hn::Mul(load(kept_.skip + lane), load(x + kU)) : load(x + sum);
+  }
+  template <bool kFirst>
+  static HWY_INLINE V sum_so_far(const float* x) {
+    return kFirst ? hn::Zero(kTag) : load(x);
   }
 
   /// State n through the chunk; its share is added to y.
+  template <bool kFirst>
   HWY_INLINE void advance_real(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
@@ -118,7 +141,7 @@ class Block : public Channels {
         const auto i = k * kLanes;
         h[k] =
             hn::MulAdd(exp2(kTag, hn::Mul(load(step + kStep + i), a[k])), h[k], hn::Mul(load(step + kDrive + i), bt));
-        store(hn::MulAdd(ct, h[k], load(step + kY + i)), step + kY + i);
+        store(hn::MulAdd(ct, h[k], before_state<kFirst>(step + i, kY, i)), step + kY + i);
       }
     }
     for (int k = 0; k < kVectors; ++k) store(h[k], kept_.h + n * kW + k * kLanes);
@@ -132,6 +155,7 @@ class Block : public Channels {
     re = hn::Mul(size, turn.cos), im = hn::Mul(size, turn.sin);
   }
 
+  template <bool kFirst>
   HWY_INLINE void advance_complex(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
@@ -147,7 +171,8 @@ class Block : public Channels {
         V e_re, e_im;
         decay(x + kStep, load(a_re + k * kLanes), load(a_im + k * kLanes), e_re, e_im);
         next_state(e_re, e_im, load(x + kDrive), b_re, b_im, re[k], imag[k]);
-        store(hn::NegMulAdd(c_im, imag[k], hn::MulAdd(c_re, re[k], load(x + kY))), x + kY);
+        const auto y = before_state<kFirst>(x, kY, k * kLanes);
+        store(hn::NegMulAdd(c_im, imag[k], hn::MulAdd(c_re, re[k], y)), x + kY);
       }
     }
     for (int k = 0; k < kVectors; ++k) store(re[k], h_re + k * kLanes), store(imag[k], h_im + k * kLanes);
@@ -161,7 +186,7 @@ class Block : public Channels {
   }
 
   /// State n after every step of the chunk, and its decays, from states[0]; with kOutput its share is added to out.
-  template <bool kOutput>
+  template <bool kFirst, bool kOutput>
   HWY_INLINE void recompute_real(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
@@ -177,12 +202,13 @@ class Block : public Channels {
         h[k] = hn::MulAdd(decay, h[k], hn::Mul(load(x + kDrive), bt));
         store(decay, x + kDecay);
         store(h[k], x + kState);
-        if constexpr (kOutput) store(hn::MulAdd(ct, h[k], load(x + kOut)), x + kOut);
+        if constexpr (kOutput) store(hn::MulAdd(ct, h[k], before_state<kFirst>(x, kOut, k * kLanes)), x + kOut);
       }
     }
   }
 
   /// Adjoint of state n through the chunk: lambda[t] = C dy[t] + decay[t+1] lambda[t+1].
+  template <bool kFirst>
   HWY_INLINE void retreat_real(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(q - 1);
     float *row_b = m_.rows_b + (q - 1) * kLanes, *row_c = m_.rows_c + (q - 1) * kLanes;
@@ -206,8 +232,8 @@ class Block : public Channels {
         carry[k] = hn::Mul(lambda, load(x + kDecay));
         const auto kept = hn::Mul(carry[k], before);  // lambda times the part of the state that was kept
         da[k] = hn::MulAdd(load(x + kStep), kept, da[k]);
-        store(hn::MulAdd(lambda, bt, load(x + kSumB)), x + kSumB);
-        store(hn::MulAdd(a[k], kept, load(x + kSumA)), x + kSumA);
+        store(hn::MulAdd(lambda, bt, sum_so_far<kFirst>(x + kSumB)), x + kSumB);
+        store(hn::MulAdd(a[k], kept, sum_so_far<kFirst>(x + kSumA)), x + kSumA);
         h[k] = before;
       }
       store(sum_b, row_b);
@@ -219,7 +245,7 @@ class Block : public Channels {
     }
   }
 
-  template <bool kOutput>
+  template <bool kFirst, bool kOutput>
   HWY_INLINE void recompute_complex(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(0);
     const float *b = b_in(begin) + n, *c = c_out(begin) + n;
@@ -239,12 +265,16 @@ class Block : public Channels {
         next_state(e_re, e_im, load(x + kDrive), b_re, b_im, re[k], imag[k]);
         store(e_re, x + kDecay), store(e_im, x + kDecayIm);
         store(re[k], x + kState), store(imag[k], x + kStateIm);
-        if constexpr (kOutput) store(hn::NegMulAdd(c_im, imag[k], hn::MulAdd(c_re, re[k], load(x + kOut))), x + kOut);
+        if constexpr (kOutput) {
+          const auto out = before_state<kFirst>(x, kOut, k * kLanes);
+          store(hn::NegMulAdd(c_im, imag[k], hn::MulAdd(c_re, re[k], out)), x + kOut);
+        }
       }
     }
   }
 
   /// Adjoint lambda[t] = 2 conj(C) dy[t] + conj(decay[t+1]) lambda[t+1].
+  template <bool kFirst>
   HWY_INLINE void retreat_complex(std::int64_t begin, std::int64_t q, std::int64_t n) {
     float* step = m_.step(q - 1);
     auto row = (q - 1) * kLanes;
@@ -280,10 +310,11 @@ class Block : public Channels {
         const auto lane = k * kLanes;
         store(hn::MulAdd(size, kept_re, load(da_re + lane)), da_re + lane);
         store(hn::NegMulAdd(size, kept_im, load(da_im + lane)), da_im + lane);
-        const auto sum_b = hn::MulAdd(lambda_im, b_im, hn::MulAdd(lambda_re, b_re, load(x + kSumB)));
+        const auto sum_b = hn::MulAdd(lambda_im, b_im, hn::MulAdd(lambda_re, b_re, sum_so_far<kFirst>(x + kSumB)));
         store(sum_b, x + kSumB);
         const auto turn = hn::Mul(load(a_im + lane), all(kQuarterOverLn2));
-        store(hn::NegMulAdd(turn, kept_im, hn::MulAdd(load(a_re + lane), kept_re, load(x + kSumA))), x + kSumA);
+        const auto sum_a = hn::MulAdd(load(a_re + lane), kept_re, sum_so_far<kFirst>(x + kSumA));
+        store(hn::NegMulAdd(turn, kept_im, sum_a), x + kSumA);
       }
       store(sum_b_re, m_.rows_b + row), store(sum_b_im, m_.rows_b + kPlane + row);
       store(sum_c_re, m_.rows_c + row), store(sum_c_im, m_.rows_c + kPlane + row);
