@@ -60,18 +60,18 @@ class Tile {
  public:
   static std::int64_t scratch(const Convolution& s) {
     const auto strips = s.t <= kLongestStrip ? 3 * s.t * kTile : 0;
-    return (7 + kChunk + 1 + (s.t + kChunk - 1) / kChunk) * kSize + 2 * kChunk * kTile + 2 * kTile + strips;
+    return (7 + kChunk + 1 + (s.t + kChunk - 1) / kChunk) * kSize + 3 * kChunk * kTile + 2 * kTile + strips;
   }
 
   Tile(const Convolution& s, std::int64_t row, std::int64_t first, float* scratch)
       : s_(s), row_(row), first_(first), width_(std::min(kTile, s.d - first)), steps_(s.length(row)) {
     g_ = scratch, w_ = g_ + kSize, h_ = w_ + 2 * kSize, dg_ = h_ + kSize, dw_ = dg_ + kSize;
-    x_ = dw_ + 2 * kSize, y_ = x_ + kChunk * kTile, skip_ = y_ + kChunk * kTile, dskip_ = skip_ + kTile;
+    buffers_ = dw_ + 2 * kSize, skip_ = buffers_ + 3 * kChunk * kTile, dskip_ = skip_ + kTile;
     states_ = dskip_ + kTile, boundaries_ = states_ + (kChunk + 1) * kSize;
     strips_ = boundaries_ + chunks() * kSize;
     gather_states(s.g, g_);
     for (int r = 0; r < s.directions; ++r) gather_states(s.w + 2 * r * s.plane(), w_ + r * kSize);
-    std::fill_n(x_, 2 * kChunk * kTile + kTile, 0.0f);  // x_, y_ and skip_
+    std::fill_n(buffers_, 3 * kChunk * kTile + kTile, 0.0f);  // and skip_
     if (s.skip) std::copy_n(s.skip + first, width_, skip_);
   }
 
@@ -82,9 +82,9 @@ class Tile {
       std::fill_n(h_, kSize, 0.0f);
       for (std::int64_t chunk = 0; chunk < chunks(); ++chunk) {
         const Piece piece(*this, r, chunk);
-        gather(in, piece, x_);
-        r == 0 ? filter<false>(piece.steps) : filter<true>(piece.steps);
-        scatter(y_, piece, out, r > 0);
+        const Lines lines{stride(piece), read(in, piece, 0), nullptr, written(out, piece)};
+        r == 0 ? filter<false>(piece.steps, lines) : filter<true>(piece.steps, lines);
+        finish(piece, out);
       }
     }
     copy_back(out, y);
@@ -101,19 +101,18 @@ class Tile {
         std::copy_n(h_, kSize, boundaries_ + chunk * kSize);
         if (chunk + 1 == chunks()) break;
         const Piece piece(*this, r, chunk);
-        gather(x, piece, x_);
-        keep_states(piece.steps, nullptr);
+        keep_states(piece.steps, {stride(piece), read(x, piece, 0)}, nullptr);
       }
       std::fill_n(h_, kSize, 0.0f);  // from here on the gradient of the states
       for (auto chunk = chunks() - 1; chunk >= 0; --chunk) {
         const Piece piece(*this, r, chunk);
-        gather(x, piece, x_), gather(dy, piece, y_);
+        const Lines lines{stride(piece), read(x, piece, 0), read(dy, piece, 1), written(dx, piece)};
         float* const gradient = h_;
         h_ = boundaries_ + chunk * kSize;
-        keep_states(piece.steps, states_);
+        keep_states(piece.steps, lines, states_);
         h_ = gradient;
-        r == 0 ? differentiate<false>(piece.steps) : differentiate<true>(piece.steps);
-        scatter(x_, piece, dx, r > 0);
+        r == 0 ? differentiate<false>(piece.steps, lines) : differentiate<true>(piece.steps, lines);
+        finish(piece, dx);
       }
     }
     copy_back(dx, g.dx);
@@ -156,6 +155,7 @@ class Tile {
     const auto from = in_tensor(x), to = strip(x, which);
     if (to.data == from.data) return from;
     float* copy = strips_ + which * s_.t * kTile;
+    if (width_ < kTile) std::fill_n(copy, steps_ * kTile, 0.0f);
     for (std::int64_t t = 0; t < steps_; ++t) {
       for (std::int64_t i = 0; i < width_; i += 16) hwy::Prefetch(from.at(std::min(t + kChunk, steps_ - 1)) + i);
       copy_channels(from.at(t), copy + t * kTile);
@@ -179,17 +179,30 @@ class Tile {
   HWY_INLINE void copy_channels(const float* from, float* to) const {
     for_channels([&](auto tag, std::int64_t i) HWY_ATTR { hn::StoreU(hn::LoadU(tag, from + i), tag, to + i); });
   }
-  void gather(const Strip<const float>& from, const Piece& piece, float* to) const {
-    for (std::int64_t i = 0; i < piece.steps; ++i) copy_channels(from.at(piece.at(i)), to + i * kTile);
+
+  /// The steps of a piece, `stride` apart: where they lie in strips, else in buffers.
+  struct Lines {
+    std::int64_t stride;
+    const float *x, *dy = nullptr;
+    float* out = nullptr;  // outputs, or gradients of x; the second direction adds to those of the first
+  };
+  bool has_strips() const { return s_.t <= kLongestStrip; }
+  std::int64_t stride(const Piece& piece) const { return has_strips() && piece.backwards ? -kTile : kTile; }
+  float* buffer(std::int64_t which) const { return buffers_ + which * kChunk * kTile; }
+
+  const float* read(const Strip<const float>& from, const Piece& piece, std::int64_t which) const {
+    if (has_strips()) return from.at(piece.first);
+    for (std::int64_t i = 0; i < piece.steps; ++i) copy_channels(from.at(piece.at(i)), buffer(which) + i * kTile);
+    return buffer(which);
   }
-  void scatter(const float* from, const Piece& piece, const Strip<float>& to, bool add) const {
-    for (std::int64_t t = 0; t < piece.steps; ++t) {
-      float* step = to.at(piece.at(t));
-      for_channels([&](auto tag, std::int64_t i) HWY_ATTR {
-        const auto x = hn::LoadU(tag, from + t * kTile + i);
-        hn::StoreU(add ? hn::Add(x, hn::LoadU(tag, step + i)) : x, tag, step + i);
-      });
-    }
+  float* written(const Strip<float>& to, const Piece& piece) const {
+    if (has_strips()) return to.at(piece.first);
+    if (piece.backwards) read({to.data, to.stride}, piece, 2);
+    return buffer(2);
+  }
+  void finish(const Piece& piece, const Strip<float>& to) const {
+    if (has_strips()) return;
+    for (std::int64_t i = 0; i < piece.steps; ++i) copy_channels(buffer(2) + i * kTile, to.at(piece.at(i)));
   }
 
   /// [2, n, d] to [kN][2][kTile]; states that are not used have weight zero and forget at once.
@@ -226,10 +239,10 @@ class Tile {
       for (int n = 0; n < kN; ++n) store(h[way][n], place(to, n, first + way * kLanes));
   }
 
-  /// Outputs of the steps in x_, from the states in h_, which go on. `kBackwards`: an output sees the state before its
-  /// own step alone, and there is no skip.
+  /// Outputs from the states in h_, which go on. `kBackwards`: an output sees the state before its own step alone, and
+  /// is added to what is there; there is no skip.
   template <bool kBackwards>
-  void filter(std::int64_t steps) const {
+  void filter(std::int64_t steps, const Lines& lines) const {
     float* const w = w_ + (kBackwards ? kSize : 0);
     for_ways([&](std::int64_t first) HWY_ATTR {
       Complex h[kWays][kN];
@@ -237,15 +250,17 @@ class Tile {
       for (std::int64_t t = 0; t < steps; ++t)
         for (int way = 0; way < kWays; ++way) {
           const auto i = first + way * kLanes;
-          const auto x = hn::Load(Wide(), x_ + t * kTile + i);
-          auto y = kBackwards ? hn::Zero(Wide()) : hn::Mul(hn::Load(Wide(), skip_ + i), x), other = hn::Zero(Wide());
+          const auto x = hn::Load(Wide(), lines.x + t * lines.stride + i);
+          float* const out = lines.out + t * lines.stride + i;
+          auto y = kBackwards ? hn::Load(Wide(), out) : hn::Mul(hn::Load(Wide(), skip_ + i), x),
+               other = hn::Zero(Wide());
           for (int n = 0; n < kN; ++n) {
             const auto weight = load(place(w, n, i)), next = advanced(h[way][n], load(place(g_, n, i)), x);
             const auto& seen = kBackwards ? h[way][n] : next;
             y = hn::MulAdd(weight.re, seen.re, y), other = hn::MulAdd(weight.im, seen.im, other);
             h[way][n] = next;
           }
-          hn::Store(hn::Sub(y, other), Wide(), y_ + t * kTile + i);
+          hn::Store(hn::Sub(y, other), Wide(), out);
         }
       store_states(h, h_, first);
     });
@@ -253,14 +268,14 @@ class Tile {
 
   /// The states from those in h_, before each step and behind the last, to `all` [steps + 1]; if that is null, those
   /// behind the last to h_.
-  void keep_states(std::int64_t steps, float* all) const {
+  void keep_states(std::int64_t steps, const Lines& lines, float* all) const {
     for_ways([&](std::int64_t first) HWY_ATTR {
       Complex h[kWays][kN];
       load_states(h, first);
       for (std::int64_t t = 0; t < steps; ++t)
         for (int way = 0; way < kWays; ++way) {
           const auto i = first + way * kLanes;
-          const auto x = hn::Load(Wide(), x_ + t * kTile + i);
+          const auto x = hn::Load(Wide(), lines.x + t * lines.stride + i);
           for (int n = 0; n < kN; ++n) {
             if (all) store(h[way][n], place(all + t * kSize, n, i));
             h[way][n] = advanced(h[way][n], load(place(g_, n, i)), x);
@@ -270,25 +285,25 @@ class Tile {
     });
   }
 
-  /// Adjoint of a chunk: gradients of the outputs in y_, steps in x_, which those of x replace; h_ holds the gradient
-  /// of the states, which goes on.
+  /// Adjoint of a chunk; h_ holds the gradient of the states, which goes on.
   template <bool kBackwards>
-  void differentiate(std::int64_t steps) const {
+  void differentiate(std::int64_t steps, const Lines& lines) const {
     for (std::int64_t i = 0; i < kTile; i += kLanes) {
       if constexpr (!kBackwards) {
         auto dskip = hn::Load(Wide(), dskip_ + i);
         for (std::int64_t t = 0; t < steps; ++t)
-          dskip = hn::MulAdd(hn::Load(Wide(), y_ + t * kTile + i), hn::Load(Wide(), x_ + t * kTile + i), dskip);
+          dskip = hn::MulAdd(hn::Load(Wide(), lines.dy + t * lines.stride + i),
+                             hn::Load(Wide(), lines.x + t * lines.stride + i), dskip);
         hn::Store(dskip, Wide(), dskip_ + i);
       }
-      for (int n = 0; n < kN; n += kTogether) differentiate_states<kBackwards>(steps, n, i);
+      for (int n = 0; n < kN; n += kTogether) differentiate_states<kBackwards>(steps, lines, n, i);
     }
   }
 
   /// Of kTogether states from the first and a vector of lanes. The sums of a chunk are added to all others at its end:
   /// fewer digits are lost.
   template <bool kBackwards>
-  HWY_INLINE void differentiate_states(std::int64_t steps, int first, std::int64_t i) const {
+  HWY_INLINE void differentiate_states(std::int64_t steps, const Lines& lines, int first, std::int64_t i) const {
     float *const weights = w_ + (kBackwards ? kSize : 0), *const dweights = dw_ + (kBackwards ? kSize : 0);
     const auto none = hn::Zero(Wide()), skip = hn::Load(Wide(), skip_ + i);
     Complex g[kTogether], w[kTogether], l[kTogether], dg[kTogether], dw[kTogether];
@@ -297,9 +312,9 @@ class Tile {
       l[k] = load(place(h_, first + k, i)), dg[k] = dw[k] = {none, none};
     }
     for (auto t = steps - 1; t >= 0; --t) {
-      const auto dy = hn::Load(Wide(), y_ + t * kTile + i);
-      float* const dx = x_ + t * kTile + i;
-      auto sum = first > 0 ? hn::Load(Wide(), dx) : kBackwards ? none : hn::Mul(skip, dy);
+      const auto dy = hn::Load(Wide(), lines.dy + t * lines.stride + i);
+      float* const dx = lines.out + t * lines.stride + i;
+      auto sum = first > 0 || kBackwards ? hn::Load(Wide(), dx) : hn::Mul(skip, dy);
       for (int k = 0; k < kTogether; ++k) {
         const auto before = load(place(states_ + t * kSize, first + k, i)),
                    seen = kBackwards ? before : load(place(states_ + (t + 1) * kSize, first + k, i));
@@ -328,7 +343,7 @@ class Tile {
 
   const Convolution& s_;
   std::int64_t row_, first_, width_, steps_;
-  float *g_, *w_, *h_, *dg_, *dw_, *x_, *y_, *skip_, *dskip_, *states_, *boundaries_, *strips_;
+  float *g_, *w_, *h_, *dg_, *dw_, *buffers_, *skip_, *dskip_, *states_, *boundaries_, *strips_;
 };
 
 template <int kN, class Body>
