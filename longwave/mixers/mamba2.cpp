@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
 
+#include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/sequence_parts.h"
 #include "longwave/nn/state_parameters.h"
@@ -72,6 +73,7 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
     conv_ = register_module("conv1d", depthwise_taps(inner_ + 2 * states_, config.d_conv, config.conv_bias));
     const auto log_dt = draw_log_steps("mamba2", {heads_}, config.dt_min, config.dt_max);
     dt_bias_ = register_parameter("dt_bias", softplus_inverse(at::exp(log_dt).clamp_min(config.dt_init_floor)));
+    check(config.a_min <= config.a_max, "mamba2: a_min is ", config.a_min, "; expected at most a_max, ", config.a_max);
     a_log_ = register_parameter("A_log", at::log(at::empty({heads_}).uniform_(config.a_min, config.a_max)));
     skip_ = register_parameter("D", at::ones({config.D_has_hdim ? inner_ : heads_}));
     if (config.learnable_init_states)

@@ -17,6 +17,7 @@ template <bool kDiagonal>
 struct S4Config : S4Options {
   S4Config() {
     mode = kDiagonal ? "diag" : "dplr";
+    mixer = kDiagonal ? "s4d" : "s4";
     init = kDiagonal ? "diag-lin" : "legs";
   }
   std::string activation = "none";

@@ -49,6 +49,7 @@ struct S4BlockConfig : S4Options {
 
 /// The init that goes with the mode, where the configuration has the other mode's default.
 S4BlockConfig consistent(S4BlockConfig config) {
+  config.mixer = "s4_block";
   if (config.mode == "diag" && config.init == "legs") config.init = "diag-lin";
   return config;
 }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "longwave/base/check.h"
 #include "longwave/mixers/mixer.h"
 #include "longwave/nn/activation.h"
 #include "longwave/nn/derived_diagonal.h"
@@ -33,6 +34,7 @@ class S4dMinimal final : public SequenceMixer, public HasStateParameters {
   using Config = S4dMinimalConfig;
 
   S4dMinimal(const MixerSizes& sizes, const Config& config) : d_(sizes.d), half_(config.d_state / 2) {
+    check(config.d_state % 2 == 0, "s4d_minimal: d_state is ", config.d_state, "; expected an even number");
     auto kernel = register_module("kernel", std::make_shared<Module>());
     log_dt_ = kernel->register_parameter("log_dt", draw_log_steps("s4d_minimal", {d_}, config.dt_min, config.dt_max));
     c_ = kernel->register_parameter("C", at::randn({d_, half_, 2}) * std::sqrt(0.5));

@@ -29,17 +29,17 @@ struct Start {
 void check_init(const S4Options& o) {
   const bool of_diagonal = o.init.starts_with("diag-");
   if (o.mode == "diag")
-    check(of_diagonal, "s4: init is '", o.init, "'; expected one that begins with diag- in a diagonal model, or a ",
-          "low-rank one (mode = dplr)");
+    check(of_diagonal, o.mixer, ": init is '", o.init,
+          "'; expected one that begins with diag- in a diagonal model, or a ", "low-rank one (mode = dplr)");
   else
-    check(!of_diagonal, "s4: init is '", o.init, "'; expected legs, legt or fourier in a low-rank model, or a ",
+    check(!of_diagonal, o.mixer, ": init is '", o.init, "'; expected legs, legt or fourier in a low-rank model, or a ",
           "diagonal one (mode = diag)");
 }
 
 Start dplr_start(const S4Options& o) {
   const auto parts = normal_plus_low_rank(o.init, o.d_state);
   const auto needed = parts.p.size(0), rank = o.rank == 0 ? needed : o.rank;
-  check(rank >= needed, "s4: rank is ", rank, "; expected at least ", needed, " for init ", o.init);
+  check(rank >= needed, o.mixer, ": rank is ", rank, "; expected at least ", needed, " for init ", o.init);
   return {parts.lambda, clip_imaginary(parts.b, kClip), at::constant_pad_nd(parts.p, {0, 0, 0, rank - needed})};
 }
 
@@ -61,12 +61,16 @@ Tensor transformed(const std::string& name, const Tensor& x) {
   return name == "softplus" ? at::softplus(x) : x;
 }
 
-/// The parameter that becomes x, but for x below kSmallest.
-Tensor parameter_for(const std::string& name, const Tensor& any) {
+/// The parameter that becomes x, but for x below kSmallest. `what` is the option that names the function.
+Tensor parameter_for(const S4Options& o, const char* what, const std::string& name, const Tensor& any) {
   const auto x = any.clamp_min(kSmallest);
   if (name == "exp") return at::log(x);
-  if (name == "sigmoid") return at::logit(x);
-  return name == "softplus" ? at::log(at::expm1(x)) : x;
+  if (name == "softplus") return softplus_inverse(x);
+  if (name != "sigmoid") return x;
+  const auto largest = x.max().item<double>();
+  check(largest < 1, o.mixer, ": ", what, " is sigmoid, which stays below 1, and would begin at ", largest,
+        "; expected exp or softplus, or a smaller start");
+  return at::logit(x);
 }
 
 Tensor standard_complex_normal(at::IntArrayRef sizes) {
@@ -80,28 +84,32 @@ Tensor standard_complex_normal(at::IntArrayRef sizes) {
 S4Kernel::S4Kernel(const S4Options& options) : options_(options) {
   auto& o = options_;
   if (o.n_ssm == 0) o.n_ssm = o.d;
-  check(o.is_real || (o.d_state >= 2 && o.d_state % 2 == 0), "s4: d_state is ", o.d_state, "; expected an even number");
+  check(o.is_real || (o.d_state >= 2 && o.d_state % 2 == 0), o.mixer, ": d_state is ", o.d_state,
+        "; expected an even number");
   check_init(o);
-  check(o.mode == "diag" || !o.is_real, "s4: is_real is true; expected false for mode dplr");
-  check(o.mode == "diag" || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 for mode dplr");
-  check(!o.is_real || o.bandlimit == 0, "s4: bandlimit is ", o.bandlimit, "; expected 0 with is_real (no frequencies)");
-  check(o.d % o.n_ssm == 0, "s4: n_ssm is ", o.n_ssm, "; expected a divisor of the width ", o.d);
-  check(o.mode == "dplr" || o.rank == 0, "s4: rank is ", o.rank, "; expected 0 for mode diag");
+  check(o.mode == "diag" || !o.is_real, o.mixer, ": is_real is true; expected false for mode dplr");
+  check(o.mode == "diag" || o.bandlimit == 0, o.mixer, ": bandlimit is ", o.bandlimit, "; expected 0 for mode dplr");
+  check(!o.is_real || o.bandlimit == 0, o.mixer, ": bandlimit is ", o.bandlimit,
+        "; expected 0 with is_real (no frequencies)");
+  check(o.d % o.n_ssm == 0, o.mixer, ": n_ssm is ", o.n_ssm, "; expected a divisor of the width ", o.d);
+  check(o.mode == "dplr" || o.rank == 0, o.mixer, ": rank is ", o.rank, "; expected 0 for mode diag");
   start(o);
 }
 
 void S4Kernel::start(const S4Options& o) {
   const auto count = states(), outputs = o.channels * (o.bidirectional ? 2 : 1);
   const bool low_rank = o.mode == "dplr";
-  const auto dt = at::exp(draw_log_steps("s4", {o.d, o.dt_tie ? 1 : count}, o.dt_min, o.dt_max, at::kDouble));
+  const auto dt =
+      at::exp(draw_log_steps(o.mixer.c_str(), {o.d, o.dt_tie ? 1 : count}, o.dt_min, o.dt_max, at::kDouble));
   const auto from = low_rank ? dplr_start(o) : diagonal_start(o);
   const auto copies = [&](const Tensor& x) { return x.unsqueeze(-2).expand({-1, o.n_ssm, count}); };
   const auto a = copies(from.a.unsqueeze(0))[0];
   const auto real = [](const Tensor& x) { return at::real(x).to(at::kFloat).contiguous(); };
   const auto number = [&](const Tensor& x) { return o.is_real ? real(x) : stored(x); };
-  inv_dt_ = register_parameter("inv_dt", real(parameter_for(o.dt_transform, dt)));
-  a_real_ = register_parameter("A_real", real(parameter_for(o.real_transform, -at::real(a))));
-  if (!o.is_real) a_imag_ = register_parameter("A_imag", real(parameter_for(o.imag_transform, -at::imag(a))));
+  inv_dt_ = register_parameter("inv_dt", real(parameter_for(o, "dt_transform", o.dt_transform, dt)));
+  a_real_ = register_parameter("A_real", real(parameter_for(o, "real_transform", o.real_transform, -at::real(a))));
+  if (!o.is_real)
+    a_imag_ = register_parameter("A_imag", real(parameter_for(o, "imag_transform", o.imag_transform, -at::imag(a))));
   if (low_rank) p_ = register_parameter("P", stored(copies(from.p)));
   b_ = register_parameter("B", number(copies(from.b.unsqueeze(0))));
   const auto c = standard_complex_normal({outputs, o.d, count});

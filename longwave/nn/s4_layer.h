@@ -17,8 +17,10 @@ class S4Kernel final : public Module, public HasStateParameters {
   explicit S4Kernel(const S4Options& options);
 
   std::vector<std::string> state_parameters() const override {
-    if (p_.defined()) return {"inv_dt", "A_real", "A_imag", "B", "P"};
-    return {"inv_dt", "A_real", "A_imag", "B"};
+    std::vector<std::string> names = {"inv_dt", "A_real", "B"};
+    if (a_imag_.defined()) names.emplace_back("A_imag");
+    if (p_.defined()) names.emplace_back("P");
+    return names;
   }
 
   /// Convolution kernels [c, h, t] of c outputs: `channels`, forward ones first if bidirectional. Of `steps` taps, or

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@ namespace longwave {
 
 /// What the layers of the S4 family are made of.
 struct S4Options {
+  std::string mixer = "s4";   // whose options they are: begins what it says of them
   std::string mode = "dplr";  // "dplr": diagonal plus low rank; "diag": diagonal
   std::string init = "legs";  // dplr: legs, legt, fourier; diag: diag-lin, diag-inv, diag-legs, diag-real, ...
   std::string disc = "zoh";   // diag: zoh, bilinear (dplr is always bilinear)
@@ -40,12 +42,14 @@ inline std::vector<std::string> diagonal_starts() {
   return {"diag-lin", "diag-inv", "diag-legs", "diag-real", "diag-quad", "diag-random"};
 }
 
-/// Adds the fields of the state-space model to those of a Config derived from S4Options, for models with these starts.
+/// Adds the fields of the state-space model to those of a Config derived from S4Options, for models with these starts;
+/// what only low-rank or only diagonal models have goes with their starts.
 template <class Config>
 void add_state_space_fields(FieldTable<Config>& table, const std::vector<std::string>& starts) {
   const auto add = [&]<class T>(const char* name, T S4Options::*member, const char* help, Rule<T> rule = {}) {
     table.add(name, static_cast<T Config::*>(member), help, rule);
   };
+  const auto has = [&](const char* start) { return std::find(starts.begin(), starts.end(), start) != starts.end(); };
   add("init", &S4Options::init, "initial poles", one_of(starts));
   add("d_state", &S4Options::d_state, "states of a feature", at_least<std::int64_t>(2));
   add("n_ssm", &S4Options::n_ssm, "independent copies of the poles, shared by features; 0: one each",
@@ -53,18 +57,21 @@ void add_state_space_fields(FieldTable<Config>& table, const std::vector<std::st
   add("channels", &S4Options::channels, "outputs of a feature", at_least<std::int64_t>(1));
   add("bidirectional", &S4Options::bidirectional, "second kernel that weighs later steps");
   add("dt_tie", &S4Options::dt_tie, "one step size a feature; false: one a state");
-  add("rank", &S4Options::rank, "low-rank models: rank of that part, at least what init needs; 0: that",
-      between<std::int64_t>(0, 4));
+  if (has("legs"))
+    add("rank", &S4Options::rank, "low-rank models: rank of that part, at least what init needs; 0: that",
+        between<std::int64_t>(0, 4));
   add("dt_min", &S4Options::dt_min, "smallest initial step size");
   add("dt_max", &S4Options::dt_max, "largest initial step size");
   add("dt_transform", &S4Options::dt_transform, "from parameter to step size", one_of(positive_transforms()));
   add("real_transform", &S4Options::real_transform, "from parameter to decay of a pole", one_of(positive_transforms()));
   add("imag_transform", &S4Options::imag_transform, "from parameter to frequency of a pole",
       one_of(positive_transforms()));
-  add("is_real", &S4Options::is_real, "diagonal models: real poles and states, d_state of them");
-  add("disc", &S4Options::disc, "discretisation of diagonal models", one_of({"zoh", "bilinear"}));
-  add("bandlimit", &S4Options::bandlimit, "diagonal models: states beyond half this frequency are left out; 0: none",
-      at_least<double>(0));
+  if (has("diag-lin")) {
+    add("is_real", &S4Options::is_real, "diagonal models: real poles and states, d_state of them");
+    add("disc", &S4Options::disc, "discretisation of diagonal models", one_of({"zoh", "bilinear"}));
+    add("bandlimit", &S4Options::bandlimit, "diagonal models: states beyond half this frequency are left out; 0: none",
+        at_least<double>(0));
+  }
   add("l_max", &S4Options::l_max,
       "longest sequence, which low-rank models store their output vector for; 0: the model's",
       at_least<std::int64_t>(0));

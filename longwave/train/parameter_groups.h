@@ -13,8 +13,9 @@ namespace longwave {
 /// a module names one that it does not have.
 std::vector<std::string> state_parameter_names(const Module& module);
 
-/// How parameters are trained that are not trained like most: those of state-space systems, and with decay =
-/// "matrices" all that are no matrices (norms, biases, gains).
+/// How parameters are trained that are not trained like most: those of state-space systems, those with a rate of their
+/// own (train.rates), and with decay = "matrices" all that are no matrices (norms, biases, gains). UserError for a rate
+/// that cannot be read or belongs to no parameter.
 std::map<std::string, AdamW::Treatment> treatments(const Module& module, const TrainConfig& config);
 
 /// True where settings for the parameters of state-space systems are given, and the module has none.

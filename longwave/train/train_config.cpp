@@ -35,6 +35,9 @@ const FieldTable<TrainConfig>& TrainConfig::fields() {
           .add("state_learning_rate", &C::state_learning_rate,
                "of the parameters of state-space systems (A, B, dt); 0: learning_rate", at_least<double>(0))
           .add("state_weight_decay", &C::state_weight_decay, "of the same", at_least<double>(0))
+          .add("rates", &C::rates,
+               "learning rates of single parameters, such as \"inv_dt=0.01, pos_emb.z=1e-5\": the name or its end, in "
+               "every layer")
           .add("protocol", &C::protocol,
                "sequences: from scratch, or after pretraining on the inputs of the training split (section [pretrain])",
                one_of({"scratch", "masked", "causal"}))

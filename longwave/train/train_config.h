@@ -14,6 +14,7 @@ struct TrainConfig {
   double learning_rate = 1e-4, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.1;
   std::string decay = "all";
   double state_learning_rate = 0, state_weight_decay = 0;
+  std::string rates;
   std::string protocol = "scratch", start_from;
   std::int64_t stuck_steps = 1000;
   std::string schedule = "onecycle";

@@ -50,6 +50,47 @@ TEST(ParameterGroups, StateParametersHaveTheirOwnRateAndNoDecay) {
   EXPECT_NEAR(moved(config).at(kState), 0.01, 1e-6) << "0 is the common rate";
 }
 
+TEST(ParameterGroups, SingleParametersHaveRatesOfTheirOwn) {
+  TrainConfig config;
+  config.learning_rate = 0.01;
+  config.weight_decay = 0;
+  config.state_learning_rate = 0.001;
+  config.rates = "mixer.A_log=0.004, in_proj.weight=2e-3";
+  const auto changes = moved(config);
+  EXPECT_NEAR(changes.at(kState), 0.004, 1e-6);
+  EXPECT_NEAR(changes.at(kMatrix), 0.002, 1e-6);
+  config.weight_decay = 0.5;
+  config.rates = "mixer_norm.weight=0.1";
+  EXPECT_NEAR(moved(config).at(kNorm), 0.1 * 0.5, 1e-6) << "the decay is the common one";
+}
+
+TEST(ParameterGroups, RatesThatMeanNothingAreRefused) {
+  for (const auto& [rates, message] : {
+           std::pair{"A_log", "train.rates has 'A_log'; expected name=rate, such as inv_dt=0.01, separated by commas"},
+           {"D=1e-3, A_log=fast",
+            "train.rates has 'A_log=fast'; expected name=rate, such as inv_dt=0.01, separated by commas"},
+           {"D=1e-3,,", "train.rates has ''; expected name=rate, such as inv_dt=0.01, separated by commas"},
+           {"log=1", "train.rates: the model has no parameter whose name ends in 'log'; known: A_log, D, bias, weight"},
+       }) {
+    TrainConfig config;
+    config.rates = rates;
+    try {
+      treatments(model_of("mamba"), config);
+      ADD_FAILURE() << rates << " was accepted";
+    } catch (const UserError& error) {
+      EXPECT_EQ(std::string(error.what()), message);
+    }
+  }
+}
+
+TEST(ParameterGroups, RealStatesHaveNoImaginaryPole) {
+  ClassifierConfig config;
+  config.tokens = 5;
+  config.backbone = {.mixer = "s4d", .mixer_settings = {{"is_real", true}, {"init", "diag-real"}}};
+  config.backbone.d_model = 16;
+  EXPECT_FALSE(treatments(Classifier(config, 1), {}).empty());
+}
+
 TEST(ParameterGroups, DecayCanSpareNormsAndBiases) {
   TrainConfig config;
   config.learning_rate = 0.01;
