@@ -285,7 +285,8 @@ std::shared_ptr<const Task> make_pretrain_task(std::shared_ptr<const SequenceDat
 
 SequenceSizes pretrain_sizes(const SequenceFacts& facts, const PretrainOptions& options) {
   check(facts.goal != SequenceGoal::language,
-        "train.protocol: a set of goal language is trained on its own tokens; expected protocol = \"scratch\"");
+        "train.protocol: a language set is trained on its own tokens already; expected \"scratch\" (in a comparison: "
+        "[compare.DATA] protocols = [\"scratch\"])");
   auto sizes = sequence_sizes(facts);
   const bool masked = options.objective == "masked";
   if (facts.vocabulary > 0) {

@@ -112,12 +112,17 @@ ComparisonConfig config_of_data(const Sections& sections, const ComparisonConfig
   auto config = common;
   const auto found = sections.find("compare." + data);
   if (found == sections.end()) return config;
-  const std::vector<std::string> keys{"models", "horizons", "seeds", "solved"};
+  const std::vector<std::string> keys{"models", "horizons", "seeds", "protocols", "solved"};
   for (const auto& [key, setting] : found->second)
     check(has(keys, key), setting.where, ": unknown key compare.", data, ".", key, suggestion(key, keys));
   const auto own = ComparisonConfig::fields().parse(found->second, "compare." + data);
   if (found->second.count("horizons")) config.horizons = own.horizons;
   if (found->second.count("seeds")) config.seeds = own.seeds;
+  if (found->second.count("protocols")) {
+    config.protocols.clear();
+    for (const auto& protocol : own.protocols)
+      if (has(common.protocols, protocol)) config.protocols.push_back(protocol);
+  }
   if (found->second.count("solved")) config.solved = own.solved;
   const auto models = found->second.find("models");
   if (models == found->second.end()) return config;

@@ -73,15 +73,15 @@ struct Comparison {
 /// Sections: [compare]; [task] and [train] as in a training recipe, for all cells; [model.NAME] for the fields of one
 /// model. Each may be narrowed by names of models, data sets and horizons of the comparison: [task.samovar.336],
 /// [train.weather], [model.patchtst.weather]. A narrower section wins over a wider one, the command line over all.
-/// [compare.DATA] gives one data set lists of its own (models, horizons, seeds), and its own `solved`.
-/// A data set named "synthetic-var" is the generated one. Where the data are registered sequence sets, models are
-/// mixers, horizons do not apply, [data.DATA] has the fields of a set, [model] those of all stacks, [model.NAME.mixer]
-/// and [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining. Where DATA or NAME is
-/// the comparison's own for a variant, [data.DATA] has the registered name as `set`, [model.NAME] as `name`.
-/// With [search] there are trials instead of cells, until choose() is told their outcomes.
-/// UserError names the place, the key and the nearest name; every cell's recipe is checked before any runs. `written`
-/// is [compare] as the recipe has it, where the command line changed its lists: what only that one names may have
-/// sections, which then apply to no cell.
+/// [compare.DATA] gives one data set lists of its own (models, horizons, seeds, protocols: of those of the comparison),
+/// and its own `solved`. A data set named "synthetic-var" is the generated one. Where the data are registered sequence
+/// sets, models are mixers, horizons do not apply, [data.DATA] has the fields of a set, [model] those of all stacks,
+/// [model.NAME.mixer] and [model.NAME.channel_mixer] those of one mixer, and [pretrain] those of self-pretraining.
+/// Where DATA or NAME is the comparison's own for a variant, [data.DATA] has the registered name as `set`, [model.NAME]
+/// as `name`. With [search] there are trials instead of cells, until choose() is told their outcomes. UserError names
+/// the place, the key and the nearest name; every cell's recipe is checked before any runs. `written` is [compare] as
+/// the recipe has it, where the command line changed its lists: what only that one names may have sections, which then
+/// apply to no cell.
 Comparison plan_comparison(const Sections& sections, const Settings& written = {});
 
 }  // namespace longwave

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
@@ -13,6 +12,7 @@
 #include "longwave/base/progress.h"
 #include "longwave/tasks/metrics.h"
 #include "longwave/tasks/pretrain.h"
+#include "longwave/train/data_variant.h"
 #include "longwave/train/flop_budget.h"
 #include "longwave/train/help_checklist.h"
 #include "longwave/train/idle_settings.h"
@@ -71,7 +71,7 @@ class Experiment {
     model_ = build_model(recipe_, subject_.sizes);
     result_.model = model_.module;
     result_.task = subject_.make_task(*result_.model);
-    result_.about = result_.task->about();
+    result_.about = about_of(recipe_, *result_.task);
     add_model_facts();
     result_.parameters = result_.model->parameter_count();
     check(result_.parameters == 0 || result_.task->samples(Split::train) > 0, subject_.data,

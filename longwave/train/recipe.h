@@ -42,7 +42,8 @@ struct PassConfig {
 };
 
 /// Section [resampled]: the test split is scored once more, at another sampling rate that was not trained on, by the
-/// same weights (Gu et al. 2022, "zero-shot" at 8 kHz). Mixers without a time step read it as it is.
+/// same weights (Gu et al. 2022, "zero-shot" at 8 kHz). Mixers without a time step have no such score,
+/// unless step_scale is 1.
 struct ResampledConfig {
   std::vector<std::string> data;  // "KEY=VALUE" over [data]
   double step_scale = 1;          // factor of the time steps, 2 at half the rate

@@ -31,6 +31,7 @@ Scores resampled_scores(const Recipe& recipe, const RunOptions& options, const M
   model->load(trained.state(), "the trained weights");
   model->eval();
   auto& backbone = dynamic_cast<SequenceModel&>(*model).backbone();
+  if (!backbone.has_time_step() && recipe.resampled->step_scale != 1) return {};
   if (backbone.has_time_step()) backbone.scale_step(recipe.resampled->step_scale);
   const auto task = subject.make_task(*model);
   const auto found = task->evaluate(*model, Split::test, {.batch = recipe.train.eval_batch});

@@ -9,7 +9,8 @@ namespace longwave {
 void check_resampled(const Recipe& recipe, const RunOptions& options, const Json& sizes);
 
 /// Scores of the test split at the sampling rate of [resampled], "accuracy@resampled" with its interval, by the weights
-/// of `trained`, a model of `sizes`, which stays as it is. Data in memory (RunOptions) are not used.
+/// of `trained`, a model of `sizes`, which stays as it is. None where time steps should be scaled and the model has
+/// none. Data in memory (RunOptions) are not used.
 Scores resampled_scores(const Recipe& recipe, const RunOptions& options, const Module& trained, const Json& sizes);
 
 }  // namespace longwave

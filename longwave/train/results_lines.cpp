@@ -1,5 +1,6 @@
 #include "longwave/train/results_lines.h"
 
+#include "longwave/train/data_variant.h"
 #include "longwave/train/search.h"
 
 namespace longwave {
@@ -18,6 +19,7 @@ Json names_of(const ComparisonCell& cell) {
   const auto& id = cell.id;
   return {{"task", id.task},
           {"data", id.data},
+          {"variant", cell.recipe.is_sequence() ? Json(data_variant(cell.recipe)) : Json()},
           {"horizon", id.horizon > 0 ? Json(id.horizon) : Json()},
           {"training", cell.recipe.train.protocol},
           {"model", id.model},

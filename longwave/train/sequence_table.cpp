@@ -6,9 +6,9 @@
 #include <cmath>
 #include <set>
 
-#include "longwave/data/sequence_data.h"
 #include "longwave/report/ticks.h"
 #include "longwave/tasks/metrics.h"
+#include "longwave/train/data_variant.h"
 #include "longwave/train/group_scores.h"
 #include "longwave/train/task_state.h"
 
@@ -17,12 +17,18 @@ namespace {
 
 std::string titled(const Metric& metric) { return metric.title + (metric.percent ? ", %" : ""); }
 
-/// Other scores worth a column beside the main one.
-std::vector<std::string> further_scores(const CellResult& result) {
+/// Other scores of any model worth a column beside the main one.
+std::vector<std::string> further_scores(const std::vector<Group>& groups) {
+  const auto has = [&](const std::string& name) {
+    return std::any_of(groups.begin(), groups.end(), [&](const Group& group) {
+      return !group.done.empty() && group.done.front()->result.scores.count(name) > 0 &&
+             name != group.done.front()->result.metric;
+    });
+  };
   std::vector<std::string> names;
   for (const auto* name : {"accuracy@resampled", "accuracy_any", "exact_match", "exact_match_any", "legal_moves",
                            "error_last", "bits", "bits_per_byte", "word_perplexity"})
-    if (result.scores.count(name) && name != result.metric) names.emplace_back(name);
+    if (has(name)) names.emplace_back(name);
   return names;
 }
 
@@ -70,22 +76,14 @@ std::string evaluation_note(const CellResult& result) {
   return text;
 }
 
-/// The set and the settings that tell its variants apart: words ("hard"), and numbers that are not the usual ones.
+/// The set and the settings that tell its variants apart, and what is asked of the resampled test split.
 std::string data_note(const Comparison& comparison, const std::string& data) {
   const auto cell = std::find_if(comparison.cells.begin(), comparison.cells.end(),
                                  [&](const ComparisonCell& c) { return c.id.data == data; });
-  const auto& set = find_sequence_data(cell->recipe.task.data);
-  const auto usual = set.resolve({}, "data");
-  auto text = "data: " + set.name;
-  const auto is_telling = [&](const std::string& key, const Json& value) {
-    if (value != usual.value(key, Json())) return true;
-    const bool by_itself = value == "" || value == "none" || value == "auto" || value == "protocol" ||
-                           key == "protocol";  // told elsewhere
-    return value.is_string() && !by_itself;
-  };
-  for (const auto& [key, value] : cell->recipe.data.items())
-    if (is_telling(key, value))
-      text += fmt::format(", {} {}", key, value.is_string() ? value.get<std::string>() : value.dump());
+  auto text = "data: " + data_variant(cell->recipe);
+  if (const auto& resampled = cell->recipe.resampled)
+    text += fmt::format("; resampled: {}, time steps times {}; models without time steps are left out",
+                        join(resampled->data, ", "), resampled->step_scale);
   return text;
 }
 
@@ -154,7 +152,7 @@ Table score_table_of(const Comparison& comparison, const std::vector<Group>& gro
   const auto* result = first_result(groups);
   const auto name = result ? result->metric : std::string("accuracy");
   const auto metric = find_metric(name);
-  const auto further = result ? further_scores(*result) : std::vector<std::string>();
+  const auto further = further_scores(groups);
   const auto found = comparison.solved.find(data);
   const double solved = found == comparison.solved.end() ? 0 : found->second;
   const auto* best = measured_alike(groups) ? best_group(groups, name) : nullptr;
@@ -177,7 +175,9 @@ Table score_table_of(const Comparison& comparison, const std::vector<Group>& gro
       row.push_back({group.done.size() > 1 ? score_number(metric, score_estimate(group, name).deviation) : ""});
     if (pairs) row.push_back({difference_text(group, best, name)});
     for (const auto& other : further)
-      row.push_back({group.done.empty() ? "" : score_number(find_metric(other), group.score(other))});
+      row.push_back({group.done.empty()                  ? ""
+                     : std::isfinite(group.score(other)) ? score_number(find_metric(other), group.score(other))
+                                                         : "n/a"});
     auto remarks = solved != 0 ? solved_remarks(group, solved) : std::vector<std::string>();
     for (auto& remark : remarks_of(group)) remarks.push_back(std::move(remark));
     row.push_back({join(remarks, "; ")});

@@ -97,20 +97,21 @@ TEST_F(SequenceTrainTest, EvaluatesAtHalfTheSamplingRate) {
   EXPECT_EQ(scaled["step_scale"], 2);
   EXPECT_EQ(scaled["scored"], 20);
   EXPECT_EQ(whole["step_scale"], 1);
-  // The same in the recipe, scored when the training ends; a mixer without a time step reads the other rate as it is.
-  const auto at_the_end = [&](const std::string& more) {
+  // The same in the recipe, scored when the training ends, unless a mixer without a time step would have to scale it.
+  const auto at_the_end = [&](const std::string& scale, const std::string& metric, const std::string& more) {
     const auto trained =
         run({"train", path("chirps.toml"), "--run", path("end"), "--overwrite", more, "'resampled.data=[\"every=2\"]'",
-             "resampled.step_scale=2", "pass.metric=accuracy@resampled", "pass.at_least=0"});
+             "resampled.step_scale=" + scale, "pass.metric=" + metric, "pass.at_least=0"});
     EXPECT_EQ(trained.code, 0) << trained.out;
-    EXPECT_NE(trained.out.find("pass: accuracy@resampled "), std::string::npos) << trained.out;
+    EXPECT_NE(trained.out.find("pass: " + metric + " "), std::string::npos) << trained.out;
     return nlohmann::json::parse(read_file(folder_ / "end" / "result.json")).at("test");
   };
-  const auto scores = at_the_end("");
+  const auto scores = at_the_end("2", "accuracy@resampled", "");
   EXPECT_EQ(scores.at("loss@resampled"), scaled["scores"]["loss"]);
   EXPECT_EQ(scores.at("loss"), whole["scores"]["loss"]);
   EXPECT_TRUE(scores.contains("accuracy_low@resampled"));
-  const auto by_itself = at_the_end("model.name=mamba");
+  EXPECT_FALSE(at_the_end("2", "accuracy", "model.name=mamba").contains("loss@resampled"));
+  const auto by_itself = at_the_end("1", "accuracy@resampled", "model.name=mamba");
   const auto again = run({"evaluate", path("end"), "data.every=2", "--json"}).out;
   EXPECT_EQ(by_itself.at("loss@resampled"), nlohmann::json::parse(again).at("scores").at("loss"));
   for (const auto& [setting, words] : std::vector<std::pair<std::string, std::string>>{
