@@ -42,6 +42,24 @@ inline Numbers unwritten(std::int64_t n) {
   return Numbers(static_cast<std::size_t>(n), std::numeric_limits<float>::quiet_NaN());
 }
 
+/// Lengths of rows of up to t steps: a whole one, an empty one and others.
+inline std::vector<std::int64_t> some_lengths(std::int64_t rows, std::int64_t t) {
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t row = 0; row < rows; ++row)
+    lengths.push_back(row == 0 ? t : row == 1 ? 0 : (t + 1) * row / (row + 2));
+  return lengths;
+}
+
+/// x [rows, t, ..] with NaN beyond the length of each row, which no kernel may read.
+inline Numbers ending_at(const std::vector<std::int64_t>& lengths, std::int64_t t, Numbers x) {
+  const auto width = static_cast<std::int64_t>(x.size() / lengths.size()) / t;
+  for (std::size_t row = 0; row < lengths.size(); ++row) {
+    const auto begin = x.begin() + static_cast<std::int64_t>(row) * t * width;
+    std::fill(begin + lengths[row] * width, begin + t * width, std::numeric_limits<float>::quiet_NaN());
+  }
+  return x;
+}
+
 /// Scratch memory of exactly n floats, 64-byte aligned.
 class Workspace {
  public:
