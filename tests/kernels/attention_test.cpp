@@ -1,5 +1,6 @@
 #include "longwave/kernels/causal_product.h"
 #include "longwave/kernels/score_attention.h"
+#include "longwave/kernels/softmax_attention.h"
 #include "longwave/kernels/var_attention.h"
 #include "tests/support/kernel_testing.h"
 
@@ -52,6 +53,58 @@ TEST(ScoreAttentionKernel, MatchesTheReferenceOnEveryInstructionSet) {
         a.b = b, a.t = t, a.s = s, a.h = h, a.e = e;
         testing::expect_matches_reference([&](Form form) { return score_attention_results(a, all, form); }, 2e-5,
                                           std::to_string(a.t) + " queries, " + std::to_string(a.s) + " keys");
+      }
+}
+
+/// `a` with its sizes and `causal`; its tensors are made here. all: with a mask that leaves the second row no key,
+/// offsets, slopes, the gradient of lse, and gaps before the numbers of a step.
+Results softmax_attention_results(SoftmaxAttention<float> a, bool all, Form form) {
+  const std::int64_t gap = all ? 3 : 0;
+  a.q_step = a.heads * a.d + gap, a.k_step = a.key_heads * a.d + gap, a.v_step = a.key_heads * a.e + gap;
+  a.q_row = a.t * a.q_step, a.k_row = a.s * a.k_step, a.v_row = a.s * a.v_step;
+  const auto outputs = a.b * a.t * a.heads * a.e, sums = a.b * a.heads * a.t;
+  Random random;
+  const auto q = random.numbers(a.b * a.q_row), k = random.numbers(a.b * a.k_row), v = random.numbers(a.b * a.v_row);
+  const auto dy = random.numbers(outputs), dlse = random.numbers(sums), slopes = random.numbers(a.heads, 0.1);
+  const auto mask = std::make_unique<bool[]>(a.b * a.s);
+  for (std::int64_t i = 0; i < a.b * a.s; ++i) mask[i] = i / a.s != 1 && i % 5 != 3;
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t row = 0; row < a.b; ++row) offsets.push_back(row * 7 + std::max<std::int64_t>(0, a.s - a.t));
+  auto y = unwritten(outputs), lse = unwritten(sums), dq = unwritten(a.b * a.t * a.heads * a.d);
+  auto dk = unwritten(a.b * a.s * a.key_heads * a.d), dv = unwritten(a.b * a.s * a.key_heads * a.e);
+  a.q = q.data() + gap, a.k = k.data() + gap, a.v = v.data() + gap;
+  if (all) a.key_mask = mask.get(), a.offsets = offsets.data(), a.slopes = slopes.data();
+  a.scale = 0.4f, a.y = y.data(), a.lse = lse.data();
+  const SoftmaxAttentionGrad<float> g{a, dy.data(), all ? dlse.data() : nullptr, dq.data(), dk.data(), dv.data()};
+  if (form == Form::reference) {
+    softmax_attention_reference(a);
+    softmax_attention_grad_reference(g);
+  } else {
+    softmax_attention(a, Workspace(softmax_attention_workspace(a)));
+    softmax_attention_grad(g, Workspace(softmax_attention_grad_workspace(g)));
+  }
+  for (auto& x : lse)  // -infinity where a query sees no key, which cannot be subtracted
+    if (std::isinf(x) && x < 0) x = -1;
+  return {y, lse, dq, dk, dv};
+}
+
+TEST(SoftmaxAttentionKernel, MatchesTheReferenceOnEveryInstructionSet) {
+  for (const auto& [b, t, s, heads, key_heads, d, e] :
+       std::vector<std::array<std::int64_t, 7>>{{1, 1, 1, 1, 1, 1, 1},
+                                                {2, 5, 7, 4, 2, 3, 5},
+                                                {1, 70, 97, 2, 1, 4, 17},
+                                                {1, 65, 65, 2, 2, 17, 8},
+                                                {2, 9, 100, 4, 2, 5, 64},
+                                                {3, 8, 50, 2, 1, 5, 130},
+                                                {2, 1, 100, 4, 1, 33, 16},
+                                                {1, 515, 9, 1, 1, 2, 3}})
+    for (const bool causal : {false, true})
+      for (const bool all : {false, true}) {
+        SoftmaxAttention<float> a{};
+        a.b = b, a.t = t, a.s = s, a.heads = heads, a.key_heads = key_heads, a.d = d, a.e = e, a.causal = causal;
+        testing::expect_matches_reference([&](Form form) { return softmax_attention_results(a, all, form); }, 2e-5,
+                                          std::to_string(a.t) + " queries, " + std::to_string(a.s) + " keys" +
+                                              (causal ? ", causal" : "") + (all ? ", all" : ""));
       }
 }
 
