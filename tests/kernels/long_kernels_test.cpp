@@ -1,4 +1,8 @@
+#include <complex>
+
+#include "longwave/kernels/cauchy.h"
 #include "longwave/kernels/fft_convolution.h"
+#include "longwave/kernels/pole_convolution.h"
 #include "longwave/kernels/vandermonde.h"
 #include "tests/support/kernel_testing.h"
 
@@ -110,6 +114,87 @@ TEST(VandermondeKernel, MatchesTheReferenceOnEveryInstructionSet) {
     testing::expect_matches_reference(
         [&, r = r, h = h, n = n, t = t](Form form) { return vandermonde_results(r, h, n, t, form); }, 1e-5,
         std::to_string(n) + " poles, " + std::to_string(t) + " steps");
+}
+
+/// `p` with its sizes and directions; its tensors are made here. all: with a skip and lengths.
+Results pole_convolution_results(PoleConvolution<float> p, bool all, Form form) {
+  const auto sequence = p.b * p.t * p.d;
+  const auto lengths = all ? testing::some_lengths(p.b, p.t) : std::vector(static_cast<std::size_t>(p.b), p.t);
+  Random random;
+  const auto x = testing::ending_at(lengths, p.t, random.numbers(sequence));
+  const auto dy = testing::ending_at(lengths, p.t, random.numbers(sequence));
+  auto pole = random.numbers(2 * p.plane());  // inside the unit circle, of any frequency; less one
+  for (std::int64_t i = 0; i < p.plane(); ++i) {
+    float &re = pole[static_cast<std::size_t>(i)], &im = pole[static_cast<std::size_t>(i + p.plane())];
+    const auto g = std::exp(std::complex<double>(-0.01 - 0.3 * re * re, 2 * im)) - 1.0;
+    re = static_cast<float>(g.real()), im = static_cast<float>(g.imag());
+  }
+  const auto w = random.numbers(2 * p.directions * p.plane()), skip = random.numbers(p.d);
+  auto y = unwritten(sequence), dx = y, dg = unwritten(2 * p.plane()), dw = unwritten(2 * p.directions * p.plane());
+  auto dskip = all ? unwritten(p.d) : Numbers();
+  p.x = x.data(), p.g = pole.data(), p.w = w.data();
+  p.skip = all ? skip.data() : nullptr, p.lengths = all ? lengths.data() : nullptr;
+  const Workspace workspace(pole_convolution_grad_workspace(p));
+  const PoleConvolutionGrad<float> g{dy.data(), dx.data(), dg.data(), dw.data(), dskip.data(), workspace};
+  if (form == Form::reference) {
+    pole_convolution_reference(p, y.data());
+    pole_convolution_grad_reference(p, g);
+  } else {
+    pole_convolution(p, y.data());
+    pole_convolution_grad(p, g);
+  }
+  return {y, dx, dg, dw, dskip};
+}
+
+void expect_pole_convolution(std::int64_t b, std::int64_t t, std::int64_t d, std::int64_t n, double tolerance) {
+  for (const int directions : {1, 2})
+    for (const bool all : {false, true}) {
+      PoleConvolution<float> p{};
+      p.b = b, p.t = t, p.d = d, p.n = n, p.directions = directions;
+      testing::expect_matches_reference([&](Form form) { return pole_convolution_results(p, all, form); }, tolerance,
+                                        std::to_string(t) + " steps of " + std::to_string(d) + ", " +
+                                            std::to_string(n) + " poles, directions " + std::to_string(directions));
+    }
+}
+
+TEST(PoleConvolutionKernel, MatchesTheReferenceOnEveryInstructionSet) {
+  for (std::int64_t n = 1; n <= kMostPoles; ++n)
+    for (const auto& [b, t, d] :
+         std::vector<std::array<std::int64_t, 3>>{{1, 1, 1}, {3, 31, 5}, {2, 33, 32}, {3, 41, 35}})
+      expect_pole_convolution(b, t, d, n, 3e-5);
+}
+
+TEST(PoleConvolutionKernel, MatchesTheReferenceOverManySteps) { expect_pole_convolution(1, 4099, 3, 2, 1e-4); }
+
+/// In the precision T. The nodes of the fast form have real parts that nobody may look at.
+template <class T>
+Results cauchy_results(std::int64_t m, std::int64_t h, std::int64_t n, std::int64_t l, Form form) {
+  Random random;
+  const auto wide = [](const Numbers& x) { return std::vector<T>(x.begin(), x.end()); };
+  const auto narrow = [](const std::vector<T>& x) { return Numbers(x.begin(), x.end()); };
+  const auto v = wide(random.numbers(2 * m * h * n)), dr = wide(random.numbers(2 * m * h * l));
+  auto w = wide(random.numbers(2 * h * n, 2)), z = wide(random.numbers(2 * l, 2));
+  for (std::size_t i = 0; i < w.size(); i += 2) w[i] = T(-0.5) - std::abs(w[i]);
+  for (std::size_t i = 0; i < z.size(); i += 2)
+    z[i] = form == Form::reference ? 0 : std::numeric_limits<T>::quiet_NaN();
+  auto r = wide(unwritten(2 * m * h * l)), dv = wide(unwritten(2 * m * h * n)), dw = wide(unwritten(2 * h * n));
+  const Cauchy<T> p{v.data(), w.data(), z.data(), r.data(), m, h, n, l};
+  const CauchyGrad<T> g{v.data(), w.data(), z.data(), dr.data(), dv.data(), dw.data(), m, h, n, l};
+  form == Form::reference ? cauchy_ref(p) : cauchy_imaginary(p);
+  form == Form::reference ? cauchy_grad_ref(g) : cauchy_grad_imaginary(g);
+  return {narrow(r), narrow(dv), narrow(dw)};
+}
+
+TEST(CauchyKernel, MatchesTheReferenceOnEveryInstructionSet) {
+  for (const auto& [m, h, n, l] : std::vector<std::array<std::int64_t, 4>>{
+           {1, 1, 1, 1}, {2, 3, 5, 7}, {4, 1, 2, 16}, {1, 5, 33, 65}, {3, 2, 4, 257}}) {
+    const auto run = [&, m = m, h = h, n = n, l = l](bool twice, Form form) {
+      return twice ? cauchy_results<double>(m, h, n, l, form) : cauchy_results<float>(m, h, n, l, form);
+    };
+    const auto what = std::to_string(n) + " poles, " + std::to_string(l) + " nodes";
+    testing::expect_matches_reference([&](Form form) { return run(false, form); }, 1e-5, "float, " + what);
+    testing::expect_matches_reference([&](Form form) { return run(true, form); }, 1e-7, "double, " + what);
+  }
 }
 
 }  // namespace
