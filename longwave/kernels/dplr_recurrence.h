@@ -18,6 +18,7 @@ struct DplrRecurrence {
   const std::int64_t* lengths;  // [rows] or null
   T *y, *behind;                // behind: the states after the last step of each row
   std::int64_t rows, t, d, n, r, m;
+  bool g_shared, b_shared;  // by all channels: [2, n, 1]
 
   std::int64_t length(std::int64_t row) const { return lengths ? lengths[row] : t; }
   std::int64_t plane() const { return n * d; }

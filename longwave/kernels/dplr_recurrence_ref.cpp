@@ -7,12 +7,14 @@
 namespace longwave::kernels {
 namespace {
 
-/// The n numbers of a channel, from planes [2, n, d].
+/// The n numbers of a channel, from planes [2, n, d], or those of all channels, from [2, n, 1].
 template <class T>
-std::vector<std::complex<T>> numbers(const DplrRecurrence<T>& s, const T* planes, std::int64_t channel) {
+std::vector<std::complex<T>> numbers(const DplrRecurrence<T>& s, const T* planes, std::int64_t channel,
+                                     bool shared = false) {
+  const auto stride = shared ? 1 : s.d;
+  const T* first = shared ? planes : planes + channel;
   std::vector<std::complex<T>> all;
-  for (std::int64_t n = 0; n < s.n; ++n)
-    all.emplace_back(planes[n * s.d + channel], planes[s.plane() + n * s.d + channel]);
+  for (std::int64_t n = 0; n < s.n; ++n) all.emplace_back(first[n * stride], first[(s.n + n) * stride]);
   return all;
 }
 
@@ -25,7 +27,7 @@ T pair_sum(const std::vector<std::complex<T>>& x, const std::vector<std::complex
 
 template <class T>
 void run_channel(const DplrRecurrence<T>& s, std::int64_t row, std::int64_t channel) {
-  const auto g = numbers(s, s.g, channel), b = numbers(s, s.b, channel);
+  const auto g = numbers(s, s.g, channel, s.g_shared), b = numbers(s, s.b, channel, s.b_shared);
   auto h = numbers(s, s.before + row * 2 * s.plane(), channel);
   for (std::int64_t t = 0; t < s.length(row); ++t) {
     const T x = s.x[(row * s.t + t) * s.d + channel];

@@ -97,7 +97,7 @@ class Gss final : public SequenceMixer, public HasStateParameters {
     const auto lambda =
         at::complex(-at::exp(log_decay_), config_.lambda_imag_exp ? at::exp(frequency_) : frequency_).unsqueeze(0);
     const auto c = (at::complex(c_real_, c_imag_) * expm1_over(lambda)).unsqueeze(0);
-    return {{lambda, at::ones({h_, config_.d_state}, lambda.options())}, c, 1};
+    return {{lambda, at::ones_like(lambda)}, c, 1};
   }
 
   Config config_;

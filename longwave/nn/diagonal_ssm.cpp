@@ -84,9 +84,8 @@ Tensor DiagonalSsm::kernel(std::int64_t t) const {
 }
 
 ops::DplrCoefficients DiagonalSsm::step_coefficients() const {
-  const auto all = [&](const Tensor& x) { return x.expand_as(c[0]); };
   const auto none = at::empty({0, c.size(1), c.size(2)}, c.options());
-  return fused_coefficients({all(change_of_step(system)), all(system.b), none, none, (0.5 * factor) * c});
+  return fused_coefficients({change_of_step(system), system.b, none, none, (0.5 * factor) * c});
 }
 
 Tensor pole_convolution(const DiagonalSsm& ssm, const Tensor& u, const Tensor& skip, const Tensor& lengths) {

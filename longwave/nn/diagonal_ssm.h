@@ -20,7 +20,7 @@ DiscreteDiagonal discretize_logarithm(const std::string& method, const at::Tenso
 /// A time-invariant diagonal state-space model of every feature: x[k] = exp(log_a) x[k-1] + b u[k],
 /// y[k] = factor Re(sum of c x[k]).
 struct DiagonalSsm {
-  DiscreteDiagonal system;  // [h, n]; log_a also [1, n]
+  DiscreteDiagonal system;  // [h, n] or [1, n]
   at::Tensor c;             // [c, h, n] complex
   double factor = 2;        // 2: states stand for conjugate pairs; 1: each for itself
   /// step_coefficients(), where they were computed before.

@@ -19,8 +19,8 @@ void check_inputs(const Tensor& x, const DplrCoefficients& k, const Tensor& stat
   check(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble, "dplr_recurrence: x is ", x.scalar_type(),
         "; expected float or double");
   const auto d = x.size(2);
-  check(k.g.dim() == 3 && k.g.size(0) == 2 && k.g.size(1) > 0 && k.g.size(2) == d, "dplr_recurrence: g is ",
-        k.g.sizes(), "; expected [2, n, d] with d = ", d);
+  check(k.g.dim() == 3 && k.g.size(0) == 2 && k.g.size(1) > 0 && (k.g.size(2) == d || k.g.size(2) == 1),
+        "dplr_recurrence: g is ", k.g.sizes(), "; expected [2, n, d] or [2, n, 1] with d = ", d);
   const auto n = k.g.size(1);
   check(k.p.dim() == 4 && k.c.dim() == 4 && k.c.size(0) > 0, "dplr_recurrence: p is ", k.p.sizes(), ", c is ",
         k.c.sizes(), "; expected [r, 2, n, d] and [m, 2, n, d] with m > 0");
@@ -30,8 +30,8 @@ void check_inputs(const Tensor& x, const DplrCoefficients& k, const Tensor& stat
     check(v.scalar_type() == x.scalar_type(), "dplr_recurrence: ", name, " is ", v.scalar_type(), "; expected ",
           x.scalar_type(), " like x");
   };
-  expect("g", k.g, {2, n, d});
-  expect("b", k.b, {2, n, d});
+  expect("g", k.g, {2, n, k.g.size(2)});
+  expect("b", k.b, {2, n, k.b.dim() == 3 && k.b.size(2) == 1 ? 1 : d});
   expect("p", k.p, {k.p.size(0), 2, n, d});
   expect("q", k.q, {k.p.size(0), 2, n, d});
   expect("c", k.c, {k.c.size(0), 2, n, d});
@@ -60,7 +60,9 @@ void run(const Tensor& x, const DplrCoefficients& k, const Tensor& state, const 
                                      .d = x.size(2),
                                      .n = k.g.size(1),
                                      .r = k.p.size(0),
-                                     .m = k.c.size(0)};
+                                     .m = k.c.size(0),
+                                     .g_shared = k.g.size(2) < x.size(2),
+                                     .b_shared = k.b.size(2) < x.size(2)};
   if constexpr (std::is_same_v<T, float>)
     kernels::dplr_recurrence(s);
   else

@@ -7,7 +7,7 @@ namespace longwave::ops {
 /// Coefficients of the recurrence of S4 (kernels/dplr_recurrence.h) for d channels of n states, r ranks and m outputs,
 /// complex numbers as two planes, the real one first.
 struct DplrCoefficients {
-  at::Tensor g, b;  // [2, n, d]; 1 + g multiplies the state
+  at::Tensor g, b;  // [2, n, d], or [2, n, 1] for all channels; 1 + g multiplies the state
   at::Tensor p, q;  // [r, 2, n, d]
   at::Tensor c;     // [m, 2, n, d]
 };

@@ -66,6 +66,34 @@ TEST(DplrRecurrence, FloatMatchesTheReferenceOnEveryInstructionSet) {
   }
 }
 
+TEST(DplrRecurrence, AStepOfManyAndCoefficientsSharedByChannelsGiveTheSameBits) {
+  for (const auto d : {5, 40}) {
+    auto x = in_float(inputs(2, 3, d, 6, 1, 2));
+    x[1] = x[1].slice(2, 0, 1), x[2] = x[2].slice(2, 0, 1);
+    auto expanded = x;
+    expanded[1] = x[1].expand({2, 6, d}), expanded[2] = x[2].expand({2, 6, d});
+    const auto whole = full(expanded);
+    testing::expect_same_bits(full(x), whole, "shared");
+    for (std::int64_t t = 0; t < 3; ++t) {
+      auto step = x;
+      step[0] = x[0].narrow(1, t, 1);
+      const auto result = full(step);
+      EXPECT_TRUE(at::equal(result[0], whole[0].narrow(1, t, 1))) << t;
+      x[6] = result[1];
+    }
+    EXPECT_TRUE(at::equal(x[6], whole[1]));
+    x[0] = x[0].narrow(1, 0, 1);
+    const auto ended = run(x, at::tensor({0, 1}, at::kLong));
+    EXPECT_TRUE(at::equal(ended[1][0], x[6][0]));
+    EXPECT_FALSE(at::equal(ended[1][1], x[6][1]));
+    EXPECT_EQ(ended[0][0].abs().max().item<double>(), 0);
+  }
+  const auto x = inputs(2, 3, 4, 6, 1, 1);
+  auto shared = x;
+  shared[1] = x[1].slice(2, 0, 1), shared[2] = x[2].slice(2, 0, 1);
+  testing::expect_close(full(in_float(shared)), full(shared), 1e-5, "the reference");
+}
+
 TEST(DplrRecurrence, SameBitsForAnyNumberOfThreads) {
   const auto x = in_float(inputs(3, 17, 70, 8, 1, 1));
   const int before = omp_get_max_threads();
