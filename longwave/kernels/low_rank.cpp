@@ -1,171 +1,212 @@
 #include "longwave/kernels/low_rank.h"
 
-#include <type_traits>
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "longwave/kernels/low_rank.cpp"
+#include <hwy/foreach_target.h>  // recompiles this file for each instruction set
+
+#include <hwy/highway.h>
 
 // Memory is what this costs: a few operations on numbers that are read and written once, in one pass for all of them.
 
-namespace longwave::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace longwave::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 namespace {
 
-/// std::complex without its care for infinities, which costs a call for each product.
-template <class T>
+/// Complex numbers of neighbouring nodes.
+template <class D>
 struct Number {
-  T re = 0, im = 0;
-  Number operator+(Number b) const { return {re + b.re, im + b.im}; }
-  Number operator-(Number b) const { return {re - b.re, im - b.im}; }
-  Number operator*(Number b) const { return {re * b.re - im * b.im, re * b.im + im * b.re}; }
-  Number conj() const { return {re, -im}; }
+  hn::Vec<D> re, im;
+  Number operator+(Number b) const { return {hn::Add(re, b.re), hn::Add(im, b.im)}; }
+  Number operator-(Number b) const { return {hn::Sub(re, b.re), hn::Sub(im, b.im)}; }
+  Number operator*(Number b) const {
+    return {hn::MulSub(re, b.re, hn::Mul(im, b.im)), hn::MulAdd(re, b.im, hn::Mul(im, b.re))};
+  }
+  Number conj() const { return {re, hn::Neg(im)}; }
   Number inverse() const {
-    const T scale = 1 / (re * re + im * im);
-    return {re * scale, -im * scale};
+    const auto scale = hn::Div(hn::Set(D(), 1), hn::MulAdd(re, re, hn::Mul(im, im)));
+    return {hn::Mul(re, scale), hn::Neg(hn::Mul(im, scale))};
   }
 };
 
-// The rank is a constant, so that its loops unroll and these stay in registers.
-template <class T, int kRank>
-using Square = Number<T>[kRank][kRank];
-template <class T, int kRank>
-using Vector = Number<T>[kRank];
+template <class D>
+Number<D> real(D tag, int x) {
+  return {hn::Set(tag, static_cast<hn::TFromD<D>>(x)), hn::Zero(tag)};
+}
 
-/// Numbers [rows, columns] of one feature, with all nodes of a number side by side.
+// The rank is a constant, so that its loops unroll and these stay in registers.
+template <class D, int kRank>
+using Square = Number<D>[kRank][kRank];
+template <class D, int kRank>
+using Vector = Number<D>[kRank];
+
+/// Numbers [rows, columns] of one feature, with all nodes of a number side by side, from `node` on.
 template <class T>
 struct Planes {
   T* data;
-  std::int64_t columns, h, l, feature;
-  T* at(std::int64_t row, std::int64_t column, std::int64_t node) const {
+  std::int64_t columns, h, l, feature, node;
+  T* at(std::int64_t row, std::int64_t column) const {
     return data + 2 * (((row * columns + column) * h + feature) * l + node);
   }
 };
-template <class T>
-Number<std::remove_const_t<T>> load(const Planes<T>& x, std::int64_t row, std::int64_t column, std::int64_t node) {
-  const auto* z = x.at(row, column, node);
-  return {z[0], z[1]};
+template <class D, class T>
+Number<D> load(D tag, const Planes<T>& x, std::int64_t row, std::int64_t column) {
+  Number<D> z;
+  hn::LoadInterleaved2(tag, x.at(row, column), z.re, z.im);
+  return z;
 }
-template <class T>
-void store(const Planes<T>& x, std::int64_t row, std::int64_t column, std::int64_t node, Number<T> z) {
-  auto* to = x.at(row, column, node);
-  to[0] = z.re, to[1] = z.im;
+template <class D, class T>
+void store(D tag, const Planes<T>& x, std::int64_t row, std::int64_t column, Number<D> z) {
+  hn::StoreInterleaved2(z.re, z.im, tag, x.at(row, column));
 }
 
 /// In place, by elimination: M is the identity and a positive part, whose pivots stay away from zero.
-template <class T, int kRank>
-void invert(Square<T, kRank>& m) {
+template <class D, int kRank>
+void invert(Square<D, kRank>& m) {
   for (int k = 0; k < kRank; ++k) {
     const auto pivot = m[k][k].inverse();
-    m[k][k] = {1, 0};
+    m[k][k] = real(D(), 1);
     for (int j = 0; j < kRank; ++j) m[k][j] = m[k][j] * pivot;
     for (int i = 0; i < kRank; ++i) {
       if (i == k) continue;
       const auto factor = m[i][k];
-      m[i][k] = {};
+      m[i][k] = real(D(), 0);
       for (int j = 0; j < kRank; ++j) m[i][j] = m[i][j] - factor * m[k][j];
     }
   }
 }
 
-/// The low-rank part of one feature at one node.
-template <class T, int kRank>
-struct Node {
-  Planes<const T> s;
-  std::int64_t inputs, outputs, node;
-  Square<T, kRank> inverse;
+/// The low-rank part of one feature at some nodes.
+template <class D, int kRank>
+struct Nodes {
+  Planes<const hn::TFromD<D>> s;
+  std::int64_t inputs, outputs;
+  Square<D, kRank> inverse;
 
-  Node(const Planes<const T>& sums, std::int64_t i, std::int64_t c, std::int64_t at)
-      : s(sums), inputs(i), outputs(c), node(at) {
+  Nodes(const Planes<const hn::TFromD<D>>& sums, std::int64_t i, std::int64_t c) : s(sums), inputs(i), outputs(c) {
+    const D tag;
     for (int p = 0; p < kRank; ++p)
-      for (int q = 0; q < kRank; ++q)
-        inverse[p][q] = load(s, inputs + p, outputs + q, node) + Number<T>{p == q ? T(1) : T(0), 0};
-    invert<T, kRank>(inverse);
+      for (int q = 0; q < kRank; ++q) inverse[p][q] = load(tag, s, inputs + p, outputs + q) + real(tag, p == q);
+    invert<D, kRank>(inverse);
   }
 
   /// x = M^-1 s[I.., c]
-  void solve(std::int64_t c, Vector<T, kRank>& x) const {
+  void solve(std::int64_t c, Vector<D, kRank>& x) const {
     for (int p = 0; p < kRank; ++p) {
-      x[p] = {};
-      for (int q = 0; q < kRank; ++q) x[p] = x[p] + inverse[p][q] * load(s, inputs + q, c, node);
+      x[p] = real(D(), 0);
+      for (int q = 0; q < kRank; ++q) x[p] = x[p] + inverse[p][q] * load(D(), s, inputs + q, c);
     }
   }
 };
 
-template <class T, int kRank>
-void response(const LowRank<T>& p) {
-#pragma omp parallel for schedule(static)
-  for (std::int64_t feature = 0; feature < p.h; ++feature) {
-    const Planes<const T> s{p.s, p.outputs + kRank, p.h, p.l, feature};
-    const Planes<T> y{p.y, p.outputs, p.h, p.l, feature};
-    for (std::int64_t l = 0; l < p.l; ++l) {
-      const Node<T, kRank> node(s, p.inputs, p.outputs, l);
-      const Number<T> weight{1, p.tangent[l]};
-      Vector<T, kRank> x;
-      for (std::int64_t c = 0; c < p.outputs; ++c) {
-        node.solve(c, x);
-        for (std::int64_t i = 0; i < p.inputs; ++i) {
-          auto sum = load(s, i, c, l);
-          for (int q = 0; q < kRank; ++q) sum = sum - load(s, i, p.outputs + q, l) * x[q];
-          store(y, i, c, l, weight * sum);
-        }
-      }
+template <int kRank, class D, class T>
+void response(D tag, const LowRank<T>& p, std::int64_t feature, std::int64_t l) {
+  const Planes<const T> s{p.s, p.outputs + kRank, p.h, p.l, feature, l};
+  const Planes<T> y{p.y, p.outputs, p.h, p.l, feature, l};
+  const Nodes<D, kRank> nodes(s, p.inputs, p.outputs);
+  const Number<D> weight{hn::Set(tag, 1), hn::LoadU(tag, p.tangent + l)};
+  Vector<D, kRank> x;
+  for (std::int64_t c = 0; c < p.outputs; ++c) {
+    nodes.solve(c, x);
+    for (std::int64_t i = 0; i < p.inputs; ++i) {
+      auto sum = load(tag, s, i, c);
+      for (int q = 0; q < kRank; ++q) sum = sum - load(tag, s, i, p.outputs + q) * x[q];
+      store(tag, y, i, c, weight * sum);
     }
   }
 }
 
 // With g[i, c] = conj(1 + i tangent) dy[i, c], L = s[.., C..], x_c = M^-1 s[I.., c]: dL -= g x_c*, dx_c = -L* g, the
 // gradient of s[I.., c] is M^-* dx_c, and that of M loses its product with x_c*.
-template <class T, int kRank>
-void gradient(const LowRankGrad<T>& p) {
-#pragma omp parallel for schedule(static)
-  for (std::int64_t feature = 0; feature < p.h; ++feature) {
-    const Planes<const T> s{p.s, p.outputs + kRank, p.h, p.l, feature}, dy{p.dy, p.outputs, p.h, p.l, feature};
-    const Planes<T> ds{p.ds, p.outputs + kRank, p.h, p.l, feature};
-    for (std::int64_t l = 0; l < p.l; ++l) {
-      const Node<T, kRank> node(s, p.inputs, p.outputs, l);
-      const Number<T> weight{1, -p.tangent[l]};
-      Vector<T, kRank> x;
-      Square<T, kRank> dm;
-      for (std::int64_t c = 0; c < p.outputs; ++c) {
-        node.solve(c, x);
-        Vector<T, kRank> dx;
-        for (std::int64_t i = 0; i < p.inputs; ++i) {
-          const auto g = weight * load(dy, i, c, l);
-          store(ds, i, c, l, g);
-          for (int q = 0; q < kRank; ++q) {
-            dx[q] = dx[q] - load(s, i, p.outputs + q, l).conj() * g;
-            const auto so_far = c == 0 ? Number<T>{} : Number<T>(load(ds, i, p.outputs + q, l));
-            store(ds, i, p.outputs + q, l, so_far - g * x[q].conj());
-          }
-        }
-        for (int q = 0; q < kRank; ++q) {
-          Number<T> row;
-          for (int r = 0; r < kRank; ++r) row = row + node.inverse[r][q].conj() * dx[r];
-          store(ds, p.inputs + q, c, l, row);
-          for (int r = 0; r < kRank; ++r) dm[q][r] = dm[q][r] - row * x[r].conj();
-        }
+template <int kRank, class D, class T>
+void response(D tag, const LowRankGrad<T>& p, std::int64_t feature, std::int64_t l) {
+  const Planes<const T> s{p.s, p.outputs + kRank, p.h, p.l, feature, l}, dy{p.dy, p.outputs, p.h, p.l, feature, l};
+  const Planes<T> ds{p.ds, p.outputs + kRank, p.h, p.l, feature, l};
+  const Nodes<D, kRank> nodes(s, p.inputs, p.outputs);
+  const Number<D> weight{hn::Set(tag, 1), hn::Neg(hn::LoadU(tag, p.tangent + l))};
+  Vector<D, kRank> x;
+  Square<D, kRank> dm;
+  for (auto& row : dm)
+    for (auto& m : row) m = real(tag, 0);
+  for (std::int64_t c = 0; c < p.outputs; ++c) {
+    nodes.solve(c, x);
+    Vector<D, kRank> dx;
+    for (auto& d : dx) d = real(tag, 0);
+    for (std::int64_t i = 0; i < p.inputs; ++i) {
+      const auto g = weight * load(tag, dy, i, c);
+      store(tag, ds, i, c, g);
+      for (int q = 0; q < kRank; ++q) {
+        dx[q] = dx[q] - load(tag, s, i, p.outputs + q).conj() * g;
+        const auto so_far = c == 0 ? real(tag, 0) : load(tag, ds, i, p.outputs + q);
+        store(tag, ds, i, p.outputs + q, so_far - g * x[q].conj());
       }
-      for (int q = 0; q < kRank; ++q)
-        for (int r = 0; r < kRank; ++r) store(ds, p.inputs + q, p.outputs + r, l, dm[q][r]);
+    }
+    for (int q = 0; q < kRank; ++q) {
+      auto row = real(tag, 0);
+      for (int r = 0; r < kRank; ++r) row = row + nodes.inverse[r][q].conj() * dx[r];
+      store(tag, ds, p.inputs + q, c, row);
+      for (int r = 0; r < kRank; ++r) dm[q][r] = dm[q][r] - row * x[r].conj();
     }
   }
+  for (int q = 0; q < kRank; ++q)
+    for (int r = 0; r < kRank; ++r) store(tag, ds, p.inputs + q, p.outputs + r, dm[q][r]);
+}
+
+template <class T, int kRank, class Problem>
+void run(const Problem& p) {
+  const hn::ScalableTag<T> wide;
+  const hn::CappedTag<T, 1> single;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(wide));
+#pragma omp parallel for schedule(static)
+  for (std::int64_t feature = 0; feature < p.h; ++feature) {
+    std::int64_t l = 0;
+    for (; l + step <= p.l; l += step) response<kRank>(wide, p, feature, l);
+    for (; l < p.l; ++l) response<kRank>(single, p, feature, l);
+  }
+}
+
+template <class T, class Problem>
+void run_rank(const Problem& p) {
+  using Run = void (*)(const Problem&);
+  constexpr Run kOfRank[kLargestRank] = {run<T, 1, Problem>, run<T, 2, Problem>, run<T, 3, Problem>,
+                                         run<T, 4, Problem>};
+  kOfRank[p.rank - 1](p);
 }
 
 }  // namespace
 
-template <class T>
-void low_rank(const LowRank<T>& p) {
-  using Response = void (*)(const LowRank<T>&);
-  constexpr Response kOfRank[kLargestRank] = {response<T, 1>, response<T, 2>, response<T, 3>, response<T, 4>};
-  kOfRank[p.rank - 1](p);
-}
+void low_rank_float(const LowRank<float>& p) { run_rank<float>(p); }
+void low_rank_double(const LowRank<double>& p) { run_rank<double>(p); }
+void low_rank_grad_float(const LowRankGrad<float>& p) { run_rank<float>(p); }
+void low_rank_grad_double(const LowRankGrad<double>& p) { run_rank<double>(p); }
 
-template <class T>
-void low_rank_grad(const LowRankGrad<T>& p) {
-  using Gradient = void (*)(const LowRankGrad<T>&);
-  constexpr Gradient kOfRank[kLargestRank] = {gradient<T, 1>, gradient<T, 2>, gradient<T, 3>, gradient<T, 4>};
-  kOfRank[p.rank - 1](p);
-}
+}  // namespace longwave::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
 
-template void low_rank(const LowRank<float>&);
-template void low_rank(const LowRank<double>&);
-template void low_rank_grad(const LowRankGrad<float>&);
-template void low_rank_grad(const LowRankGrad<double>&);
+#if HWY_ONCE
+namespace longwave::kernels {
+
+HWY_EXPORT(low_rank_float);
+HWY_EXPORT(low_rank_double);
+HWY_EXPORT(low_rank_grad_float);
+HWY_EXPORT(low_rank_grad_double);
+
+template <>
+void low_rank(const LowRank<float>& p) {
+  HWY_DYNAMIC_DISPATCH(low_rank_float)(p);
+}
+template <>
+void low_rank(const LowRank<double>& p) {
+  HWY_DYNAMIC_DISPATCH(low_rank_double)(p);
+}
+template <>
+void low_rank_grad(const LowRankGrad<float>& p) {
+  HWY_DYNAMIC_DISPATCH(low_rank_grad_float)(p);
+}
+template <>
+void low_rank_grad(const LowRankGrad<double>& p) {
+  HWY_DYNAMIC_DISPATCH(low_rank_grad_double)(p);
+}
 
 }  // namespace longwave::kernels
+#endif
