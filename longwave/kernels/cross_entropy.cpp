@@ -18,6 +18,7 @@ namespace longwave::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr std::int64_t kWorthThreads = 1 << 14;  // logits
+constexpr std::int64_t kColumns = 512;           // whose sums stay in the first-level cache
 
 float largest_of(const float* x, std::int64_t n) {
   const hn::ScalableTag<float> wide;
@@ -52,6 +53,27 @@ void cross_entropy_all(const CrossEntropy& c, const float* logits, float* loss, 
   }
 }
 
+void cross_entropy_sum_grad_all(const CrossEntropy& c, float* logits, float* loss, float* lse) {
+#pragma omp parallel for schedule(static) if (c.rows * c.classes > kWorthThreads)
+  for (std::int64_t row = 0; row < c.rows; ++row) {
+    float* x = logits + row * c.classes;
+    const bool ignored = c.targets[row] == c.ignored;
+    const float base = largest_of(x, c.classes), picked = ignored ? 0 : x[c.targets[row]];
+    double sum = 0;
+    for_lanes(c.classes, [&](auto tag, std::int64_t i) HWY_ATTR {
+      const auto e = fast_exp(tag, hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, base)));
+      sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, e)));
+      hn::StoreU(e, tag, x + i);
+    });
+    lse[row] = base + static_cast<float>(std::log(sum));
+    loss[row] = ignored ? 0 : lse[row] - picked;
+    const auto scale = ignored ? 0 : static_cast<float>(1 / sum);
+    for_lanes(c.classes, [&](auto tag, std::int64_t i)
+                             HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(tag, x + i), hn::Set(tag, scale)), tag, x + i); });
+    if (!ignored) x[c.targets[row]] -= 1;
+  }
+}
+
 void cross_entropy_grad_all(const CrossEntropy& c, const float* lse, const float* dloss, float* logits) {
 #pragma omp parallel for schedule(static) if (c.rows * c.classes > kWorthThreads)
   for (std::int64_t row = 0; row < c.rows; ++row) {
@@ -68,6 +90,13 @@ void cross_entropy_grad_all(const CrossEntropy& c, const float* lse, const float
   }
 }
 
+void add_sums_over_rows_all(const float* x, std::int64_t rows, std::int64_t n, float* sums) {
+#pragma omp parallel for schedule(static) if (rows * n > kWorthThreads)
+  for (std::int64_t first = 0; first < n; first += kColumns)
+    for (std::int64_t row = 0; row < rows; ++row)
+      add_scaled(1, x + row * n + first, sums + first, std::min(kColumns, n - first));
+}
+
 }  // namespace longwave::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -75,13 +104,22 @@ HWY_AFTER_NAMESPACE();
 namespace longwave::kernels {
 
 HWY_EXPORT(cross_entropy_all);
+HWY_EXPORT(cross_entropy_sum_grad_all);
 HWY_EXPORT(cross_entropy_grad_all);
+HWY_EXPORT(add_sums_over_rows_all);
 
 void cross_entropy(const CrossEntropy& c, const float* logits, float* loss, float* lse) {
   HWY_DYNAMIC_DISPATCH(cross_entropy_all)(c, logits, loss, lse);
 }
+void cross_entropy_sum_grad(const CrossEntropy& c, float* logits, float* loss, float* lse) {
+  HWY_DYNAMIC_DISPATCH(cross_entropy_sum_grad_all)(c, logits, loss, lse);
+}
 void cross_entropy_grad(const CrossEntropy& c, const float* lse, const float* dloss, float* logits) {
   HWY_DYNAMIC_DISPATCH(cross_entropy_grad_all)(c, lse, dloss, logits);
+}
+
+void add_sums_over_rows(const float* x, std::int64_t rows, std::int64_t n, float* sums) {
+  HWY_DYNAMIC_DISPATCH(add_sums_over_rows_all)(x, rows, n, sums);
 }
 
 }  // namespace longwave::kernels

@@ -25,6 +25,7 @@ double gated_map(Inputs in) { return 2 * numel(in[0]) * size(in[1], 0); }
 
 /// linear_cross_entropy(x [n, d], weight [v, d], ...)
 double linear_cross_entropy(Inputs in) { return 2 * numel(in[0]) * size(in[1], 0); }
+double linear_cross_entropy_both(Inputs in) { return 3 * linear_cross_entropy(in); }
 
 /// var_attention(y [b, t, d], norm, weight [2 m d, d], bias, norm, structural [h, e, e], ...): 2 m maps, m causal
 /// linear attentions, and a product with e x e numbers a head for half of the steps.
@@ -181,6 +182,7 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::gated_linear_attention_grad", twice<gated_linear_attention, 3>},
       {"longwave::grad_norm", nothing},
       {"longwave::linear_cross_entropy", linear_cross_entropy},
+      {"longwave::linear_cross_entropy_both", linear_cross_entropy_both},
       {"longwave::linear_cross_entropy_grad", twice<linear_cross_entropy, 2>},
       {"longwave::linear_scan", linear_scan},
       {"longwave::linear_scan_grad", twice<linear_scan, 1>},

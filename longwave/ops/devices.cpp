@@ -42,6 +42,7 @@ constexpr const char* kOnCpuOnly[] = {
     "gated_map_grad",
     "grad_norm",
     "linear_cross_entropy",
+    "linear_cross_entropy_both",
     "linear_cross_entropy_grad",
     "linear_scan",
     "linear_scan_grad",

@@ -6,6 +6,8 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <optional>
+#include <tuple>
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/cross_entropy.h"
@@ -17,6 +19,7 @@ namespace {
 using at::Tensor;
 using Outputs = std::tuple<Tensor, Tensor>;            // losses, log-sum-exp
 using Gradients = std::tuple<Tensor, Tensor, Tensor>;  // dx, dweight, dbias
+using Both = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>;
 
 constexpr std::int64_t kLogits = 8 << 20;  // at a time: 32 MiB, enough rows for the matrix products to be fast
 
@@ -26,6 +29,13 @@ Outputs call_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, 
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("longwave::linear_cross_entropy", "")
           .typed<Outputs(const Tensor&, const Tensor&, const Tensor&, const Tensor&, std::int64_t)>();
+  return op.call(x, weight, bias, targets, ignored);
+}
+
+Both call_both(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets, std::int64_t ignored) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("longwave::linear_cross_entropy_both", "")
+                             .typed<Both(const Tensor&, const Tensor&, const Tensor&, const Tensor&, std::int64_t)>();
   return op.call(x, weight, bias, targets, ignored);
 }
 
@@ -112,6 +122,43 @@ Outputs forward_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, c
   return {losses, lse};
 }
 
+/// Gradients that grow with each piece of rows.
+struct Growing {
+  Growing(const Tensor& x_, const Tensor& weight_, const Tensor& bias)
+      : x(x_),
+        weight(weight_),
+        dx(at::empty(x.sizes(), x.options())),
+        dweight(at::zeros(weight.sizes(), weight.options())),
+        dbias(at::zeros(bias.sizes(), bias.options())) {}
+
+  /// d: the gradients of the logits of `rows` rows.
+  void add(std::int64_t first, std::int64_t rows, const Tensor& d) {
+    auto to = dx.narrow(0, first, rows);
+    at::mm_out(to, d, weight);
+    dweight.addmm_(d.t(), x.narrow(0, first, rows));
+    if (dbias.numel()) kernels::add_sums_over_rows(d.data_ptr<float>(), rows, d.size(1), dbias.data_ptr<float>());
+  }
+
+  Tensor x, weight, dx, dweight, dbias;
+};
+
+/// Losses, and the gradients of their sum: the logits are made once.
+Both both_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets_, std::int64_t ignored) {
+  check_shapes(x, weight, bias, targets_);
+  check(x.scalar_type() == at::kFloat, "linear_cross_entropy_both: x is ", x.scalar_type(), "; expected float");
+  const auto targets = targets_.contiguous();
+  check_targets(targets, weight.size(0), ignored);
+  const auto losses = at::empty({x.size(0)}, x.options()), lse = at::empty({x.size(0)}, x.options());
+  Growing gradients(x, weight, bias);
+  for_logits(x, weight, bias, [&](std::int64_t first, std::int64_t rows, const Tensor& logits) {
+    kernels::cross_entropy_sum_grad(make_kernel(targets, first, rows, weight.size(0), ignored),
+                                    logits.data_ptr<float>(), losses.data_ptr<float>() + first,
+                                    lse.data_ptr<float>() + first);
+    gradients.add(first, rows, logits);
+  });
+  return {losses, lse, gradients.dx, gradients.dweight, gradients.dbias};
+}
+
 Gradients grad_cpu(const Tensor& dloss_, const Tensor& lse_, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    const Tensor& targets_, std::int64_t ignored) {
   check_shapes(x, weight, bias, targets_);
@@ -120,19 +167,14 @@ Gradients grad_cpu(const Tensor& dloss_, const Tensor& lse_, const Tensor& x, co
   check_given("linear_cross_entropy_grad", "dloss", dloss_, {x.size(0)}, x);
   const auto dloss = dloss_.contiguous(), targets = targets_.contiguous(), lse = lse_.contiguous();
   check_targets(targets, weight.size(0), ignored);
-  const Gradients d{at::empty(x.sizes(), x.options()), at::zeros(weight.sizes(), weight.options()),
-                    at::zeros(bias.sizes(), bias.options())};
-  auto [dx, dweight, dbias] = d;
+  Growing gradients(x, weight, bias);
   for_logits(x, weight, bias, [&](std::int64_t first, std::int64_t rows, const Tensor& logits) {
     kernels::cross_entropy_grad(make_kernel(targets, first, rows, weight.size(0), ignored),
                                 lse.data_ptr<float>() + first, dloss.data_ptr<float>() + first,
                                 logits.data_ptr<float>());
-    auto to = dx.narrow(0, first, rows);
-    at::mm_out(to, logits, weight);
-    dweight.addmm_(logits.t(), x.narrow(0, first, rows));
-    if (dbias.numel()) dbias.add_(logits.sum(0));
+    gradients.add(first, rows, logits);
   });
-  return d;
+  return {gradients.dx, gradients.dweight, gradients.dbias};
 }
 
 // --- Meta: shapes and types only
@@ -148,15 +190,33 @@ Gradients grad_meta(const Tensor&, const Tensor&, const Tensor& x, const Tensor&
   return {like(x), like(weight), like(bias)};
 }
 
+Both both_meta(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets, std::int64_t ignored) {
+  return std::tuple_cat(forward_meta(x, weight, bias, targets, ignored), grad_meta({}, {}, x, weight, bias, {}, 0));
+}
+
 // --- Autograd
+
+/// The gradient that all rows with a target have in common, as it is for a mean or a sum.
+std::optional<float> common_gradient(const Tensor& dloss_, const Tensor& targets_, std::int64_t ignored) {
+  const auto dloss = dloss_.contiguous(), targets = targets_.contiguous();
+  const auto* d = dloss.data_ptr<float>();
+  const auto* target = targets.data_ptr<std::int64_t>();
+  std::optional<float> common;
+  for (std::int64_t i = 0; i < dloss.numel(); ++i) {
+    if (target[i] == ignored) continue;
+    if (common.value_or(d[i]) != d[i]) return {};
+    common = d[i];
+  }
+  return common.value_or(0);
+}
 
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const Tensor& x,
                                                 const Tensor& weight, const Tensor& bias, const Tensor& targets,
                                                 std::int64_t ignored) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const auto [losses, lse] = call_forward(x, weight, bias, targets, ignored);
-    ctx->save_for_backward({lse, x, weight, bias, targets});
+    const auto [losses, lse, dx, dweight, dbias] = call_both(x, weight, bias, targets, ignored);
+    ctx->save_for_backward({lse, x, weight, bias, targets, dx, dweight, dbias});
     ctx->saved_data["ignored"] = ignored;
     ctx->mark_non_differentiable({lse});
     ctx->set_materialize_grads(false);
@@ -169,8 +229,10 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
           "linear_cross_entropy: second derivatives are not implemented for float; use double");
     if (!grads[0].defined()) return {Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
     const auto s = ctx->get_saved_variables();
-    const auto [dx, dweight, dbias] =
-        call_grad(grads[0], s[0], s[1], s[2], s[3], s[4], ctx->saved_data["ignored"].toInt());
+    const auto ignored = ctx->saved_data["ignored"].toInt();
+    const auto common = common_gradient(grads[0], s[4], ignored);
+    const auto [dx, dweight, dbias] = common ? Gradients{s[5] * *common, s[6] * *common, s[7] * *common}
+                                             : call_grad(grads[0], s[0], s[1], s[2], s[3], s[4], ignored);
     return {dx, dweight, s[3].numel() ? dbias : Tensor(), Tensor(), Tensor()};
   }
 };
@@ -178,6 +240,11 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
 Outputs forward_autograd(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& targets,
                          std::int64_t ignored) {
   if (x.scalar_type() == at::kDouble) return composed(x, weight, bias, targets, ignored);
+  const bool asks = x.requires_grad() || weight.requires_grad() || bias.requires_grad();
+  if (!asks || !at::GradMode::is_enabled()) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return call_forward(x, weight, bias, targets, ignored);
+  }
   const auto out = LinearCrossEntropy::apply(x, weight, bias, targets, ignored);
   return {out[0], out[1]};
 }
@@ -200,17 +267,23 @@ TORCH_LIBRARY_FRAGMENT(longwave, library) {
   library.def(
       "linear_cross_entropy(Tensor x, Tensor weight, Tensor bias, Tensor targets, int ignored) -> (Tensor, Tensor)");
   library.def(
+      "linear_cross_entropy_both(Tensor x, Tensor weight, Tensor bias, Tensor targets, int ignored) -> (Tensor, "
+      "Tensor, "
+      "Tensor, Tensor, Tensor)");
+  library.def(
       "linear_cross_entropy_grad(Tensor dloss, Tensor lse, Tensor x, Tensor weight, Tensor bias, Tensor targets, int "
       "ignored) -> (Tensor, Tensor, Tensor)");
 }
 
 TORCH_LIBRARY_IMPL(longwave, CPU, library) {
   library.impl("linear_cross_entropy", &forward_cpu);
+  library.impl("linear_cross_entropy_both", &both_cpu);
   library.impl("linear_cross_entropy_grad", &grad_cpu);
 }
 
 TORCH_LIBRARY_IMPL(longwave, Meta, library) {
   library.impl("linear_cross_entropy", &forward_meta);
+  library.impl("linear_cross_entropy_both", &both_meta);
   library.impl("linear_cross_entropy_grad", &grad_meta);
 }
 

@@ -36,6 +36,33 @@ TEST(CrossEntropyKernel, MatchesTheReferenceOnEveryInstructionSet) {
     }
 }
 
+TEST(CrossEntropyKernel, GradientsOfTheSumAndSumsOverRowsMatchTheReference) {
+  for (const auto& [rows, classes] : std::vector<std::array<std::int64_t, 2>>{{1, 1}, {5, 3}, {40, 517}, {9, 1030}}) {
+    Random random;
+    const auto logits = random.numbers(rows * classes, 3);
+    std::vector<std::int64_t> targets;
+    for (std::int64_t row = 0; row < rows; ++row) targets.push_back(row % 4 == 3 ? -100 : random.below(classes));
+    const CrossEntropy c{targets.data(), rows, classes, -100};
+    const auto start = random.numbers(classes);
+    const auto results = [&](Form form) {
+      auto found = cross_entropy_results(c, logits, Numbers(static_cast<std::size_t>(rows), 1), form);
+      if (form != Form::reference) {
+        found = {unwritten(rows), unwritten(rows), logits};
+        cross_entropy_sum_grad(c, found[2].data(), found[0].data(), found[1].data());
+      }
+      auto sums = start;
+      if (form == Form::reference)
+        for (std::int64_t i = 0; i < rows * classes; ++i)
+          sums[static_cast<std::size_t>(i % classes)] += found[2][static_cast<std::size_t>(i)];
+      else
+        add_sums_over_rows(found[2].data(), rows, classes, sums.data());
+      found.push_back(sums);
+      return found;
+    };
+    testing::expect_matches_reference(results, 1e-5, std::to_string(classes) + " classes");
+  }
+}
+
 TEST(AdamWKernel, MatchesTheReferenceOnEveryInstructionSet) {
   const std::vector<std::int64_t> sizes{1, 37, 0, 20011};
   const auto run = [&](Form form) {

@@ -60,8 +60,28 @@ TEST(LinearCrossEntropy, GradientsMatchDifferences) {
 
 TEST(LinearCrossEntropy, SameBitsForAnyNumberOfThreads) {
   for (const auto& s : kSizes) testing::expect_same_bits_for_any_threads(losses_of(s), random_inputs(s));
-  for (const Sizes s : {Sizes{1031, 64, 300}, {257, 96, 1003}})  // products that threads share
+  for (const Sizes s : {Sizes{1031, 64, 300}, {257, 96, 1003}}) {  // products that threads share
     testing::expect_same_bits_for_any_threads(losses_of(s), random_inputs(s));
+    testing::expect_same_bits_for_any_threads([&](const Tensors& t) -> Tensors { return {losses_of(s)(t)[0].sum()}; },
+                                              random_inputs(s));
+  }
+}
+
+TEST(LinearCrossEntropy, WeightsOfRowsReachTheGradients) {
+  const Sizes s{37, 8, 131};
+  for (const auto& weights : {at::full({s.n}, 0.25, at::kDouble), at::rand({s.n}, at::kDouble)})
+    testing::expect_float_matches_double(
+        [&](const Tensors& t) -> Tensors { return {(losses_of(s)(t)[0] * weights.to(t[0].scalar_type())).sum()}; },
+        random_inputs(s), 1e-5);
+}
+
+TEST(LinearCrossEntropy, GradientsTwiceFromOneForwardPass) {
+  const auto x = at::randn({6, 4}).requires_grad_(), w = at::randn({5, 4}).requires_grad_();
+  const auto loss = ops::linear_cross_entropy(x, w, {}, at::tensor({1, 0, 4, 2, 2, 3}, at::kLong));
+  loss.backward({}, true);
+  const auto once = w.grad().clone();
+  loss.backward();
+  EXPECT_TRUE(at::equal(w.grad(), 2 * once));
 }
 
 TEST(LinearCrossEntropy, IgnoredRowsPassNoGradient) {
