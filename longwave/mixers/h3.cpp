@@ -12,6 +12,7 @@
 #include "longwave/nn/hippo.h"
 #include "longwave/nn/state_parameters.h"
 #include "longwave/nn/step_sizes.h"
+#include "longwave/ops/shift_steps.h"
 
 namespace longwave {
 namespace {
@@ -139,24 +140,15 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     return at::matmul(shifted, shift_b_.unsqueeze(-1)).squeeze(-1).unsqueeze(0);
   }
 
-  /// The recurrence itself, for a step or a few.
-  at::Tensor shift_by_steps(const at::Tensor& k, const Lengths& lengths, at::Tensor& s) const {
-    std::vector<at::Tensor> y;
-    for (std::int64_t i = 0; i < k.size(1); ++i) {
-      const auto input = k.select(1, i);
-      const auto next =
-          at::addcmul(at::constant_pad_nd(s.narrow(2, 0, config_.d_state - 1), {1, 0}), shift_b_, input.unsqueeze(-1));
-      s = lengths.defined() ? at::where((lengths > i).view({-1, 1, 1}), next, s) : next;
-      y.push_back(at::addcmul((shift_c_[0] * next).sum(-1), shift_skip_, input));
-    }
-    return at::stack(y, 1);
-  }
-
   /// The state s[j] of the shift SSM moves up by one a step and takes B k; outputs C s + D k.
   at::Tensor shift(const at::Tensor& k, const Lengths& lengths, State* state) {
     const auto n = config_.d_state, t = k.size(1);
     constexpr std::int64_t kStepwise = 4;
-    if (state && t <= kStepwise) return shift_by_steps(k, lengths, state->at("shift"));
+    if (state && t <= kStepwise) {
+      const auto r = ops::shift_steps(k, shift_b_, shift_c_[0], shift_skip_, state->at("shift"), lengths);
+      state->at("shift") = r.state;
+      return r.y;
+    }
     const auto kernel = shift_kernel();
     if (trace) note("kernel_shift", t <= n ? kernel.narrow(2, 0, t) : at::constant_pad_nd(kernel, {0, t - n}));
     auto y = ops::fft_convolution(k, kernel, {.skip = shift_skip_.unsqueeze(0)});

@@ -106,6 +106,9 @@ double dplr_recurrence(Inputs in) {
   return numel(in[0]) * (6 * numel(in[1]) / size(in[1], 2) + (4 * numel(in[3]) + 2 * numel(in[5])) / size(in[1], 2));
 }
 
+/// shift_steps(x [b, t, d], b [d, n], ...): s + b x, and c s.
+double shift_steps(Inputs in) { return 4 * numel(in[0]) * size(in[1], 1); }
+
 /// wkv4(w, u, k [b, t, c], ...): numerator and denominator, each read and updated.
 double wkv4(Inputs in) { return 8 * numel(in[2]); }
 
@@ -209,6 +212,7 @@ const std::map<std::string, FlopFormula>& operator_flops() {
       {"longwave::score_attention_grad", twice<score_attention, 3>},
       {"longwave::selective_scan", selective_scan},
       {"longwave::selective_scan_grad", twice<selective_scan, 3>},
+      {"longwave::shift_steps", shift_steps},
       {"longwave::short_convolution", short_convolution},
       {"longwave::short_convolution_grad", twice<short_convolution, 1>},
       {"longwave::softmax_attention", softmax_attention},

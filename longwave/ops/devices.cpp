@@ -69,6 +69,7 @@ constexpr const char* kOnCpuOnly[] = {
     "score_attention_grad",
     "selective_scan",
     "selective_scan_grad",
+    "shift_steps",
     "short_convolution",
     "short_convolution_grad",
     "softmax_attention",
