@@ -173,7 +173,7 @@ class FreeEnergyMixer final : public SequenceMixer {
     std::int64_t at = 0;
     for (auto* part : parts) {
       if (!part->defined()) continue;
-      *part = *part * (1 + scales.narrow(-1, at, part->size(-1)));
+      *part = at::addcmul(*part, *part, scales.narrow(-1, at, part->size(-1)));
       at += part->size(-1);
     }
   }
@@ -197,7 +197,7 @@ class FreeEnergyMixer final : public SequenceMixer {
     if (config_.use_temperature) {
       beta = (at::softplus(beta_) + config_.eps).reshape({heads_, e});
       const auto limit = config_.value_logexp_cap / beta;
-      v = at::maximum(at::minimum(v, limit), -limit);
+      v = at::clamp(v, -limit, limit);
     }
     if (kinds() == 1) return merge_heads(under_prior(seen, v, state));
     // Within the cap no exponential leaves the range of float, and none needs a shift.
@@ -205,8 +205,7 @@ class FreeEnergyMixer final : public SequenceMixer {
     const auto both = under_prior(seen, at::cat({v, at::exp(exponent)}, -1), state).split(e, -1);
     const double tiny = std::numeric_limits<float>::min();
     const auto energy = at::log(both[1].clamp_min(0) + tiny) / beta;
-    const auto share = at::sigmoid(lambda);
-    return (1 - share) * merge_heads(both[0]) + share * merge_heads(energy);
+    return at::lerp(merge_heads(both[0]), merge_heads(energy), at::sigmoid(lambda));
   }
 
   /// Rotary positions.
