@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "longwave/base/atomic_file.h"
 #include "longwave/data/labelled_set.h"
 #include "longwave/data/pathfinder_archive.h"
 #include "longwave/data/pathfinder_metadata.h"
@@ -83,7 +84,7 @@ class PathfinderFiles final : public LabelledSet {
     split(config);
     limit(config);
     describe(hash.hex());
-    facts_.found.push_back("the hash is of the metadata and of the images' sizes; images are read when they are used");
+    facts_.found.push_back("the hash is of the bytes of the metadata and of all images they name");
   }
 
  private:
@@ -112,11 +113,12 @@ class PathfinderFiles final : public LabelledSet {
     for (const auto& record : parse_pathfinder_metadata(bytes, batch.string())) {
       const auto path = root / record.folder / record.file;
       std::error_code error;
-      const auto size = fs::file_size(path, error);
-      check(!error, path.string(), ": missing; ", batch.string(), ":", record.line, " names it");
-      hash.update(std::to_string(size) + "\n");
-      skipped_ += size == 0;
-      if (size == 0) continue;
+      check(fs::exists(path, error), path.string(), ": missing; ", batch.string(), ":", record.line, " names it");
+      const auto image = read_file(path);
+      hash.update(std::to_string(image.size()) + "\n");
+      hash.update(image);
+      skipped_ += image.empty();
+      if (image.empty()) continue;
       if (!record.strokes.empty()) strokes_.insert(record.strokes);
       paths_.push_back(path);
       labels_.push_back(record.label);

@@ -11,12 +11,14 @@ using namespace std::string_literals;
 
 const std::string kHard = "pathfinder32/curv_contour_length_14/";
 
-std::string png_of(int level, unsigned side = 32) {
+/// An even picture, but for its first pixel if `first` is not -1.
+std::string png_of(int level, unsigned side = 32, int first = -1) {
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   image.width = image.height = side;
   image.format = PNG_FORMAT_GRAY;
-  const std::string pixels(side * side, static_cast<char>(level));
+  std::string pixels(side * side, static_cast<char>(level));
+  if (first >= 0) pixels[0] = static_cast<char>(first);
   png_alloc_size_t size = 10000;
   std::string bytes(size, '\0');
   png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels.data(), 0, nullptr);
@@ -84,6 +86,25 @@ TEST(PathfinderFiles, AFolderThatDoesNotSayItsResolutionHasThatOfItsImages) {
   EXPECT_NE(missing.find("Pathfinder 32 (hard) not found"), std::string::npos) << missing;
   EXPECT_NE(missing.find("`longwave data make pathfinder --out DIR`"), std::string::npos) << missing;
   EXPECT_EQ(missing.find('\n'), std::string::npos);
+}
+
+TEST(PathfinderFiles, TheHashTellsOnePixelOfOnePicture) {
+  ScratchFolder folder;
+  put_archive(folder, kHard);
+  const auto put_first_pixel = [&](int first) {
+    const auto bytes = png_of(7, 32, first);
+    folder.put(kHard + "imgs/10/sample_4.png", bytes);
+    return bytes.size();
+  };
+  const auto hash = [&] { return make_set("pathfinder-files", Json::object(), {folder.path()})->facts().content_hash; };
+  const auto size = put_first_pixel(101);
+  const auto before = hash();
+  EXPECT_EQ(before.size(), 64u);
+  EXPECT_EQ(hash(), before) << "nothing changed";
+  ASSERT_EQ(put_first_pixel(102), size) << "as many bytes, so that only what they are tells";
+  EXPECT_NE(hash(), before);
+  put_first_pixel(101);
+  EXPECT_EQ(hash(), before);
 }
 
 TEST(PathfinderFiles, NumpyMetadataIsReadAndEmptyImagesAreLeftOut) {
