@@ -27,6 +27,27 @@ bool as_levels(const PretrainOptions& options, const SequenceFacts& facts) {
   return options.loss == "levels" || (options.loss == "auto" && facts.masking.levels);
 }
 
+/// Which steps of a sample are hidden; they come in order.
+class HiddenSpans {
+ public:
+  HiddenSpans(double ratio, std::int64_t span) : ratio_(ratio), span_(span) {}
+
+  bool hides(std::int64_t step, RandomStream& random) {
+    if (step == 0 || left_ == 0) {
+      left_ = span_;
+      if (step == 0 && span_ > 1) left_ -= static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(span_)));
+      hidden_ = random.uniform() < ratio_;
+    }
+    --left_;
+    return hidden_;
+  }
+
+ private:
+  double ratio_;
+  std::int64_t span_, left_ = 0;  // of the span in progress
+  bool hidden_ = false;
+};
+
 /// Common to both kinds of input: documents, and where masks come from.
 class PretrainTask : public SampleTask {
  public:
@@ -35,6 +56,7 @@ class PretrainTask : public SampleTask {
         masked_(options.objective == "masked"),
         pairs_(facts().goal == SequenceGoal::classify_pair),
         ratio_(ratio_of(options, facts())),
+        span_(options.mask_span),
         documents_(facts()) {
     documents_.goal = SequenceGoal::language;  // no targets but the inputs themselves
   }
@@ -43,7 +65,7 @@ class PretrainTask : public SampleTask {
   std::int64_t samples(Split split) const override { return SampleTask::samples(split) * (pairs_ ? 2 : 1); }
   Json about() const override {
     auto json = SampleTask::about();
-    if (masked_) json["mask_ratio"] = ratio_;
+    if (masked_) json["mask_ratio"] = ratio_, json["mask_span"] = span_;
     return json;
   }
 
@@ -63,8 +85,11 @@ class PretrainTask : public SampleTask {
 
   void augment(Batch& batch, RandomStream& random) const override {
     SampleTask::augment(batch, random);
+    HiddenSpans spans(ratio_, span_);
     if (masked_)
-      for_real_steps(batch, [&](std::int64_t row, std::int64_t step, std::int64_t) { hide(batch, row, step, random); });
+      for_real_steps(batch, [&](std::int64_t row, std::int64_t step, std::int64_t) {
+        if (spans.hides(step, random)) hide_step(batch, row, step);
+      });
     else if (!facts().complement.empty())
       shift_targets(batch);  // of the strand that is read
   }
@@ -75,10 +100,11 @@ class PretrainTask : public SampleTask {
     if (!masked_) return;
     const auto stream = RandomStream{0x6d61736b, 0}.split(static_cast<std::uint64_t>(split));
     RandomStream random;
+    HiddenSpans spans(ratio_, span_);
     for_real_steps(batch, [&](std::int64_t row, std::int64_t step, std::int64_t) {
       const auto sample = static_cast<std::uint64_t>(indices[static_cast<std::size_t>(row)]);
       if (step == 0) random = stream.split(sample);  // of the sample, whatever the batch
-      hide(batch, row, step, random);
+      if (spans.hides(step, random)) hide_step(batch, row, step);
     });
   }
 
@@ -104,12 +130,9 @@ class PretrainTask : public SampleTask {
   }
 
  private:
-  void hide(Batch& batch, std::int64_t row, std::int64_t step, RandomStream& random) const {
-    if (random.uniform() < ratio_) hide_step(batch, row, step);
-  }
-
   bool masked_, pairs_;
   double ratio_;
+  std::int64_t span_;
   SequenceFacts documents_;
 };
 

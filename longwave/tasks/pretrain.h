@@ -12,13 +12,15 @@ struct PretrainOptions {
   std::string objective = "masked";  // masked: restore hidden steps; causal: predict the next step
   double mask_ratio = -1;            // share of hidden steps; < 0: as published for the set, else 0.15 of tokens,
                                      // 0.5 of numbers
+  std::int64_t mask_span = 1;        // steps that are hidden together
   std::string loss = "auto";         // of numbers: l1 or levels; auto: as published for the set, else l1; of tokens
                                      // always cross-entropy
   bool bucket = true;
 };
 
-/// Masked: every real step of a training batch is hidden with probability mask_ratio, anew each time; those of the
-/// other splits always alike. Hidden tokens become the set's mask token (or one more than its vocabulary), hidden
+/// Masked: the real steps of a training sample, cut into spans of mask_span steps at a random place (the first and the
+/// last may be shorter), are hidden span by span with probability mask_ratio, anew each time; those of the other splits
+/// always alike. Hidden tokens become the set's mask token (or one more than its vocabulary), hidden
 /// numbers Masking::hidden; one more input channel is 1 there. Only hidden steps are scored, never padding. Loss of
 /// numbers: mean absolute error, or cross-entropy over 256 levels of the range seen in the training split. Pairs are
 /// taken apart.

@@ -207,6 +207,8 @@ const FieldTable<SequenceTaskConfig>& SequenceTaskConfig::fields() {
           .add("mask_ratio", &C::mask_ratio,
                "masked: share of hidden steps; -1: as published for the set, else 0.15 of tokens, 0.5 of numbers",
                between(-1.0, 1.0))
+          .add("mask_span", &C::mask_span, "masked: steps that are hidden together, one span beside another",
+               at_least<Int>(1))
           .add("mask_loss", &C::mask_loss,
                "pretraining on numbers: l1, or levels: one of 256 grey levels; auto: as published for the set, else l1",
                one_of({"auto", "l1", "levels"}));

@@ -31,6 +31,7 @@ struct SequenceTaskConfig {
   std::int64_t context = 256, stride = 64;
   std::string objective = "task", mask_loss = "auto";
   double mask_ratio = -1;
+  std::int64_t mask_span = 1;
   static const FieldTable<SequenceTaskConfig>& fields();
 };
 

@@ -87,7 +87,11 @@ Json data_config(const Recipe& recipe) {
 }
 
 PretrainOptions pretrain_options(const SequenceTaskConfig& s) {
-  return {.objective = s.objective, .mask_ratio = s.mask_ratio, .loss = s.mask_loss, .bucket = s.bucket};
+  return {.objective = s.objective,
+          .mask_ratio = s.mask_ratio,
+          .mask_span = s.mask_span,
+          .loss = s.mask_loss,
+          .bucket = s.bucket};
 }
 
 void check_causal(const Recipe& recipe, const Module& model) {

@@ -53,6 +53,76 @@ TEST(Masks, OfValidationAreThoseOfTheSample) {
   EXPECT_NEAR(score(5), score(33), 1e-6);
 }
 
+/// Tokens: spans of 6 in documents of 40 steps, and what is hidden of them after `draw`.
+class Spans : public ::testing::Test {
+ protected:
+  static constexpr std::int64_t kSpan = 6, kSamples = 400;
+
+  at::Tensor hidden(std::uint64_t seed, double ratio = 0.3) {
+    const auto task = make_pretrain_task(data_, {.mask_ratio = ratio, .mask_span = kSpan});
+    RandomStream random{seed, 0};
+    task->gather(Split::train, first_indices(kSamples), batch_);
+    task->augment(batch_, random);
+    return batch_.tensors.at("y").ne(kIgnoredTarget);
+  }
+
+  std::shared_ptr<const SequenceData> data_ =
+      find_sequence_data("retrieval-synthetic")
+          .make(find_sequence_data("retrieval-synthetic").resolve(settings_from_json({{"length", 40}}, "test"), "data"),
+                {});
+  Batch batch_;
+};
+
+TEST_F(Spans, AreAsLongAsAskedAndHideTheShareAskedFor) {
+  const auto mask = hidden(1);
+  std::int64_t inside = 0, whole = 0;
+  std::vector<std::int64_t> starts(kSpan);  // of what is hidden first, by its place
+  for (std::int64_t b = 0; b < kSamples; ++b)
+    for (std::int64_t i = 0; i < 40; ++i) {
+      if (!mask[b][i].item<bool>() || (i > 0 && mask[b][i - 1].item<bool>())) continue;
+      auto end = i;
+      while (end < 40 && mask[b][end].item<bool>()) ++end;
+      if (i == 0 || end == 40) continue;  // cut off
+      ++inside, whole += (end - i) % kSpan == 0;
+      ++starts[static_cast<std::size_t>(i % kSpan)];
+    }
+  EXPECT_GT(inside, 300);
+  EXPECT_EQ(whole, inside) << "one span, or several that meet";
+  for (const auto count : starts) EXPECT_GT(count, inside / 12) << "they begin anywhere";
+  EXPECT_NEAR(mask.to(at::kDouble).mean().item<double>(), 0.3, 0.036)
+      << "at least 2667 spans: 4 standard errors; " << inside;
+  const auto by_step = mask.to(at::kDouble).mean(0);  // the ends as often as the middle
+  EXPECT_LT((by_step - 0.3).abs().max().item<double>(), 0.1) << "400 samples: 4 standard errors";
+  EXPECT_TRUE(hidden(1, 1.0).all().item<bool>());
+  EXPECT_FALSE(hidden(1, 0.0).any().item<bool>());
+}
+
+TEST_F(Spans, AreThoseOfTheSeed) {
+  const auto first = hidden(1).clone();
+  EXPECT_TRUE(at::equal(hidden(1), first));
+  EXPECT_FALSE(at::equal(hidden(2), first));
+  const auto task = make_pretrain_task(data_, {.mask_span = kSpan});
+  EXPECT_EQ(task->about().at("mask_span"), kSpan);
+  EXPECT_EQ(make_pretrain_task(data_, {})->about().at("mask_span"), 1);
+}
+
+TEST_F(Spans, NeverHidePaddingAndStartAnewWithEverySample) {
+  const auto data = testing::tiny_sequences(SequenceGoal::classify, 500);  // 3 to 9 steps
+  const auto task = make_pretrain_task(data, {.mask_ratio = 0.3, .mask_span = 20});
+  RandomStream random{1, 0};
+  Batch batch;
+  task->gather(Split::train, first_indices(500), batch);
+  const auto real = real_steps(batch);
+  task->augment(batch, random);
+  const auto mask = batch.tensors.at("y").ne(kIgnoredTarget);
+  EXPECT_FALSE(mask.logical_and(real.logical_not()).any().item<bool>()) << "padding is scored";
+  EXPECT_NEAR(mask.sum().item<double>() / real.sum().item<double>(), 0.3, 0.08) << "a span or two a sample";
+  const auto sizes = pretrain_sizes(data->facts(), {});
+  const auto model = make_sequence_model("mingru", resolve_sequence_model("mingru", {}, {}, {}), sizes, 3);
+  const auto score = [&](std::int64_t size) { return task->evaluate(*model, Split::val, {.batch = size}).at("loss"); };
+  EXPECT_NEAR(score(5), score(33), 1e-6) << "those of validation are the sample's, whatever the batch";
+}
+
 TEST(Masks, HideNumbersBehindAnExtraChannel) {
   const auto data = testing::tiny_sequences(SequenceGoal::regress_steps, 300);
   const auto task = make_pretrain_task(data, {});
