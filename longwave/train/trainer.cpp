@@ -128,15 +128,15 @@ double Trainer::train_batch(Batch& batch) {
   if (augments_) task_.augment(batch, augment_random_);
   const auto loss = task_.loss(model_, batch);
   check_finite(loss, batch);
-  const auto weight = static_cast<double>(batch.size), terms = loss.terms > 0 ? loss.terms : weight;
+  const auto terms = loss.terms > 0 ? loss.terms : static_cast<double>(batch.size);
   // Of several batches the sum, which the optimiser's step divides by the terms of all: that of one large batch.
   (config_.accumulate == 1 ? loss.total : loss.total * terms).backward();
   terms_ += terms;
   const auto value = loss.total.item<double>();
-  sums_["loss"] += value * weight;
-  for (const auto& [name, part] : loss.parts) sums_[name] += part.item<double>() * weight;
+  sums_["loss"] += value * terms;
+  for (const auto& [name, part] : loss.parts) sums_[name] += part.item<double>() * terms;
   recent_loss_ = step_ == 0 ? value : recent_loss_ + 0.02 * (value - recent_loss_);
-  samples_ += weight;
+  sum_terms_ += terms;
   tokens_ += static_cast<double>(batch.steps);
   return value;
 }
@@ -240,7 +240,7 @@ Trainer::Ending Trainer::after_step() {
 
 Scores Trainer::epoch_means() const {
   Scores means;
-  for (const auto& [name, sum] : sums_) means[name] = sum / samples_;
+  for (const auto& [name, sum] : sums_) means[name] = sum / sum_terms_;
   return means;
 }
 
@@ -284,7 +284,7 @@ void Trainer::finish_epoch() {
   ++epoch_;
   batch_ = 0;
   sums_.clear();
-  samples_ = epoch_seconds_ = 0;
+  sum_terms_ = epoch_seconds_ = 0;
   if (hooks_.log) hooks_.log(epoch_json(record));
   save(better);
 }
@@ -313,7 +313,7 @@ Checkpoint Trainer::checkpoint() const {
                       {"seconds_per_step", per_step},
                       {"timed_steps", timed_steps},
                       {"sums", sums_},
-                      {"samples", samples_},
+                      {"samples", sum_terms_},  // named so in earlier checkpoints
                       {"tokens", tokens_},
                       {"recent_loss", recent_loss_},
                       {"told_stuck", told_stuck_},
@@ -354,7 +354,7 @@ void Trainer::restore(const Checkpoint& saved, const std::string& where) {
     earlier_step_seconds_ = state.at("seconds_per_step").get<double>();
     earlier_steps_ = state.at("timed_steps").get<std::int64_t>();
     sums_ = state.at("sums").get<std::map<std::string, double>>();
-    samples_ = state.at("samples").get<double>();
+    sum_terms_ = state.at("samples").get<double>();
     tokens_ = state.at("tokens").get<double>();
     recent_loss_ = state.at("recent_loss").get<double>();
     told_stuck_ = state.value("told_stuck", false);

@@ -93,10 +93,10 @@ class Trainer {
   double best_cost_ = 0, earlier_seconds_ = 0, epoch_seconds_ = 0;
   double earlier_step_seconds_ = 0;     // median of a step in earlier processes
   std::int64_t earlier_steps_ = 0;      // that it is of
-  std::map<std::string, double> sums_;  // over the samples of the epoch in progress
+  std::map<std::string, double> sums_;  // over the terms of the epoch in progress, see Loss
   double recent_loss_ = 0;              // running mean of the training loss
   bool told_stuck_ = false;
-  double samples_ = 0, tokens_ = 0;  // of the epoch in progress; of the whole run
+  double sum_terms_ = 0, tokens_ = 0;  // of the epoch in progress; of the whole run
   std::vector<EpochRecord> history_;
   TensorMap best_;
 

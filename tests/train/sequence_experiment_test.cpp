@@ -304,6 +304,25 @@ TEST_F(SequenceExperiment, AccumulatedBatchesCountByTheStepsThatTheyScore) {
   for (const auto& [name, tensor] : one) EXPECT_LT((tensor - three.at(name)).abs().max().item<double>(), 1e-6) << name;
 }
 
+/// With weights that do not move it is one number, however the samples are cut into batches.
+TEST_F(SequenceExperiment, TheTrainingLossOfAnEpochIsTheMeanOverTheScoredSteps) {
+  const auto loss = [](const std::string& batches) {
+    auto sections = parse_toml(
+        "[task]\ntype = \"sequence\"\ndata = \"maze-dfs\"\nbucket = false\n[data]\n"
+        "train_samples = 14\nval_samples = 4\ntest_samples = 4\n[model]\nname = \"mingru\"\n"
+        "d_model = 8\nlayers = 1\n[train]\nepochs = 1\nlearning_rate = 1e-30\nthreads = 1\n" +
+            batches,
+        "test");
+    const auto run = run_experiment(resolve_recipe(sections));
+    const auto& train = run.history.at(0).train;
+    EXPECT_EQ(train.at("loss"), train.at("cross_entropy"));
+    return train.at("loss");
+  };
+  const auto whole = loss("batch = 14\n");
+  for (const std::string batches : {"batch = 6\n", "batch = 1\n", "batch = 2\naccumulate = 3\n"})
+    EXPECT_NEAR(loss(batches), whole, 1e-5) << batches;
+}
+
 class EveryProtocol : public SequenceExperiment,
                       public ::testing::WithParamInterface<std::tuple<std::string, SequenceGoal>> {};
 
