@@ -44,6 +44,7 @@ class H3 final : public SequenceMixer, public HasStateParameters {
 
   H3(const MixerSizes& sizes, const Config& config) : config_(config), d_(sizes.d), heads_(sizes.d / config.head_dim) {
     check(d_ % config.head_dim == 0, "h3: head_dim is ", config.head_dim, "; expected a divisor of the width ", d_);
+    check(config.d_state % 2 == 0, "h3: d_state is ", config.d_state, "; expected an even number");
     copies_ = config.n_ssm > 0 ? config.n_ssm : heads_;
     check(heads_ % copies_ == 0, "h3: n_ssm is ", copies_, "; expected a divisor of the number of heads ", heads_);
     q_ = register_module("q_proj", torch::nn::Linear(d_, d_));
