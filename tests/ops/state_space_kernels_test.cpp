@@ -160,6 +160,29 @@ TEST(LowRankResponse, GradientsMatchDifferences) {
   for (const std::int64_t rank : {1, 2}) expect_gradients_match_differences(response_of(rank), sums_of(2, 2, rank, 5));
 }
 
+TEST(LowRankResponse, WholeVectorsAndTheRestAreAsEachNodeAloneOnEveryInstructionSet) {
+  for (const std::int64_t rank : {1, 2, 4})
+    for (const auto type : {at::kFloat, at::kDouble}) {
+      const auto in = sums_of(2, 3, rank, 37)[0];
+      const auto tangent = tangents(in.to(type));
+      const auto results = [&](std::int64_t first, std::int64_t count) {
+        const auto sums = in.to(type).narrow(3, first, count).contiguous().requires_grad_();
+        const auto y = at::view_as_real(
+            ops::low_rank_response(at::view_as_complex(sums), tangent.narrow(0, first, count).contiguous(), rank));
+        (y * y).sum().backward();
+        return Tensors{y.detach(), sums.grad()};
+      };
+      for_every_instruction_set([&](const std::string& name) {
+        const auto whole = results(0, 37);
+        for (std::int64_t l = 0; l < 37; ++l) {
+          const auto alone = results(l, 1);
+          expect_close({whole[0].narrow(3, l, 1), whole[1].narrow(3, l, 1)}, alone, type == at::kFloat ? 2e-6 : 1e-12,
+                       name + ", rank " + std::to_string(rank));
+        }
+      });
+    }
+}
+
 TEST(LowRankResponse, WrongRankGetsOneLine) {
   expect_error(
       [] {
