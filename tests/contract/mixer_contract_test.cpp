@@ -324,25 +324,46 @@ TEST_P(MixerContract, GradientsOfTheInitialStateMatchDifferences) {
   }
 }
 
+/// Rows with and without lengths, from nothing and, where the mixer streams, from a state that has seen steps.
 TEST_P(MixerContract, FloatOnEveryInstructionSetMatchesTheReference) {
   const auto exact = subject.make(at::kDouble), fast = subject.make(at::kFloat);
-  for (const std::int64_t t : {1, 23, 70}) {
-    const auto x = input(3, t, subject.d, at::kDouble);
-    const auto expected_y = exact->forward(x);
-    const auto expected = gradients(*exact, x);
+  const auto compare = [&](const at::Tensor& x, const Lengths& lengths, const State* start, const std::string& what) {
+    const auto x_float = x.to(at::kFloat);
+    const auto run = [&](SequenceMixer& mixer, const at::Tensor& in, State& state) {
+      return mixer.forward(in, lengths, start ? &state : nullptr);
+    };
+    const auto expected = gradients(*exact, x, lengths, start);
+    State state_float, end;
+    if (start) state_float = in_type(*start, at::kFloat), end = *start;
+    const auto y = run(*exact, x, end);
     for_every_instruction_set([&](const std::string& target) {
-      expect_close(fast->forward(x.to(at::kFloat)), expected_y, 2e-5, target + ": y");
-      for (const auto& [name, gradient] : gradients(*fast, x.to(at::kFloat)))
-        expect_close(gradient, expected.at(name), 2e-4, target + ": gradient of " + name);
+      const auto where = target + what;
+      auto end_float = state_float;
+      expect_close(run(*fast, x_float, end_float), y, 2e-5, where + ": y");
+      expect_states_close(end_float, end, 2e-5);
+      for (const auto& [name, gradient] : gradients(*fast, x_float, lengths, start ? &state_float : nullptr))
+        expect_close(gradient, expected.at(name), 2e-4, where + ": gradient of " + name);
     });
+  };
+  using Sizes = std::vector<std::int64_t>;
+  for (const auto& sizes : {Sizes{1, 0, 1}, {9, 0, 23}, {70, 64, 33}}) {
+    const PaddedRows rows(sizes, subject.d, at::kDouble);
+    const auto t = std::to_string(rows.x.size(1)) + " steps";
+    compare(rows.clean, {}, nullptr, ", " + t);
+    compare(rows.x, rows.lengths, nullptr, ", lengths to " + t);
+    if (!subject.properties().streams) continue;
+    const auto start = warm_state(*exact, 3, subject.d, at::kDouble);
+    compare(rows.clean, {}, &start, ", " + t + " from a state");
+    compare(rows.x, rows.lengths, &start, ", lengths to " + t + " from a state");
   }
 }
 
 // --- rows
 
 TEST_P(MixerContract, PaddingInfluencesNothing) {
-  for (const auto& sizes : {std::vector<std::int64_t>{13, 1, 7, 12, 0}, {2, 3, 0}, {70, kLong}})
-    expect_padding_influences_nothing(*subject.make(at::kDouble), subject.d, sizes);
+  for (const auto type : {at::kDouble, at::kFloat})
+    for (const auto& sizes : {std::vector<std::int64_t>{13, 1, 7, 12, 0}, {2, 3, 0}, {70, kLong}})
+      expect_padding_influences_nothing(*subject.make(type), subject.d, type, sizes);
 }
 
 TEST_P(MixerContract, PooledResultsAreThoseOfTheRowsAlone) {
@@ -354,11 +375,13 @@ TEST_P(MixerContract, PooledResultsAreThoseOfTheRowsAlone) {
   config.backbone.l_max = 64;
   config.inputs = 2;
   config.classes = 3;
-  Classifier model(config, 3);
-  model.to(at::kDouble);
-  model.eval();
-  for (const auto& sizes : {std::vector<std::int64_t>{13, 1, 7}, {2, 3}, {70, kLong}})
-    expect_pooled_rows_are_those_alone(model, sizes);
+  for (const auto type : {at::kDouble, at::kFloat}) {
+    Classifier model(config, 3);
+    model.to(type);
+    model.eval();
+    for (const auto& sizes : {std::vector<std::int64_t>{13, 1, 7}, {2, 3}, {70, kLong}})
+      expect_pooled_rows_are_those_alone(model, type, sizes);
+  }
 }
 
 TEST_P(MixerContract, RowsAreIndependent) {

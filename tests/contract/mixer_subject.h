@@ -94,14 +94,37 @@ inline State warm_state(SequenceMixer& mixer, std::int64_t b, std::int64_t d, at
   return state;
 }
 
-/// Gradients of sum(y * w) for a fixed w with respect to x and all weights, by name.
-inline TensorMap gradients(SequenceMixer& mixer, const at::Tensor& x, const Lengths& lengths = {}) {
-  mixer.zero_grad();
-  const auto leaf = x.detach().clone().requires_grad_();
-  const auto y = mixer.forward(leaf, lengths);
+/// Counts and the like keep theirs.
+inline State in_type(State state, at::ScalarType type) {
+  for (auto& [name, tensor] : state)
+    if (tensor.is_floating_point()) tensor = tensor.to(type);
+  return state;
+}
+
+/// sum(x * w) for a fixed w.
+inline at::Tensor weighted_sum(const at::Tensor& x) {
   at::manual_seed(5);
-  (y * at::randn(y.sizes(), at::kDouble).to(y.scalar_type())).sum().backward();
-  TensorMap all = {{"x", leaf.grad()}};
+  return (x * at::randn(x.sizes(), at::kDouble).to(x.scalar_type())).sum();
+}
+
+/// Gradients of sum(y * w) for a fixed w with respect to x and all weights, by name. With `start` also of such sums of
+/// the state behind the last step, and with respect to `start`, whose names then begin with "state ".
+inline TensorMap gradients(SequenceMixer& mixer, const at::Tensor& x, const Lengths& lengths = {},
+                           const State* start = nullptr) {
+  mixer.zero_grad();
+  TensorMap leaves = {{"x", x.detach().clone().requires_grad_()}};
+  State state;
+  if (start)
+    for (const auto& [name, tensor] : *start) {
+      state[name] = tensor.detach().clone();
+      if (tensor.is_floating_point()) leaves["state " + name] = state[name].requires_grad_();
+    }
+  auto loss = weighted_sum(mixer.forward(leaves["x"], lengths, start ? &state : nullptr));
+  for (const auto& [name, tensor] : state)
+    if (tensor.is_floating_point()) loss = loss + weighted_sum(tensor);
+  loss.backward();
+  TensorMap all;
+  for (const auto& [name, leaf] : leaves) all[name] = leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
   for (const auto& item : mixer.named_parameters())
     if (item.value().grad().defined()) all[item.key()] = item.value().grad().clone();
   return all;
@@ -112,10 +135,9 @@ struct PaddedRows {
   at::Tensor clean, x, lengths, valid;
   std::vector<std::int64_t> sizes;
 
-  PaddedRows(std::vector<std::int64_t> lengths_of, std::int64_t d) : sizes(std::move(lengths_of)) {
+  PaddedRows(std::vector<std::int64_t> lengths_of, std::int64_t d, at::ScalarType type) : sizes(std::move(lengths_of)) {
     lengths = at::tensor(sizes, at::kLong);
-    clean =
-        input(static_cast<std::int64_t>(sizes.size()), *std::max_element(sizes.begin(), sizes.end()), d, at::kDouble);
+    clean = input(static_cast<std::int64_t>(sizes.size()), *std::max_element(sizes.begin(), sizes.end()), d, type);
     valid = valid_steps(lengths, clean);
     x = at::where(valid, clean, at::full({}, std::nan(""), clean.options()));
   }
@@ -127,9 +149,18 @@ struct PaddedRows {
   }
 };
 
-inline void expect_padding_influences_nothing(SequenceMixer& mixer, std::int64_t d,
+/// How far a row among others may be from the same row alone: outputs and gradients, relative to the largest.
+struct RowTolerance {
+  double outputs, gradients;
+};
+inline RowTolerance tolerance_of_rows(at::ScalarType type) {
+  return type == at::kDouble ? RowTolerance{1e-9, 1e-8} : RowTolerance{2e-5, 1e-4};
+}
+
+inline void expect_padding_influences_nothing(SequenceMixer& mixer, std::int64_t d, at::ScalarType type,
                                               const std::vector<std::int64_t>& sizes) {
-  const PaddedRows rows(sizes, d);
+  const PaddedRows rows(sizes, d, type);
+  const auto tolerance = tolerance_of_rows(type);
   const auto y = mixer.forward(rows.x, rows.lengths);
   const auto together = gradients(mixer, rows.x, rows.lengths);
   const auto padded_steps = rows.valid.logical_not();
@@ -137,38 +168,42 @@ inline void expect_padding_influences_nothing(SequenceMixer& mixer, std::int64_t
   EXPECT_EQ(largest(together.at("x").masked_select(padded_steps)), 0) << "gradients at padded steps";
 
   at::manual_seed(5);
-  const auto weights = at::randn(y.sizes(), at::kDouble);
+  const auto weights = at::randn(y.sizes(), at::kDouble).to(type);
   mixer.zero_grad();
   const auto streams = mixer.properties().streams;
   State padded;
   if (streams) {
     const at::NoGradGuard no_grad;
     padded = mixer.initial_state(y.size(0));
-    expect_close(mixer.forward(rows.x, rows.lengths, &padded), y, 1e-9, "with a state");
+    expect_close(mixer.forward(rows.x, rows.lengths, &padded), y, tolerance.outputs, "with a state");
   }
   rows.each([&](std::int64_t row, std::int64_t n, at::Tensor alone) {
     alone.requires_grad_();
     const auto y_alone = mixer.forward(alone);
-    expect_close(y.narrow(0, row, 1).narrow(1, 0, n), y_alone, 1e-9, "row " + std::to_string(row));
+    expect_close(y.narrow(0, row, 1).narrow(1, 0, n), y_alone, tolerance.outputs, "row " + std::to_string(row));
     (y_alone * weights.narrow(0, row, 1).narrow(1, 0, n)).sum().backward();
-    expect_close(together.at("x").narrow(0, row, 1).narrow(1, 0, n), alone.grad(), 1e-8, "gradient of x");
+    expect_close(together.at("x").narrow(0, row, 1).narrow(1, 0, n), alone.grad(), tolerance.gradients,
+                 "gradient of x");
     if (!streams) return;
     const at::NoGradGuard no_grad;
     auto state = mixer.initial_state(1);
     mixer.forward(alone.detach(), {}, &state);
     for (const auto& [name, tensor] : state)
       if (tensor.sizes().slice(1) == padded.at(name).sizes().slice(1))  // a history grows with the longest row
-        expect_close(padded.at(name).narrow(0, row, 1), tensor, 1e-9, "state " + name + ", row " + std::to_string(row));
+        expect_close(padded.at(name).narrow(0, row, 1), tensor, tolerance.outputs,
+                     "state " + name + ", row " + std::to_string(row));
   });
   for (const auto& item : mixer.named_parameters())
     if (item.value().grad().defined())
-      expect_close(together.at(item.key()), item.value().grad(), 1e-8, "gradient of " + item.key());
+      expect_close(together.at(item.key()), item.value().grad(), tolerance.gradients, "gradient of " + item.key());
 }
 
 /// The logits of rows whose vectors are pooled over their true lengths, in three ways [3, b, classes], and all
 /// gradients.
-inline void expect_pooled_rows_are_those_alone(Classifier& model, const std::vector<std::int64_t>& sizes) {
-  const PaddedRows rows(sizes, model.config().inputs);
+inline void expect_pooled_rows_are_those_alone(Classifier& model, at::ScalarType type,
+                                               const std::vector<std::int64_t>& sizes) {
+  const PaddedRows rows(sizes, model.config().inputs, type);
+  const auto tolerance = tolerance_of_rows(type);
   const auto logits_of = [&](const at::Tensor& x, const Lengths& lengths) {
     const auto y = model.features(x, lengths);
     std::vector<at::Tensor> all;
@@ -186,19 +221,19 @@ inline void expect_pooled_rows_are_those_alone(Classifier& model, const std::vec
   const auto x = rows.x.clone().requires_grad_();
   const auto logits = logits_of(x, rows.lengths);
   at::manual_seed(5);
-  const auto weights = at::randn(logits.sizes(), at::kDouble);
+  const auto weights = at::randn(logits.sizes(), at::kDouble).to(type);
   (logits * weights).sum().backward();
   const auto together = take_gradients();
   rows.each([&](std::int64_t row, std::int64_t n, at::Tensor alone) {
     alone.requires_grad_();
     const auto expected = logits_of(alone, {});
-    expect_close(logits.narrow(1, row, 1), expected, 1e-9, "row " + std::to_string(row));
+    expect_close(logits.narrow(1, row, 1), expected, tolerance.outputs, "row " + std::to_string(row));
     (expected * weights.narrow(1, row, 1)).sum().backward();
-    expect_close(x.grad().narrow(0, row, 1).narrow(1, 0, n), alone.grad(), 1e-8, "gradient of x");
+    expect_close(x.grad().narrow(0, row, 1).narrow(1, 0, n), alone.grad(), tolerance.gradients, "gradient of x");
   });
   EXPECT_EQ(largest(x.grad().masked_select(rows.valid.logical_not())), 0) << "gradients at padded steps";
   for (const auto& [name, gradient] : take_gradients())
-    expect_close(together.at(name), gradient, 1e-8, "gradient of " + name);
+    expect_close(together.at(name), gradient, tolerance.gradients, "gradient of " + name);
 }
 
 }  // namespace longwave::testing

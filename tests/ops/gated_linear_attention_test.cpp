@@ -204,6 +204,53 @@ TEST(Wkv4, GradientsMatchDifferences) {
 
 TEST(Wkv4, SameBitsForAnyNumberOfThreads) { testing::expect_same_bits_for_any_threads(wkv, wkv_inputs(3, 50, 20)); }
 
+/// w, u, k, v, state: rows of which one is whole, some end within a block of steps, and one has none.
+testing::Op wkv_to(const std::vector<std::int64_t>& lengths) {
+  return [=](const Tensors& x) {
+    const auto initial = at::stack({x[4], x[5], 0.1 * x[4]}, 1);
+    const auto r = ops::wkv4(at::exp(x[0]), x[1], x[2], x[3], initial, at::tensor(lengths, at::kLong));
+    return Tensors{r.y, r.final_state};
+  };
+}
+
+TEST(Wkv4, FloatMatchesDoubleToLengths) {
+  testing::expect_float_matches_double(wkv_to({1, 0}), wkv_inputs(2, 1, 1), 1e-5);
+  testing::expect_float_matches_double(wkv_to({67, 1, 0, 64, 33}), wkv_inputs(5, 67, 21), 1e-5);
+  testing::expect_float_matches_double(wkv_to({0, 300, 129}), wkv_inputs(3, 300, 37), 2e-5);
+}
+
+TEST(Wkv4, GradientsToLengthsMatchDifferences) {
+  testing::expect_gradients_match_differences(wkv_to({6, 0, 4}), wkv_inputs(3, 6, 3));
+  testing::expect_gradients_match_differences(wkv_to({65, 300}), wkv_inputs(2, 300, 2));
+}
+
+TEST(Wkv4, ARowToItsLengthIsThatRowAlone) {
+  const auto x = wkv_inputs(4, 70, 21);
+  const std::vector<std::int64_t> lengths = {70, 9, 0, 64};
+  for (const auto type : {at::kDouble, at::kFloat}) {
+    Tensors in;
+    for (const auto& tensor : x) in.push_back(tensor.to(type));
+    const auto initial = at::stack({in[4], in[5], 0.1 * in[4]}, 1);
+    const auto padded = at::arange(70).unsqueeze(0) >= at::tensor(lengths, at::kLong).unsqueeze(1);
+    for (const auto i : {2, 3}) in[i] = in[i].masked_fill(padded.unsqueeze(-1), std::nan(""));
+    const auto all = ops::wkv4(at::exp(in[0]), in[1], in[2], in[3], initial, at::tensor(lengths, at::kLong));
+    for (std::int64_t row = 0; row < 4; ++row) {
+      const auto n = lengths[row];
+      const auto of_row = [&](const at::Tensor& tensor) { return tensor.narrow(0, row, 1); };
+      const auto y = of_row(all.y), end = of_row(all.final_state);
+      EXPECT_EQ(y.narrow(1, n, 70 - n).abs().sum().item<double>(), 0) << row;
+      if (n == 0) {
+        EXPECT_TRUE(at::equal(end, of_row(initial)));
+        continue;
+      }
+      const auto alone = ops::wkv4(at::exp(in[0]), in[1], of_row(in[2]).narrow(1, 0, n), of_row(in[3]).narrow(1, 0, n),
+                                   of_row(initial));
+      testing::expect_close({y.narrow(1, 0, n), end}, {alone.y, alone.final_state}, type == at::kDouble ? 1e-12 : 1e-6,
+                            "row " + std::to_string(row));
+    }
+  }
+}
+
 TEST(Wkv4, LengthsOutOfRangeGetOneLine) {
   const auto w = at::ones({2}), k = at::ones({2, 3, 2});
   testing::expect_error(
