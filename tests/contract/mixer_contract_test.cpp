@@ -324,6 +324,63 @@ TEST_P(MixerContract, GradientsOfTheInitialStateMatchDifferences) {
   }
 }
 
+TEST_P(MixerContract, SecondDerivativesOfDoubleMatchDifferencesOrAreRefused) {
+  const auto mixer = subject.make(at::kDouble);
+  const auto x = input(2, 5, subject.d, at::kDouble);
+  TensorMap second;
+  try {
+    second = second_derivatives(*mixer, x, {});
+  } catch (const UserError& error) {
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+    return;
+  }
+  at::manual_seed(3);
+  std::vector<std::pair<at::Tensor, at::Tensor>> moved;  // a weight and where it goes
+  double slope = 0;
+  const auto along = [&](const std::string& name, const at::Tensor& of) {
+    const auto direction = at::randn(of.sizes(), at::kDouble);
+    slope += (second.at(name) * direction).sum().item<double>();
+    return direction;
+  };
+  const auto along_x = along("x", x);
+  for (const auto& item : mixer->named_parameters()) moved.emplace_back(item.value(), along(item.key(), item.value()));
+  const auto norm_at = [&](double eps) {
+    const auto move = [&](double by) {
+      const at::NoGradGuard no_grad;
+      for (auto& [value, direction] : moved) value.add_(direction, by);
+    };
+    move(eps);
+    double norm = 0;
+    for (const auto& [name, gradient] : gradients(*mixer, x + eps * along_x))
+      norm += gradient.square().sum().item<double>();
+    move(-eps);
+    return norm;
+  };
+  constexpr double kEps = 1e-6;
+  const double numeric = (norm_at(kEps) - norm_at(-kEps)) / (2 * kEps);
+  EXPECT_NEAR(slope, numeric, 1e-5 * std::max(norm_at(0), std::abs(numeric)));
+}
+
+/// Of float: what double gives, or one line that says what is missing.
+TEST_P(MixerContract, SecondDerivativesAreThoseOfDoubleOrRefused) {
+  const auto exact = subject.make(at::kDouble), fast = subject.make(at::kFloat);
+  for (const auto& sizes : {std::vector<std::int64_t>{5, 3}, {70, 64}})
+    for (const bool padded : {false, true}) {
+      const PaddedRows rows(sizes, subject.d, at::kDouble);
+      const auto& x = padded ? rows.x : rows.clean;
+      const auto lengths = padded ? rows.lengths : Lengths();
+      TensorMap found;
+      try {
+        found = second_derivatives(*fast, x.to(at::kFloat), lengths);
+      } catch (const UserError& error) {
+        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+        continue;
+      }
+      for (const auto& [name, expected] : second_derivatives(*exact, x, lengths))
+        expect_close(found.at(name), expected, 1e-3, "second derivative with respect to " + name);
+    }
+}
+
 /// Rows with and without lengths, from nothing and, where the mixer streams, from a state that has seen steps.
 TEST_P(MixerContract, FloatOnEveryInstructionSetMatchesTheReference) {
   const auto exact = subject.make(at::kDouble), fast = subject.make(at::kFloat);

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -127,6 +128,25 @@ inline TensorMap gradients(SequenceMixer& mixer, const at::Tensor& x, const Leng
   for (const auto& [name, leaf] : leaves) all[name] = leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf);
   for (const auto& item : mixer.named_parameters())
     if (item.value().grad().defined()) all[item.key()] = item.value().grad().clone();
+  return all;
+}
+
+/// Gradients of the squared norm of all gradients() with respect to x and all weights; zeros where there is none.
+inline TensorMap second_derivatives(SequenceMixer& mixer, const at::Tensor& x, const Lengths& lengths) {
+  std::vector<std::string> names = {"x"};
+  std::vector<at::Tensor> leaves = {x.detach().clone().requires_grad_()};
+  for (const auto& item : mixer.named_parameters()) names.push_back(item.key()), leaves.push_back(item.value());
+  const auto take = [&](const at::Tensor& of, bool keep) {
+    return torch::autograd::grad({of}, leaves, {}, keep, keep, true);
+  };
+  auto norm = at::zeros({}, x.options());
+  for (const auto& gradient : take(weighted_sum(mixer.forward(leaves[0], lengths)), true))
+    if (gradient.defined()) norm = norm + gradient.square().sum();
+  std::vector<at::Tensor> second(leaves.size());
+  if (norm.requires_grad()) second = take(norm, false);
+  TensorMap all;
+  for (std::size_t i = 0; i < leaves.size(); ++i)
+    all[names[i]] = second[i].defined() ? second[i] : at::zeros_like(leaves[i]);
   return all;
 }
 
