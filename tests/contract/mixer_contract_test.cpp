@@ -8,6 +8,7 @@
 
 #include "longwave/mixers/mixer.h"
 #include "longwave/models/flops.h"
+#include "longwave/nn/state_parameters.h"
 #include "longwave/nn/tensor_memory.h"
 #include "tests/contract/mixer_subject.h"
 #include "tests/support/filled_memory.h"
@@ -111,6 +112,20 @@ TEST_P(MixerContract, WorkGrowsAsItClaims) {
   EXPECT_LT(twice.flops, 1.02 * steps * once.flops) << "operations";
   // Libraries copy more from some size on, by a constant factor; t log t steps would be 1.09 times two.
   EXPECT_LT(twice.numbers, 1.08 * steps * once.numbers) << "numbers touched";
+}
+
+// --- weights
+
+TEST_P(MixerContract, StateParametersAreItsOwn) {
+  const auto mixer = subject.make(at::kFloat);
+  const auto check_module = [](const torch::nn::Module& module, const std::string& where) {
+    const auto* declares = dynamic_cast<const HasStateParameters*>(&module);
+    if (!declares) return;
+    const auto own = module.named_parameters();
+    for (const auto& name : declares->state_parameters()) EXPECT_TRUE(own.contains(name)) << where << " " << name;
+  };
+  check_module(*mixer, "");
+  for (const auto& part : mixer->named_modules("", false)) check_module(*part.value(), part.key());
 }
 
 // --- time
