@@ -166,6 +166,12 @@ class GatedDeltaNet final : public DeltaBase, public HasStateParameters {
 
   std::vector<std::string> state_parameters() const override { return {"A_log", "dt_bias"}; }
 
+  /// Early versions of the reference store a D that nothing reads.
+  TensorMap import_reference(TensorMap weights) const override {
+    weights.erase("D");
+    return weights;
+  }
+
  private:
   Tensor decay(const Tensor& x) const override {
     return -at::exp(a_log_) * at::softplus(Linear(step_)->forward(x) + dt_bias_);

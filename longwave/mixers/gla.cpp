@@ -93,6 +93,13 @@ class GatedLinearAttention final : public SequenceMixer {
     return state;
   }
 
+  /// The reference's norm bears the name of the gate where it computes both at once, as it does by default.
+  TensorMap import_reference(TensorMap weights) const override {
+    if (auto node = weights.extract("g_norm_swish_gate.weight"); !node.empty())
+      weights["g_norm.weight"] = node.mapped();
+    return weights;
+  }
+
  private:
   Tensor convolved(const std::string& name, const Tensor& x, const Lengths& lengths, State* state) const {
     return taps_.exist() ? taps_.convolved(name, x, lengths, state) : x;
