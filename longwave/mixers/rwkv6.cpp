@@ -41,9 +41,9 @@ class Rwkv6 final : public SequenceMixer {
     const double depth = sizes.depth(), shallowness = 1 - double(sizes.layer) / double(sizes.layers);
     const auto channel = at::arange(d_, at::kFloat), place = (channel / d_).reshape({1, 1, d_});
     const auto last = std::max<double>(1, d_ - 1);
-    const auto share = 1 - at::pow(place, shallowness);
+    const auto share = 1 - at::pow(place, shallowness), share_of_gates = 1 - at::pow(place, 0.5 * shallowness);
     mix_x_ = register_parameter("time_maa_x", share.clone());
-    const Tensor shares[] = {share, share, share - 0.3 * depth, 1 - at::pow(place, 0.5 * shallowness), share};
+    const Tensor shares[] = {share, share, share - 0.3 * depth, share_of_gates, share_of_gates};
     for (std::size_t i = 0; i < 5; ++i)
       mix_[i] = register_parameter(std::string("time_maa_") + "wkvrg"[i], shares[i].clone());
     mix_in_ = register_parameter("time_maa_w1", at::empty({d_, 5 * config.mix_rank}).uniform_(-1e-4, 1e-4));
