@@ -21,7 +21,7 @@ namespace {
 struct Options {
   std::string name;
   std::vector<std::string> settings;
-  std::int64_t d = 256, t = 1024;
+  std::int64_t d = 256, t = 1024, b = 1;
 };
 
 constexpr std::int64_t kLookback = 512, kHorizon = 96, kChannels = 7;  // at which forecasters are counted
@@ -37,14 +37,14 @@ std::string size_text(double bytes) {
   return bytes < 1e7 ? fmt::format("{:.1f} kB", bytes / 1e3) : fmt::format("{:.1f} MB", bytes / 1e6);
 }
 
-/// Of one sequence; with what every step adds where the state grows.
-std::string state_text(SequenceMixer& mixer, std::int64_t d) {
+/// Of b sequences; with what every step adds where the state grows.
+std::string state_text(SequenceMixer& mixer, std::int64_t d, std::int64_t b) {
   const auto properties = mixer.properties();
   if (!properties.streams) return "-";
-  auto state = mixer.initial_state(1);
+  auto state = mixer.initial_state(b);
   const auto before = bytes_of(state);
   if (properties.cost == Cost::linear) return size_text(before);
-  mixer.forward(at::zeros({1, 4, d}), {}, &state);
+  mixer.forward(at::zeros({b, 4, d}), {}, &state);
   const auto after = bytes_of(state);
   return after > before ? size_text((after - before) / 4) + " a step" : size_text(after);
 }
@@ -82,7 +82,7 @@ Table mixer_table(const Options& options) {
                           {properties.causal ? "yes" : "no"},
                           {properties.streams ? "yes" : "no"},
                           {name_of(properties.cost)},
-                          {state_text(*mixer, options.d)},
+                          {state_text(*mixer, options.d, 1)},
                           {std::to_string(mixer->parameter_count())}});
   }
   return table;
@@ -119,13 +119,14 @@ void print_cost(const char* what, const std::function<void()>& work) {
 }
 
 void print_size(const Module& part, const Options& options) {
-  fmt::print("\nAt width {}, one sequence of {} steps:\n  {:<22} {:>10}\n", options.d, options.t, "parameters",
+  const auto rows = options.b == 1 ? "one sequence" : fmt::format("{} sequences", options.b);
+  fmt::print("\nAt width {}, {} of {} steps:\n  {:<22} {:>10}\n", options.d, rows, options.t, "parameters",
              part.parameter_count());
 }
 
 template <class Part>
 void print_work(Part& part, const Options& options) {
-  const auto x = at::zeros({1, options.t, options.d}).requires_grad_();  // as the output of a layer before
+  const auto x = at::zeros({options.b, options.t, options.d}).requires_grad_();  // as the output of a layer before
   part.train();  // in evaluation layers keep what they once computed of their weights
   print_cost("forward", [&] {
     const at::NoGradGuard no_grad;
@@ -141,6 +142,9 @@ void show_mixer(const MixerInfo& info, const Options& options) {
   constexpr std::int64_t kLongest = 1 << 14;  // of quadratic cost: some ten seconds
   check(properties.cost != Cost::quadratic || options.t <= kLongest, "--length is ", options.t, "; expected at most ",
         kLongest, " of a mixer of quadratic cost");
+  const auto rows = kLongest * kLongest / (options.t * options.t);
+  check(properties.cost != Cost::quadratic || options.b <= rows, "--batch is ", options.b, "; expected at most ", rows,
+        " of a mixer of quadratic cost at length ", options.t);
   print_head(info.title, info.summary, info.source);
   fmt::print("Family: {}. {}, {}; cost in the length: {}.\n", info.family, properties.causal ? "Causal" : "Not causal",
              properties.streams ? "streams" : "does not stream", name_of(properties.cost));
@@ -150,7 +154,7 @@ void show_mixer(const MixerInfo& info, const Options& options) {
   if (properties.streams) {
     const at::NoGradGuard no_grad;
     // Of another one: libtorch warns of tensors that this one would keep here and give up while they are counted.
-    fmt::print("  {:<22} {:>10}\n", "state", state_text(*build(info, config, options), options.d));
+    fmt::print("  {:<22} {:>10}\n", "state", state_text(*build(info, config, options), options.d, options.b));
   }
   print_work(*mixer, options);
 }
@@ -180,13 +184,18 @@ void show_forecaster(const ForecasterInfo& info, const Options& options) {
 }
 
 void models(const Options& options) {
+  check(options.d > 0 && options.t > 0 && options.b > 0, "--width, --length and --batch must be at least 1");
+  check(options.b == 1 || (!options.name.empty() && forecasters().count(options.name) == 0),
+        "--batch is for the cost of one mixer or channel mixer; expected its name");
   if (options.name.empty()) return list(options);
-  check(options.d > 0 && options.t > 0, "--width and --length must be at least 1");
   // The cost is that of passes that are really run.
   constexpr std::int64_t kWidest = 1 << 14, kNumbers = 1 << 25;
   check(options.d <= kWidest, "--width is ", options.d, "; expected at most ", kWidest);
   check(options.t <= kNumbers / options.d, "--length is ", options.t, "; expected at most ", kNumbers / options.d,
         " at width ", options.d);
+  const auto rows = kNumbers / options.d / options.t;
+  check(options.b <= rows, "--batch is ", options.b, "; expected at most ", rows, " at width ", options.d,
+        " and length ", options.t);
   if (const auto found = mixers().find(options.name); found != mixers().end())
     return show_mixer(found->second, options);
   if (const auto found = channel_mixers().find(options.name); found != channel_mixers().end())
@@ -206,6 +215,8 @@ void define(CLI::App& app) {
   app.add_option("settings", options->settings, "field=value of its configuration");
   app.add_option("--width", options->d, "width d of a mixer")->capture_default_str();
   app.add_option("--length", options->t, "steps t of a mixer's sequence")->capture_default_str();
+  app.add_option("--batch", options->b, "sequences at a time, over which its work, memory and state are counted")
+      ->capture_default_str();
   app.callback([options] { models(*options); });
 }
 

@@ -139,6 +139,30 @@ TEST(Models, CountsParametersAtTheGivenWidth) {
   }
 }
 
+TEST(Models, CountsABatch) {
+  const auto number = [](const std::string& out, const std::string& what) {
+    const auto at = out.find("\n  " + what + "  ");
+    EXPECT_NE(at, std::string::npos) << what << ":\n" << out;
+    return std::stod(out.substr(at + 3 + what.size()));
+  };
+  for (const std::string name : {"mingru", "attention"}) {  // whose state has one size, or grows with the steps
+    const auto one = run("models " + name + " --width 16 --length 32").out;
+    const auto four = run("models " + name + " --width 16 --length 32 --batch 4").out;
+    EXPECT_NE(one.find("\nAt width 16, one sequence of 32 steps:\n"), std::string::npos) << one;
+    EXPECT_NE(four.find("\nAt width 16, 4 sequences of 32 steps:\n"), std::string::npos) << four;
+    EXPECT_EQ(number(four, "parameters"), number(one, "parameters"));
+    for (const auto* what : {"state", "forward", "forward and backward"})
+      EXPECT_NEAR(number(four, what), 4 * number(one, what), 0.04 * number(one, what)) << name << " " << what;
+  }
+  for (const auto* refused : {"models mingru --batch 0", "models mingru --batch 100000000", "models --batch 2",
+                              "models linear --batch 2", "models attention --length 16384 --batch 2"}) {
+    const auto answer = run(refused);
+    EXPECT_EQ(answer.code, 2) << refused;
+    EXPECT_EQ(answer.out.find("error: --"), 0u) << answer.out;
+    EXPECT_EQ(std::count(answer.out.begin(), answer.out.end(), '\n'), 1) << answer.out;
+  }
+}
+
 TEST(Models, ShowsAChannelMixer) {
   const auto outcome = run("models swiglu bias=false dropout=0.1 --width 24 --length 40");
   EXPECT_EQ(outcome.code, 0) << outcome.out;
