@@ -87,12 +87,17 @@ class Characters final : public TokenStreams {
       parts.push_back(tokens_of(text, config.unit == "byte", path.string()));
       facts_.found.push_back(path.string());
     }
-    if (parts.size() == 1) parts = split(parts[0], config);
+    const bool one = parts.size() == 1;
+    if (one) parts = split(parts[0], config);
     facts_.content_hash = hash.hex();
     facts_.unit = config.unit;
     facts_.protocol = "by-" + config.unit;
     for (std::size_t i = 0; i < parts.size(); ++i) sizes_[i] = size_of(parts[i], config.unit == "byte");
-    describe(number(parts, config.unit == "byte"));
+    auto names = number(parts, config.unit == "byte");
+    const double shares[] = {1, config.validation, config.test};
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      if (!one || shares[i] > 0) require_pair(static_cast<Split>(i), found.files[one ? 0 : i].string());
+    describe(std::move(names));
   }
 
   TextSize text_size(Split split) const override { return sizes_[static_cast<std::size_t>(split)]; }

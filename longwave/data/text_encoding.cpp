@@ -23,6 +23,19 @@ std::vector<char32_t> by_frequency(const CharacterCounts& counts, std::int64_t l
   return characters;
 }
 
+/// The first byte of `text` that is no UTF-8, or its end.
+std::size_t first_invalid(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto begin = at;
+    // What is no UTF-8 is read as the character that stands for it, of one byte and not of its own three.
+    if (next_code_point(text, at) == kReplacement && at != begin + 3) return begin;
+  }
+  return text.size();
+}
+
+constexpr const char* kExpected =
+    " is no UTF-8; expected a text in UTF-8 (iconv -f latin1 -t utf8 converts an older one)";
+
 }  // namespace
 
 char32_t next_code_point(std::string_view text, std::size_t& at) {
@@ -46,12 +59,18 @@ char32_t next_code_point(std::string_view text, std::size_t& at) {
 }
 
 void check_utf8(std::string_view text, const std::string& name, const std::string& instead) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto begin = at;
-    // What is no UTF-8 is read as the character that stands for it, of one byte and not of its own three.
-    check(next_code_point(text, at) != kReplacement || at == begin + 3, name, ": byte ", begin + 1,
-          " is no UTF-8; expected a text in UTF-8 (iconv -f latin1 -t utf8 converts an older one), or ", instead);
-  }
+  const auto at = first_invalid(text);
+  check(at == text.size(), name, ": byte ", at + 1, kExpected, ", or ", instead);
+}
+
+void check_utf8(std::string_view text, const std::string& name) {
+  const auto at = first_invalid(text);
+  if (at == text.size()) return;
+  const auto before = text.substr(0, at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto column = at - (before.rfind('\n') + 1);  // npos + 1 = 0
+  fail(name, ":", line, ":", column + 1, fmt::format(": byte 0x{:02x}", static_cast<unsigned char>(text[at])),
+       kExpected);
 }
 
 std::string utf8(char32_t code) {

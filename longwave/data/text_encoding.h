@@ -16,6 +16,9 @@ char32_t next_code_point(std::string_view text, std::size_t& at);
 /// UserError with `name` and the place of the first byte that is no UTF-8; `instead` is how to read it nevertheless.
 void check_utf8(std::string_view text, const std::string& name, const std::string& instead);
 
+/// The same of text that can be read in no other way, its place told as line and column.
+void check_utf8(std::string_view text, const std::string& name);
+
 /// One code point as UTF-8.
 std::string utf8(char32_t code_point);
 

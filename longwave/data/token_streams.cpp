@@ -50,6 +50,12 @@ void TokenStreams::example(Split, std::int64_t, SequenceExample&) const {
   fail("this set is one stream of tokens, not separate samples");
 }
 
+void TokenStreams::require_pair(Split split, const std::string& where) const {
+  check(samples(split) >= 2, where, ": the ", name_of(split), " split has ", samples(split),
+        samples(split) == 1 ? " token" : " tokens",
+        "; expected at least 2, one to read and one to predict; take a longer text, or another share of it");
+}
+
 void TokenStreams::describe(std::vector<std::string> names) {
   facts_.goal = SequenceGoal::language;
   facts_.vocabulary = static_cast<std::int64_t>(names.size());

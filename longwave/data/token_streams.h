@@ -27,6 +27,8 @@ class TokenStreams : public SequenceData {
 
  protected:
   std::vector<std::int32_t>& stream_of(Split split) { return streams_[static_cast<std::size_t>(split)]; }
+  /// UserError with `where` if the split has fewer than two tokens: one to read and one to foretell.
+  void require_pair(Split split, const std::string& where) const;
   /// Writes goal, vocabulary and names; adds a line for every stream to what was found.
   void describe(std::vector<std::string> names);
 

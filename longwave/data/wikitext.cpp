@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "longwave/data/text_encoding.h"
 #include "longwave/data/token_streams.h"
 #include "longwave/io/checksum.h"
 #include "longwave/io/columnar.h"
@@ -46,14 +47,16 @@ std::string read_lines(const std::filesystem::path& path, Sha256& hash) {
   for (const auto& piece : pieces_of(path)) {
     const auto bytes = read_text(piece);
     hash.update(bytes);
+    const auto begin = text.size();
     if (!is_columnar(bytes, piece.string())) {
       text += bytes;
-      continue;
+    } else {
+      const auto table = parse_columnar(bytes, piece.string());
+      const auto column = find_column(table->columns(), {"text"});
+      check(column >= 0, piece.string(), ": has no column text");
+      for (const auto& line : table->cells(column)) text.append(line).append(line.ends_with('\n') ? "" : "\n");
     }
-    const auto table = parse_columnar(bytes, piece.string());
-    const auto column = find_column(table->columns(), {"text"});
-    check(column >= 0, piece.string(), ": has no column text");
-    for (const auto& line : table->cells(column)) text.append(line).append(line.ends_with('\n') ? "" : "\n");
+    check_utf8(std::string_view(text).substr(begin), piece.string());
   }
   return text;
 }
@@ -94,6 +97,7 @@ class WikiText final : public TokenStreams {
       check(!text.empty(), path, ": is empty");
       const bool counts = i == 0 || mini || config.corpus == "wikitext-2";
       stream_of(splits[i]) = counts ? vocabulary.read(text) : vocabulary.read_known(text, path);
+      require_pair(splits[i], path);
       facts_.found.push_back(path);
     }
     const auto numbers = vocabulary.sort_by_frequency();

@@ -79,6 +79,23 @@ TEST(WikiTextSet, EveryNameAndTheRulesOfBothVocabularies) {
   EXPECT_THROW(two->example(Split::train, 0, example), UserError);
 }
 
+TEST(WikiTextSet, BytesThatAreNoTextAndSplitsWithoutAPairAreRefused) {
+  const ScratchFolder folder("wikitext_refusals_test");
+  for (const std::string part : {"train", "valid", "test"}) folder.put("wikitext-2/" + part + ".txt", " a \n b \n");
+  const auto error = [&](const Json& settings = Json::object()) {
+    return error_of_set("wikitext", settings, {folder.path()});
+  };
+  EXPECT_EQ(error(), "");
+  folder.put("wikitext-2/valid.txt", " a \n b \xff c \n");
+  const auto expected = (folder.path() / "wikitext-2/valid.txt").string() +
+                        ":2:4: byte 0xff is no UTF-8; expected a text in UTF-8 (iconv -f latin1 -t utf8 converts an "
+                        "older one)";
+  EXPECT_EQ(error(), expected);
+  EXPECT_EQ(error({{"parts", "mini"}}), expected);
+  folder.put("wikitext-2/valid.txt", "\n");
+  EXPECT_NE(error().find("valid.txt: the val split has 1 token; expected at least 2"), std::string::npos) << error();
+}
+
 TEST(WikiTextSet, RowsOfATableAreLines) {  // empty ones without a newline, as the data sets library has them
   const ScratchFolder folder("wikitext_parquet_test");
   const auto table = [](const std::vector<std::string>& rows) {
@@ -93,11 +110,15 @@ TEST(WikiTextSet, RowsOfATableAreLines) {  // empty ones without a newline, as t
   folder.put("wikitext-2-v1/train-00000-of-00002.parquet", table({"", " a <unk> a \n"}));
   folder.put("wikitext-2-v1/train-00001-of-00002.parquet", table({" b \n"}));
   folder.put("wikitext-2-v1/validation-00000-of-00001.parquet", table({" b \n"}));
-  folder.put("wikitext-2-v1/test-00000-of-00001.parquet", table({""}));
+  folder.put("wikitext-2-v1/test-00000-of-00001.parquet", table({"", ""}));
   const auto data = make_set("wikitext", {}, {folder.path()});
   EXPECT_EQ(data->stream(Split::train), (Tokens{0, 1, 3, 1, 0, 2, 0}));
   EXPECT_EQ(data->stream(Split::val), (Tokens{2, 0}));
-  EXPECT_EQ(data->stream(Split::test), (Tokens{0}));
+  EXPECT_EQ(data->stream(Split::test), (Tokens{0, 0}));
+  folder.put("wikitext-2-v1/test-00000-of-00001.parquet", table({"", " caf\xe9 \n"}));
+  EXPECT_NE(
+      error_of_set("wikitext", {}, {folder.path()}).find("test-00000-of-00001.parquet:2:5: byte 0xe9 is no UTF-8"),
+      std::string::npos);
   folder.put("wikitext-2-v1/test-00000-of-00001.parquet", "text\nPARX");
   EXPECT_NE(message_of([&] {
               make_set("wikitext", {}, {folder.path()});
@@ -136,11 +157,11 @@ TEST(WikiTextReal, FloorsOfTheMiniVariant) {
 TEST(CharactersSet, OneFileIsCutAndThreeAreTaken) {
   const ScratchFolder folder("characters_test");
   folder.put("own/input.txt", "ababababcé\n");
-  const auto one = make_set("characters", {{"name", "own"}, {"validation", 0.2}, {"test", 0.1}}, {folder.path()});
+  const auto one = make_set("characters", {{"name", "own"}, {"validation", 0.2}, {"test", 0.2}}, {folder.path()});
   EXPECT_EQ(one->facts().token_names, (std::vector<std::string>{"\\n", "a", "b", "c", "é"}));
-  EXPECT_EQ(one->stream(Split::train), (Tokens{1, 2, 1, 2, 1, 2, 1}));
-  EXPECT_EQ(one->stream(Split::val), (Tokens{2, 3, 4}));
-  EXPECT_EQ(one->stream(Split::test), (Tokens{0}));
+  EXPECT_EQ(one->stream(Split::train), (Tokens{1, 2, 1, 2, 1, 2}));
+  EXPECT_EQ(one->stream(Split::val), (Tokens{1, 2, 3}));
+  EXPECT_EQ(one->stream(Split::test), (Tokens{4, 0}));
   const auto bytes = make_set("characters", {{"name", "own"}, {"unit", "byte"}}, {folder.path()});
   EXPECT_EQ(bytes->facts().token_names.back(), "\\xc3");
   EXPECT_EQ(bytes->facts().protocol, "by-byte");
@@ -152,13 +173,30 @@ TEST(CharactersSet, OneFileIsCutAndThreeAreTaken) {
   folder.put("marked/input.txt",
              "\xef\xbb\xbf"
              "abab");
-  EXPECT_EQ(make_set("characters", {{"name", "marked"}}, {folder.path()})->facts().token_names,
+  EXPECT_EQ(make_set("characters", {{"name", "marked"}, {"validation", 0.5}}, {folder.path()})->facts().token_names,
             (std::vector<std::string>{"a", "b"}));
   folder.put("latin/input.txt", "caf\xe9 noir");
   EXPECT_NE(error_of_set("characters", {{"name", "latin"}}, {folder.path()}).find("input.txt: byte 4 is no UTF-8"),
             std::string::npos);
   folder.put("replaced/input.txt", "caf\xef\xbf\xbd noir");  // the character itself is one
-  EXPECT_EQ(make_set("characters", {{"name", "replaced"}}, {folder.path()})->samples(Split::train), 8);
+  EXPECT_EQ(make_set("characters", {{"name", "replaced"}, {"validation", 0.3}}, {folder.path()})->samples(Split::train),
+            6);
+}
+
+TEST(CharactersSet, EverySplitThatIsAskedForHasTwoTokens) {
+  const ScratchFolder folder("characters_short_test");
+  folder.put("own/input.txt", "abcdef");
+  const auto error = [&](const Json& settings) { return error_of_set("characters", settings, {folder.path()}); };
+  EXPECT_EQ(error({{"name", "own"}}),
+            (folder.path() / "own/input.txt").string() +
+                ": the val split has 1 token; expected at least 2, one to read and one to predict; take a longer text, "
+                "or another share of it");
+  EXPECT_NE(error({{"name", "own"}, {"validation", 0.4}, {"test", 0.1}}).find("the test split has 0 tokens"),
+            std::string::npos);
+  EXPECT_EQ(error({{"name", "own"}, {"validation", 0.4}}), "");
+  for (const std::string part : {"train", "valid", "test"}) folder.put("three/" + part + ".txt", part);
+  folder.put("three/test.txt", "t");
+  EXPECT_NE(error({{"name", "three"}}).find("test.txt: the test split has 1 token;"), std::string::npos);
 }
 
 TEST(CharactersSet, CountsWordsAsWikiTextDoes) {

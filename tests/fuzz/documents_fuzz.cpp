@@ -41,13 +41,24 @@ void read_pairs(std::string_view text, std::size_t most) {
       __builtin_trap();
 }
 
+void check_name(const std::string& name) {
+  try {
+    check_utf8(name, "name");
+  } catch (const UserError&) {
+    __builtin_trap();
+  }
+}
+
+/// Names are printed and stored, so that text which is no UTF-8 has none.
 void read_words(std::string_view text) {
+  check_utf8(text, "fuzz");
   Vocabulary vocabulary;
   const auto words = vocabulary.read(text);
   const auto numbers = vocabulary.sort_by_frequency();
   const auto known = vocabulary.read_known(text, "fuzz");
   for (std::size_t i = 0; i < words.size(); ++i)
     if (numbers[words[i]] != known[i]) __builtin_trap();
+  for (const auto& name : vocabulary.names()) check_name(name);
 }
 
 }  // namespace
