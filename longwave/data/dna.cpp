@@ -22,7 +22,7 @@ std::vector<FileLayout> dna_layouts() {
   for (const std::string name : {"demo_coding_vs_intergenomic_seqs", "demo_human_or_worm", "drosophila_enhancers_stark",
                                  "dummy_mouse_enhancers_ensembl", "human_enhancers_cohn", "human_enhancers_ensembl",
                                  "human_ensembl_regulatory", "human_nontata_promoters", "human_ocr_ensembl"})
-    layouts.push_back({{"genomic_benchmarks", ".genomic_benchmarks", "genomic_benchmarks/datasets"},
+    layouts.push_back({{"genomic_benchmarks", ".genomic_benchmarks", "genomic_benchmarks/datasets", "datasets"},
                        {name + "/train", name + "/test"},
                        {{"name", name}}});
   const auto promoters = [&](const std::string& name, const std::string& negative, const std::string& positive) {

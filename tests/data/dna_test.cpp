@@ -43,6 +43,23 @@ TEST(Dna, SequencesOfTheBenchmarksAreReadByFolder) {
   EXPECT_EQ(path->facts().content_hash, data->facts().content_hash);
 }
 
+TEST(Dna, TheFoldersOfACloneAreFound) {  // datasets/NAME below its root: intervals, or what they were cut to
+  ScratchFolder folder;
+  const auto set = "datasets/human_enhancers_cohn/";
+  for (const std::string part : {"train", "test"})
+    for (const std::string name : {"negative", "positive"})
+      folder.put(set + part + "/" + name + ".csv", "id,region,start,end,strand\n0,chr1,2,6,+\n1,chr1,1,3,+\n");
+  const auto genome = folder.put("genome.fa", ">chr1\nACGTTACG\n").string();
+  const auto make = [&](const Json& settings) { return make_set("dna", settings, {folder.path()}); };
+  const auto cut = make({{"name", "human_enhancers_cohn"}, {"genome", genome}});
+  EXPECT_EQ(example_of(*cut, Split::test, 1).first.tokens, (Tokens{2, 3}));
+  std::filesystem::remove_all(folder.path() / "datasets");
+  for (const std::string part : {"train", "test"})
+    for (const std::string name : {"negative", "positive"})
+      for (int i = 0; i < 2; ++i) folder.put(set + part + "/" + name + "/" + std::to_string(i) + ".txt", "ACGTT");
+  EXPECT_EQ(make({{"name", "human_enhancers_cohn"}})->samples(Split::test), 4);
+}
+
 TEST(Dna, IntervalsAreCutFromTheGenome) {
   ScratchFolder folder;
   const auto genome = folder.put("genome.fa", ">1 dna:chromosome\nACGTT\nACGTA\n>chr2\nTTTTCCCC\n").string();
