@@ -8,6 +8,7 @@
 #include "longwave/data/labelled_set.h"
 #include "longwave/data/pathfinder_archive.h"
 #include "longwave/data/pathfinder_metadata.h"
+#include "longwave/data/pathfinder_statistics.h"
 #include "longwave/data/sequence_split.h"
 #include "longwave/io/checksum.h"
 #include "longwave/io/png.h"
@@ -51,6 +52,14 @@ std::vector<fs::path> batches_of(const fs::path& folder) {
   return files;
 }
 
+/// Pixels a side by the name of the folder above, "pathfinder64"; 0: it does not say.
+std::int64_t side_by_name(const fs::path& folder) {
+  const auto above = fs::absolute(folder / ".").lexically_normal().parent_path().parent_path().filename().string();
+  for (const std::int64_t side : {32, 64, 128, 256})
+    if (above == "pathfinder" + std::to_string(side)) return side;
+  return 0;
+}
+
 class PathfinderFiles final : public LabelledSet {
  public:
   struct Config : LabelledOptions {
@@ -68,7 +77,8 @@ class PathfinderFiles final : public LabelledSet {
     for (const auto& path : batches_of(found.files[0])) take(path, found.files[1].parent_path(), hash);
     const auto folder = found.files[0].parent_path().string();
     check(!paths_.empty(), folder, ": no images in it that are not empty");
-    side_ = any ? read_png(paths_.front()).height : std::stoll(resolution);
+    side_ = any ? side_by_name(folder) : std::stoll(resolution);
+    if (side_ == 0) side_ = read_png(paths_.front()).height;
     facts_.found.push_back(folder + ": images of " + std::to_string(side_) + " x " + std::to_string(side_) +
                            " pixels, " + std::to_string(skipped_) + " empty ones left out");
     constexpr std::int64_t kPublished = 199999;  // 200,000, of which one of 32 x 32 pixels is empty
@@ -77,6 +87,8 @@ class PathfinderFiles final : public LabelledSet {
       facts_.found.push_back("strokes of a contour: " + join({strokes_.begin(), strokes_.end()}));
     facts_.class_names = {"two contours", "one contour"};
     facts_.protocol = is_published(folder) ? config.protocol : "generated";
+    if (is_published(folder) && is_hard(folder))
+      for (auto& line : compare_with_rule(paths_, side_)) facts_.found.push_back(std::move(line));
     facts_.channels = tokens_ ? 0 : 1;
     facts_.vocabulary = tokens_ ? 257 : 0;
     facts_.mask = tokens_ ? 256 : -1;
@@ -93,6 +105,10 @@ class PathfinderFiles final : public LabelledSet {
     const std::set<std::string> lengths{"6", "9", "14"};
     return folder.filename() != kOwnContours &&
            std::includes(lengths.begin(), lengths.end(), strokes_.begin(), strokes_.end());
+  }
+
+  bool is_hard(const fs::path& folder) const {
+    return strokes_.empty() ? folder.filename() == "curv_contour_length_14" : strokes_ == std::set<std::string>{"14"};
   }
 
   std::int64_t steps(std::int64_t) const override { return side_ * side_; }

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "longwave/base/atomic_file.h"
+#include "longwave/io/png_write.h"
 #include "tests/support/scratch_folder.h"
 
 namespace {
@@ -96,6 +97,35 @@ TEST(PathfinderArchive, ARuleOfOnesOwnIsReadBackAsSuch) {
   EXPECT_EQ(read(folder.path(), "hard")->facts().protocol, "lra-strict");
   std::filesystem::rename(folder.path() / "pathfinder32" / "curv_own", folder.path() / "mine");
   EXPECT_EQ(read(folder.path() / "mine", "hard")->facts().protocol, "generated") << "no published set has 7 strokes";
+}
+
+TEST(PathfinderArchive, ImagesAreHeldAgainstTheStatisticsOfTheRule) {
+  const ScratchFolder folder("pathfinder_rule");
+  PathfinderConfig config;
+  config.train_samples = 396;
+  config.val_samples = config.test_samples = 2;
+  const auto root = write_pathfinder(config, folder.path());
+  const auto& info = find_sequence_data("pathfinder-files");
+  const auto line = [&](const std::string& begin) {
+    const auto data = info.make(info.resolve({{"difficulty", {config.difficulty, "test"}}}, "data"), {{folder.path()}});
+    for (const auto& line : data->facts().found)
+      if (line.starts_with(begin)) return line;
+    return std::string();
+  };
+  EXPECT_NE(line("300 images: mean grey, ").find("; by the published rule: 20.4, 0.657, 0.127"), std::string::npos);
+  EXPECT_EQ(line("caution"), "");
+  for (int i = 0; i < 400; ++i) {  // twice as bright: more pixels are, as many are black
+    const auto path = root / "imgs" / "0" / ("sample_" + std::to_string(i) + ".png");
+    auto pixels = read_grey(read_file(path), 32);
+    for (auto& pixel : pixels) pixel = static_cast<std::uint8_t>(std::min(255, 2 * pixel));
+    write_file(path, png_of(pixels, 32, 32));
+  }
+  EXPECT_EQ(line("caution"),
+            "caution: mean grey, the share of pixels >= 64 are more than 4 standard errors off: drawn by another rule, "
+            "or changed since (scaled, smoothed)?");
+  config.difficulty = "easy";
+  write_pathfinder(config, folder.path());
+  EXPECT_EQ(line("300 images"), "") << "of the easy set nothing is known";
 }
 
 TEST(PathfinderArchive, WaitsForTheDiskOnceABatchBeforeMetadataNameItsImages) {

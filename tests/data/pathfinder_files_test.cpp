@@ -107,6 +107,21 @@ TEST(PathfinderFiles, TheHashTellsOnePixelOfOnePicture) {
   EXPECT_EQ(hash(), before);
 }
 
+TEST(PathfinderFiles, TheNameOfAFolderIsHeldAgainstItsImages) {
+  ScratchFolder folder;
+  put_archive(folder, kHard, 33);
+  const auto error = [&](const std::filesystem::path& root) {
+    return message_of([&] {
+      const auto data = make_set("pathfinder-files", Json::object(), {root});
+      example_of(*data, Split::train, 0);
+    });
+  };
+  for (const auto& root : {folder.path(), folder.path() / "pathfinder32", folder.path() / kHard / "."})
+    EXPECT_NE(error(root).find("33 x 33 pixels; expected 32 x 32"), std::string::npos) << root;
+  std::filesystem::rename(folder.path() / "pathfinder32", folder.path() / "mine");
+  EXPECT_EQ(error(folder.path() / "mine"), "") << "says nothing of a size";
+}
+
 TEST(PathfinderFiles, NumpyMetadataIsReadAndEmptyImagesAreLeftOut) {
   ScratchFolder folder;
   std::string words;
