@@ -2,6 +2,7 @@
 // spaces.
 
 #include <algorithm>
+#include <set>
 
 #include "longwave/data/pixel_set.h"
 #include "longwave/data/pixel_text.h"
@@ -41,6 +42,7 @@ class PixelDump final : public PixelSet {
   PixelDump(const Config& config, const SequenceSource& source) {
     const auto files = locate_files("Text dump of images", layouts(), source.roots).files;
     read(files[0], files[1], Split::train);
+    check_classes(files[1]);
     read(files[2], files[3], Split::val);
     read(files[4], files[5], Split::test);
     check(side_ % config.pool == 0, "data.pool is ", config.pool, "; expected a divisor of the images' side, ", side_);
@@ -69,6 +71,20 @@ class PixelDump final : public PixelSet {
       classes_ = std::max(classes_, label + 1);
     }
     facts_.found.push_back(images.string() + ", " + labels.string());
+  }
+
+  /// Classes are numbered without gaps, so that most of them without a sample are those of a damaged label.
+  void check_classes(const fs::path& labels) {
+    const std::set<std::int32_t> used(labels_.begin(), labels_.end());
+    const auto none = classes_ - static_cast<int>(used.size());
+    const auto line = std::find(labels_.begin(), labels_.end(), classes_ - 1) - labels_.begin() + 1;
+    check(2 * none <= classes_, labels.string(), ":", line, ": label ", classes_ - 1, ", while ", none,
+          " of the classes 0 .. ", classes_ - 1,
+          " have no sample that trains; expected classes 0, 1, 2, ..., without gaps");
+    if (none > 0)
+      facts_.caution = std::to_string(none) + " of the classes 0 .. " + std::to_string(classes_ - 1) +
+                       " have no sample that trains; the largest first in line " + std::to_string(line) + " of " +
+                       labels.filename().string();
   }
 
   std::int64_t side_ = 0;

@@ -41,6 +41,19 @@ TEST_F(PixelDump, LinesAreImagesAndLabels) {
   EXPECT_FLOAT_EQ(example_of(*pooled, Split::train, 0).first.values.at(0), 102.f / 255);
 }
 
+TEST_F(PixelDump, ClassesHaveNoGaps) {
+  const auto gap = make_set("pixel-dump", Json::object(), {folder_.path()});
+  EXPECT_EQ(gap->facts().caution,
+            "1 of the classes 0 .. 2 have no sample that trains; the largest first in line 2 of train.label");
+  put_part(folder_, "train", "0 51 102 255\n255 0 0 0\n1 2 3 4\n", "0\n57\n2\n");
+  EXPECT_EQ(error_of_set("pixel-dump", Json::object(), {folder_.path()}),
+            (folder_.path() / "label/train.label").string() +
+                ":2: label 57, while 55 of the classes 0 .. 57 have no sample that trains; expected classes 0, 1, 2, "
+                "..., without gaps");
+  put_part(folder_, "train", "0 51 102 255\n255 0 0 0\n1 2 3 4\n", "0\n1\n2\n");
+  EXPECT_EQ(make_set("pixel-dump", Json::object(), {folder_.path()})->facts().caution, "");
+}
+
 TEST_F(PixelDump, MistakesAreNamedWithTheirPlace) {
   const auto error = [&] { return error_of_set("pixel-dump", {}, {folder_.path()}); };
   put_part(folder_, "test", "5 6 7 8", "57");
