@@ -110,9 +110,22 @@ void check_unknown(const fs::path& root) {
   check(own.bad == 0, root.string(), ": ", own.bad, " of ", own.found, " CSV files cannot be used");
 }
 
+/// A table; of a file of a sequence set, which is none, says how to check that.
+void check_file(const std::string& path) {
+  try {
+    show(summarize(find_data(path, {})));
+  } catch (const UserError& error) {
+    const auto set = sequence_set_of(path);
+    if (set.empty()) throw;
+    const auto name = fs::path(path).filename().string();
+    if (name.find(".csv") != std::string::npos) fail(error.what(), "; as a file ", set);
+    fail(path, ": no table for forecasting but a file ", set);
+  }
+}
+
 void check_data(const Arguments& arguments) {
   std::error_code ignored;
-  if (fs::is_regular_file(arguments.path, ignored)) return show(summarize(find_data(arguments.path, {})));
+  if (fs::is_regular_file(arguments.path, ignored)) return check_file(arguments.path);
   const auto root = data_roots(arguments.path)[0];
   check(fs::is_directory(root, ignored), root.string(), ": no such folder; say which with `longwave data check DIR`");
   const auto series = check_forecast_sets(root), sequences = check_sequence_sets(root);

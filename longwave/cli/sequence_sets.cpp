@@ -165,6 +165,38 @@ std::map<std::string, std::vector<std::string>> incomplete_sets(const fs::path& 
   return sets;
 }
 
+/// Whether a file is one of these, another piece of one or in a folder among them.
+bool is_among(const fs::path& file, const std::vector<fs::path>& files) {
+  return std::any_of(files.begin(), files.end(), [&](const fs::path& one) {
+    const auto part = std::mismatch(one.begin(), one.end(), file.begin(), file.end());
+    if (part.first == one.end()) return true;
+    const auto mark = one.filename().string().find("-00000-of-");
+    return mark != std::string::npos && one.parent_path() == file.parent_path() &&
+           file.filename().string().starts_with(one.filename().string().substr(0, mark + 1));
+  });
+}
+
+/// The sets that have this file if `folder` is checked; if none has, those that lack others.
+std::vector<std::string> sets_with(const fs::path& file, const fs::path& folder) {
+  std::vector<std::string> whole, partly;
+  for (const auto& [name, info] : sequence_data_sets()) {
+    for (const auto& found : discover_files(info.layouts, {folder}))
+      if (is_among(file, found.files) && (whole.empty() || whole.back() != name)) whole.push_back(name);
+    for (const auto& parts : incomplete_files(info.layouts, {folder}))
+      if (is_among(file, parts.present) && (partly.empty() || partly.back() != name)) partly.push_back(name);
+  }
+  return whole.empty() ? partly : whole;
+}
+
+/// Whether files called so are never tables.
+bool has_other_form(const fs::path& file) {
+  auto name = file.filename().string();
+  for (const std::string packed : {".gz", ".xz"})
+    if (name.ends_with(packed)) name.resize(name.size() - packed.size());
+  const auto ends = {".ts", ".fa", ".fasta", ".wav", ".png", ".arrow", ".parquet", ".bin", "-ubyte"};
+  return std::any_of(ends.begin(), ends.end(), [&](const char* end) { return name.ends_with(end); });
+}
+
 }  // namespace
 
 void list_sequence_sets(const std::vector<fs::path>& roots) {
@@ -202,6 +234,23 @@ CheckCounts check_sequence_sets(const fs::path& root) {
     fmt::print("{}: INCOMPLETE: {}\n", join(names), what);
   }
   return counts;
+}
+
+std::string sequence_set_of(const fs::path& file) {
+  constexpr int kLevels = 4;  // of folders above it: genomic_benchmarks/NAME/train/CLASS/0.txt
+  const auto whole = fs::absolute(file).lexically_normal();
+  const auto command = [&](const std::string& folder) {
+    return "give its folder, `longwave data check " + folder + "`";
+  };
+  auto folder = whole.parent_path();
+  for (int level = 0; level < kLevels && folder.has_relative_path(); ++level, folder = folder.parent_path())
+    if (const auto names = sets_with(whole, folder); !names.empty())
+      return (names.size() == 1 ? "of the sequence set " : "of the sequence sets ") + join(names) + ": to check " +
+             (names.size() == 1 ? "that " : "these ") +
+             command(file.is_relative() ? fs::proximate(folder).string() : folder.string());
+  return has_other_form(file)
+             ? "for sequence sets: to check one " + command("DIR") + " (`longwave data list` names them)"
+             : "";
 }
 
 std::string sequence_tree() {

@@ -21,6 +21,10 @@ struct CheckCounts {
 /// Reads every sequence set below a folder and prints what is in it.
 CheckCounts check_sequence_sets(const std::filesystem::path& root);
 
+/// Whose files this one is among, on disk: "of the sequence set text: to check that give its folder, `longwave data
+/// check DIR`"; of a form that only sequence sets have, the same without a name; else "".
+std::string sequence_set_of(const std::filesystem::path& file);
+
 /// Files of all sequence sets, where they are looked for and where they are to be had, for a folder that has none.
 std::string sequence_tree();
 

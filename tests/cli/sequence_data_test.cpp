@@ -70,6 +70,36 @@ TEST_F(SequenceDataProgram, CheckTellsTheDamagedFromTheAbsent) {
                 "none of the known data sets is there"});
 }
 
+TEST_F(SequenceDataProgram, CheckOfAFileOfASetNamesItsFolder) {
+  const auto expect_folder = [&](const std::string& file, const std::string& sets, const std::string& folder) {
+    expect_words(data("check " + at(file)), 2,
+                 {"error: " + at(file) + ": no table for forecasting but a file of the sequence " + sets +
+                  " give its folder, `longwave data check " + folder + "`\n"});
+  };
+  put_texts("imdb");
+  expect_folder("imdb/train.tsv", "set text: to check that", at("imdb"));
+  folder_.put("mnist/train-images-idx3-ubyte", std::string("\0\0\x8\x3", 4));
+  expect_folder("mnist/train-images-idx3-ubyte", "sets pmnist, smnist: to check these", at("mnist"));
+  folder_.put("series/A_TRAIN.ts", "@data\n1,2:x\n");
+  expect_folder("series/A_TRAIN.ts", "set uea: to check that", at("series"));
+  for (const std::string part : {"train/neg", "train/pos", "test/neg", "test/pos"})
+    folder_.put("aclImdb/" + part + "/0_1.txt", "a film");
+  expect_folder("aclImdb/test/neg/0_1.txt", "set text: to check that", at("aclImdb"));
+  folder_.put("imdb/plain_text/train-00001-of-00002.parquet", "x");
+  folder_.put("imdb/plain_text/train-00000-of-00002.parquet", "x");
+  folder_.put("imdb/plain_text/test-00000-of-00001.parquet", "x");
+  expect_folder("imdb/plain_text/train-00001-of-00002.parquet", "set text: to check that", at("imdb/plain_text"));
+  folder_.put("genome.fa", ">a\nACGT\n");
+  expect_words(data("check " + at("genome.fa")), 2,
+               {"genome.fa: no table for forecasting but a file for sequence sets: to check one give its folder"});
+  folder_.put("own/train.csv", "a,b\n1,2\n1,x\n"), folder_.put("own/test.csv", "a,b\n1,2\n");
+  expect_words(data("check " + at("own/test.csv")), 0, {"1 rows, 2 columns"});
+  expect_words(data("check " + at("own/train.csv")), 2,
+               {"train.csv:3:2: 'x' in column 'b' is not a number", "; as a file of the sequence set text: to check"});
+  folder_.put("own.csv", "a,b\n1,2\n1,x\n");
+  EXPECT_EQ(data("check " + at("own.csv")).out.find("sequence set"), std::string::npos);
+}
+
 TEST_F(SequenceDataProgram, CheckSaysWhatAnArchiveLacks) {
   for (const auto* file : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz"})
     folder_.put(std::string("mnist/") + file, "x");
