@@ -21,6 +21,23 @@ struct Published {
 constexpr Published kPublished[] = {{"wikitext-2", 2088628, 217646, 245569, 33278},
                                     {"wikitext-103", 103227021, 217646, 245569, 267735}};
 
+constexpr const char* kRawRefusal =
+    "WikiText raw is another benchmark, whose words are not parted and not replaced by <unk>; take the archive that is "
+    "not raw, or read the text by characters (data=characters)";
+
+/// The raw archives, named so that they are told from the others.
+std::vector<FileLayout> raw_layouts(const std::string& corpus) {
+  std::vector<FileLayout> all;
+  for (const auto& [before, after, valid] :
+       {std::tuple{"wiki.", ".raw", "valid"}, std::tuple{"", ".txt", "valid"}, std::tuple{"wiki.", ".tokens", "valid"},
+        std::tuple{"", "-00000-of-*.parquet", "validation"}}) {
+    FileLayout raw{{corpus + "-raw", corpus + "-raw-v1"}, {}, {{"corpus", corpus}, {"parts", "full"}}, {}, kRawRefusal};
+    for (const std::string part : {"train", valid, "test"}) raw.files.push_back(before + part + after);
+    all.push_back(raw);
+  }
+  return all;
+}
+
 std::vector<FileLayout> all_layouts() {
   std::vector<FileLayout> all;
   for (const std::string corpus : {"wikitext-2", "wikitext-103"})
@@ -33,6 +50,8 @@ std::vector<FileLayout> all_layouts() {
           if (parts == "full" || part != "train") files.push_back(before + part + after);
         all.push_back({{corpus, corpus + "-v1"}, files, {{"corpus", corpus}, {"parts", parts}}});
       }
+  for (const std::string corpus : {"wikitext-2", "wikitext-103"})
+    for (const auto& raw : raw_layouts(corpus)) all.push_back(raw);
   return all;
 }
 
@@ -86,6 +105,9 @@ class WikiText final : public TokenStreams {
   WikiText(const Config& config, const SequenceSource& source) {
     const auto found =
         locate_files("WikiText", layouts(), source.roots, {{"corpus", config.corpus}, {"parts", config.parts}});
+    const auto folder = found.files[0].parent_path();
+    if (folder.filename().string().find("-raw") != std::string::npos)
+      throw DataNotReady(folder.string() + ": " + kRawRefusal);
     const bool mini = config.parts == "mini";
     const std::vector<Split> splits =
         mini ? std::vector{Split::train, Split::test} : std::vector{Split::train, Split::val, Split::test};

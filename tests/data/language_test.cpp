@@ -96,6 +96,25 @@ TEST(WikiTextSet, BytesThatAreNoTextAndSplitsWithoutAPairAreRefused) {
   EXPECT_NE(error().find("valid.txt: the val split has 1 token; expected at least 2"), std::string::npos) << error();
 }
 
+TEST(WikiTextSet, TheRawArchivesAreAnotherBenchmark) {
+  for (const std::string before : {"wiki.train.raw", "train.txt", "train-00000-of-00001.parquet"}) {
+    const ScratchFolder folder("wikitext_raw_test");
+    for (std::string part : {"train", "valid", "test"}) {
+      if (part == "valid" && before.ends_with("parquet")) part = "validation";
+      auto file = before;
+      folder.put("wikitext-2-raw-v1/" + file.replace(file.find("train"), 5, part), " a \n b \n");
+    }
+    const auto inside = folder.path() / "wikitext-2-raw-v1";
+    for (const auto& root : {folder.path(), inside}) {
+      EXPECT_THROW(make_set("wikitext", {}, {root}), DataNotReady);
+      const auto error = error_of_set("wikitext", {}, {root});
+      EXPECT_NE(error.find(inside.string() + ": WikiText raw is another benchmark"), std::string::npos) << error;
+      EXPECT_EQ(error.find('\n'), std::string::npos);
+      EXPECT_EQ(discover_files(find_sequence_data("wikitext").layouts, {root}).size(), 1u);
+    }
+  }
+}
+
 TEST(WikiTextSet, RowsOfATableAreLines) {  // empty ones without a newline, as the data sets library has them
   const ScratchFolder folder("wikitext_parquet_test");
   const auto table = [](const std::vector<std::string>& rows) {
