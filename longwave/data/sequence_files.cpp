@@ -269,7 +269,7 @@ std::string text_of(const FoundFiles& found) {
 
 std::string text_of(const IncompleteFiles& incomplete) {
   std::vector<std::string> names;
-  for (const auto& file : incomplete.present) names.push_back(file.filename().string());
+  for (const auto& file : incomplete.present) names.push_back(file.lexically_relative(incomplete.folder).string());
   return incomplete.folder.string() + " has " + join(names) + " and lacks " + join(incomplete.missing);
 }
 

@@ -68,7 +68,9 @@ class SpeechCommands : public Recordings {
       }
     check(!all_.empty(), root_.string(), ": none of the clips has ", kSamples,
           " samples (one second at 16 kHz), and clips of other lengths are not used; expected the files as published");
-    facts_.found.push_back(root_.string() + ", " + std::to_string(all_.size()) + " clips used");
+    const auto left_out = labels_.size() - all_.size();
+    facts_.found.push_back(root_.string() + ", " + std::to_string(all_.size()) + " clips used" +
+                           (whole_clips_only ? ", " + std::to_string(left_out) + " of other lengths left out" : ""));
     keep_every(kRate / options.rate);
   }
 
@@ -82,6 +84,9 @@ class SpeechCommands : public Recordings {
     facts_.found.push_back(lists ? "split: the official lists" : "split: by the hash of the speaker (no lists there)");
     const auto val_names = lists ? read_list(val) : std::set<std::string>();
     const auto test_names = lists ? read_list(test) : std::set<std::string>();
+    for (const auto& name : val_names)
+      check(!test_names.contains(name), test.string(), ": ", name, " is in ", val.filename().string(),
+            " too; expected every clip in one of the lists at most, as published");
     for (const auto item : all_) {
       const auto file = path_of(item).filename().string();
       const auto name = path_of(item).parent_path().filename().string() + "/" + file;

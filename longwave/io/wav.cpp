@@ -53,6 +53,13 @@ void check_chunks(std::string_view bytes, const std::string& name) {
   }
 }
 
+/// What samples are, as libsndfile names it: "Signed 24 bit PCM", "32 bit float", "U-Law".
+std::string encoding_of(int format) {
+  SF_FORMAT_INFO info{format & SF_FORMAT_SUBMASK, nullptr, nullptr};
+  return sf_command(nullptr, SFC_GET_FORMAT_INFO, &info, sizeof info) == 0 && info.name ? info.name
+                                                                                        : "unknown encoding";
+}
+
 }  // namespace
 
 std::vector<std::int16_t> parse_wav(const std::string& bytes, const std::string& name, std::int64_t rate) {
@@ -66,8 +73,9 @@ std::vector<std::int16_t> parse_wav(const std::string& bytes, const std::string&
   SF_INFO info{};
   const std::unique_ptr<SNDFILE, int (*)(SNDFILE*)> file(sf_open_virtual(&io, SFM_READ, &info, &memory), sf_close);
   check(file != nullptr, name, ": damaged WAV file (", sf_strerror(nullptr), ")");
-  check(info.channels == 1 && info.format == (SF_FORMAT_WAV | SF_FORMAT_PCM_16), name, ": ", info.channels, " channels",
-        info.channels == 1 ? " of another form" : "", "; expected mono, 16-bit PCM");
+  check(info.channels == 1 && (info.format & SF_FORMAT_SUBMASK) == SF_FORMAT_PCM_16, name, ": ", info.channels,
+        info.channels == 1 ? " channel, " : " channels, ", encoding_of(info.format),
+        "; expected 1 channel, Signed 16 bit PCM (`sox IN -c 1 -b 16 -e signed OUT` converts)");
   check(info.samplerate == rate, name, ": ", info.samplerate, " samples a second; expected ", rate);
   std::vector<std::int16_t> samples(bytes.size() / sizeof(std::int16_t));
   const auto count = sf_readf_short(file.get(), samples.data(), static_cast<sf_count_t>(samples.size()));

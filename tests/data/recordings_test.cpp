@@ -42,7 +42,7 @@ TEST(SpeechCommands, TheOfficialListsSplit) {
   EXPECT_EQ(class_counts(*data, Split::train), std::vector<std::int64_t>(10, 3));
   EXPECT_EQ(class_counts(*data, Split::val), std::vector<std::int64_t>(10, 1));
   EXPECT_EQ(class_counts(*data, Split::test), std::vector<std::int64_t>(10, 1));
-  EXPECT_TRUE(found_says(*data, "50 clips used"));  // the short one is dropped
+  EXPECT_TRUE(found_says(*data, "50 clips used, 1 of other lengths left out"));
   EXPECT_TRUE(found_says(*data, "the official lists"));
 }
 
@@ -61,12 +61,18 @@ TEST(SpeechCommands, WithoutClipsToTrainOnItSaysWhereAndWhy) {
   folder.put("speech_commands/validation_list.txt", "");
   folder.put("speech_commands/testing_list.txt", all);
   const auto empty = error_of_set("sc10", Json::object(), {folder.path()});
-  EXPECT_TRUE(empty.starts_with(root + ", 10 clips used; ")) << empty;
+  EXPECT_TRUE(empty.starts_with(root + ", 10 clips used, 0 of other lengths left out; ")) << empty;
   EXPECT_NE(empty.find(": no samples to train on"), std::string::npos) << empty;
   folder.put("speech_commands/testing_list.txt", all + "yes\n");
   EXPECT_NE(
       error_of_set("sc10", Json::object(), {folder.path()}).find("testing_list.txt:11: 'yes'; expected WORD/FILE"),
       std::string::npos);
+  folder.put("speech_commands/testing_list.txt", all);
+  folder.put("speech_commands/validation_list.txt", "up/s1_nohash_0.wav\nno/s1_nohash_0.wav\n");
+  EXPECT_NE(error_of_set("sc10", Json::object(), {folder.path()})
+                .find("testing_list.txt: no/s1_nohash_0.wav is in validation_list.txt too; expected every clip in one"),
+            std::string::npos);
+  folder.put("speech_commands/validation_list.txt", "");
   folder.put("speech_commands/testing_list.txt", "yes/of_another_set.wav\n");
   EXPECT_NE(error_of_set("sc10", Json::object(), {folder.path()}).find("testing_list.txt: names none of the clips"),
             std::string::npos);

@@ -55,7 +55,8 @@ TEST_F(SequenceFiles, SaysWhichFilesAreMissing) {
                                         {{"digits"}, {"images", "labels"}, {}, {}, "not read"},
                                         {{"digits"}, {"images", "test-labels", "names"}},
                                         {{"clips"}, {"yes", "no", "up", "down", "go"}},
-                                        {{"series"}, {"{name}_TRAIN.ts", "{name}_TEST.ts"}}};
+                                        {{"series"}, {"{name}_TRAIN.ts", "{name}_TEST.ts"}},
+                                        {{"texts"}, {"train/neg", "train/pos", "test/neg", "test/pos"}}};
   const auto words = [&](const LayoutKeys& keys = {}) {
     std::vector<std::string> lines;
     for (const auto& parts : incomplete_files(layouts, {root_}, keys))
@@ -71,6 +72,9 @@ TEST_F(SequenceFiles, SaysWhichFilesAreMissing) {
                                                "series has C_TEST.ts and lacks C_TRAIN.ts"}));
   EXPECT_EQ(words({{"name", "C"}}).back(), "series has C_TEST.ts and lacks C_TRAIN.ts");
   EXPECT_EQ(words({{"name", "A"}}).size(), 1u) << "A is all there";
+  put("texts/train/neg/a"), put("texts/train/pos/a"), put("texts/test/pos/a");
+  EXPECT_EQ(words().back(), "texts has train/neg, train/pos, test/pos and lacks test/neg");
+  fs::remove_all(root_ / "texts");
   put("digits/test-images.xz");
   EXPECT_EQ(words({{"name", "A"}}).size(), 0u);
 }

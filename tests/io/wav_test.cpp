@@ -24,10 +24,16 @@ TEST(Wav, DamageAndOtherFormsAreOneClearLine) {
   EXPECT_EQ(error(""), "f: no WAV file (wrong first bytes)");
   EXPECT_EQ(error(whole.substr(0, 50)), "f: truncated WAV file (50 bytes; its header says 58); get it again");
   EXPECT_EQ(error(wav_of(kSamples, 8000)), "f: 8000 samples a second; expected 16000");
-  EXPECT_EQ(error(wav_of({1, 2, 3, 4}, 16000, 2)), "f: 2 channels; expected mono, 16-bit PCM");
-  auto eight = whole;
-  eight.replace(34, 2, little_endian(8, 2));
-  EXPECT_NE(error(eight), "");
+  const std::string expected = "; expected 1 channel, Signed 16 bit PCM (`sox IN -c 1 -b 16 -e signed OUT` converts)";
+  EXPECT_EQ(error(wav_of({1, 2, 3, 4}, 16000, 2)), "f: 2 channels, Signed 16 bit PCM" + expected);
+  const auto form = [&](std::uint64_t tag, std::uint64_t bits) {
+    auto bytes = whole;
+    bytes.replace(20, 2, little_endian(tag, 2));
+    bytes.replace(28, 8, little_endian(2000 * bits, 4) + little_endian(bits / 8, 2) + little_endian(bits, 2));
+    return bytes;
+  };
+  EXPECT_EQ(error(form(1, 8)), "f: 1 channel, Unsigned 8 bit PCM" + expected);
+  EXPECT_EQ(error(form(3, 32)), "f: 1 channel, 32 bit float" + expected);
   EXPECT_NE(error(wav_of({}, 16000)).find("0 samples"), std::string::npos);
   auto endless = whole;
   endless.insert(36, "LIST" + little_endian(0xffff0004, 4) + "INFO");
