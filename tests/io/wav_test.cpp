@@ -16,6 +16,12 @@ TEST(Wav, ReadsSamplesExactly) {
   listed.insert(36, "LIST" + little_endian(4, 4) + "INFO");
   listed.replace(4, 4, little_endian(listed.size() - 8, 4));
   EXPECT_EQ(parse_wav(listed, "f", 8000), kSamples);
+  auto extended = wav_of(kSamples, 8000);  // the same form in a longer header
+  extended.replace(16, 6, little_endian(40, 4) + little_endian(0xfffe, 2));
+  extended.insert(36, little_endian(22, 2) + little_endian(16, 2) + little_endian(4, 4) + little_endian(1, 4) +
+                          little_endian(0x100000, 4) + little_endian(0x719b3800aa000080, 8));
+  extended.replace(4, 4, little_endian(extended.size() - 8, 4));
+  EXPECT_EQ(parse_wav(extended, "f", 8000), kSamples);
 }
 
 TEST(Wav, DamageAndOtherFormsAreOneClearLine) {
