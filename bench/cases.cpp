@@ -85,6 +85,7 @@ const std::vector<MixerCase>& mixer_cases() {
       {.name = "conv", .products = 5 * 256},
       {.name = "mega_ema", .products = 3 * 16 * 256},
       {.name = "s4", .convolved = 256},
+      {.name = "s4_block", .convolved = 256},
       {.name = "s4d_block", .mixer = "s4_block", .settings = {{"mode", "diag"}}, .convolved = 256},
       {.name = "s4d_minimal", .products = 2 * 256 * 256, .convolved = 256},
       {.name = "dss", .convolved = 256},

@@ -124,10 +124,9 @@ def cauchy(v, z, w):
     return 2 * (z * first - second)
 
 
-def s4(p, _):
-    """Diagonal plus low rank: the generating function at the roots of unity, from sums over pairs of conjugate poles, with
-    one inverse for all of them. In float, as published."""
-    own, t = part(p, "kernel."), p["x"].shape[1]
+def s4_kernel(own, t):
+    """[h, t], diagonal plus low rank: the generating function at the roots of unity, from sums over pairs of conjugate
+    poles, with one inverse for all of them. In float, as published."""
     dt = torch.exp(own["inv_dt"])  # [h, 1]
     w = dt * torch.complex(-torch.exp(own["A_real"]), -own["A_imag"])  # [h, n]
     b, c, low = (torch.view_as_complex(own[name])[0] for name in "BCP")
@@ -136,8 +135,15 @@ def s4(p, _):
     v = dt.unsqueeze(1) * torch.stack([b * c, b * low.conj(), low * c, low * low.conj()], 1)  # [h, 4, n]
     spectrum = woodbury(*cauchy(v, z, w).unbind(1), 1 + z / 2)
     at_infinity = (dt * (b * c).real).sum(-1, keepdim=True)
-    k = torch.fft.irfft(torch.cat([spectrum, torch.complex(at_infinity, torch.zeros_like(at_infinity))], -1), t)
-    return filtered(p["x"], k, p["D"][0])
+    return torch.fft.irfft(torch.cat([spectrum, torch.complex(at_infinity, torch.zeros_like(at_infinity))], -1), t)
+
+
+def s4(p, _):
+    return filtered(p["x"], s4_kernel(part(p, "kernel."), p["x"].shape[1]), p["D"][0])
+
+
+def s4_block(p, _):
+    return gated_output(p, filtered(p["x"], s4_kernel(part(p, "layer.kernel."), p["x"].shape[1]), p["layer.D"][0]))
 
 
 def lssl(p, _):
@@ -189,6 +195,7 @@ CONVOLUTION_FORMS = {
     "s4d_block": (s4d_block, KERNELS),
     "s4d_minimal": (s4d_minimal, KERNELS),
     "s4": (s4, (0,)),
+    "s4_block": (s4_block, (0,)),
     "dss": (dss, KERNELS),
     "h3": (h3, KERNELS),
     "gss": (gss, KERNELS),
