@@ -73,7 +73,8 @@ void backward_head(const Problem& p, const GatedLinearAttentionGrad<float>& grad
 
 template <class Body>
 void for_heads(const Problem& p, float* workspace, std::int64_t floats, Body body) {
-#pragma omp parallel for schedule(dynamic, 1)
+  constexpr std::int64_t kWorthThreads = 1 << 16;  // numbers of states: a second thread may take 0.2 ms to wake
+#pragma omp parallel for schedule(dynamic, 1) if (p.b * p.h * p.t * p.dk * p.dv > kWorthThreads)
   for (std::int64_t task = 0; task < p.b * p.h; ++task)
     body(task / p.h, task % p.h, Carver{workspace + omp_get_thread_num() * floats});
 }
