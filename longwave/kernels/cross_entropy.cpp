@@ -31,12 +31,14 @@ float largest_of(const float* x, std::int64_t n) {
   return result;
 }
 
-/// Sum of e^(x - base): in double across vectors, for vocabularies are large.
-double sum_of_exponentials(const float* x, std::int64_t n, float base) {
+/// Sum of e^(x - base), which also go to `each` unless that is null: in double across vectors, for vocabularies are
+/// large.
+HWY_INLINE double sum_of_exponentials(const float* x, std::int64_t n, float base, float* each) {
   double sum = 0;
   for_lanes(n, [&](auto tag, std::int64_t i) HWY_ATTR {
     const auto e = fast_exp(tag, hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, base)));
     sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, e)));
+    if (each) hn::StoreU(e, tag, each + i);
   });
   return sum;
 }
@@ -48,7 +50,7 @@ void cross_entropy_all(const CrossEntropy& c, const float* logits, float* loss, 
   for (std::int64_t row = 0; row < c.rows; ++row) {
     const float* x = logits + row * c.classes;
     const float base = largest_of(x, c.classes);
-    lse[row] = base + static_cast<float>(std::log(sum_of_exponentials(x, c.classes, base)));
+    lse[row] = base + static_cast<float>(std::log(sum_of_exponentials(x, c.classes, base, nullptr)));
     loss[row] = c.targets[row] == c.ignored ? 0 : lse[row] - x[c.targets[row]];
   }
 }
@@ -59,12 +61,7 @@ void cross_entropy_sum_grad_all(const CrossEntropy& c, float* logits, float* los
     float* x = logits + row * c.classes;
     const bool ignored = c.targets[row] == c.ignored;
     const float base = largest_of(x, c.classes), picked = ignored ? 0 : x[c.targets[row]];
-    double sum = 0;
-    for_lanes(c.classes, [&](auto tag, std::int64_t i) HWY_ATTR {
-      const auto e = fast_exp(tag, hn::Sub(hn::LoadU(tag, x + i), hn::Set(tag, base)));
-      sum += static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, e)));
-      hn::StoreU(e, tag, x + i);
-    });
+    const double sum = sum_of_exponentials(x, c.classes, base, x);
     lse[row] = base + static_cast<float>(std::log(sum));
     loss[row] = ignored ? 0 : lse[row] - picked;
     const auto scale = ignored ? 0 : static_cast<float>(1 / sum);

@@ -21,7 +21,7 @@ constexpr std::int64_t kWorthThreads = 1 << 16;  // numbers of states, steps and
 void run_channel(const ShiftSteps& s, std::int64_t row, std::int64_t channel, float* moved) {
   const float *b = s.b + channel * s.n, *c = s.c + channel * s.n, *state = s.before + (row * s.d + channel) * s.n;
   float* behind = s.behind + (row * s.d + channel) * s.n;
-  const auto length = s.lengths ? s.lengths[row] : s.t;
+  const auto length = s.length(row);
   if (length == 0) std::copy_n(state, s.n, behind);
   for (std::int64_t t = 0; t < s.t; ++t) {
     const auto at = (row * s.t + t) * s.d + channel;

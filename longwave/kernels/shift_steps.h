@@ -12,9 +12,14 @@ struct ShiftSteps {
   const std::int64_t* lengths;  // [rows] or null
   float *y, *behind;            // behind: the states after the last step of each row
   std::int64_t rows, t, d, n;
+
+  std::int64_t length(std::int64_t row) const { return lengths ? lengths[row] : t; }
 };
 
 /// Best instruction set of the machine, same bits for any number of threads.
 void shift_steps(const ShiftSteps& s);
+
+/// The definition: scalar, in double.
+void shift_steps_reference(const ShiftSteps& s);
 
 }  // namespace longwave::kernels

@@ -28,7 +28,7 @@ class S4Kernel final : public Module, public HasStateParameters {
   at::Tensor kernel(std::int64_t steps) const;
 
   /// y [b, t, h] by the recurrence of a few poles, in both directions where there are two; undefined where a
-  /// convolution takes less time. skip [1, h].
+  /// convolution takes less time. skip [1, h]. Rows end at their lengths, which may be undefined; zeros behind.
   at::Tensor by_poles(const at::Tensor& u, const at::Tensor& lengths, const at::Tensor& skip) const;
 
   /// y [b, t, c h] and state [b, h, n / 2, 2] as of diagonal_ssm. Not for bidirectional ones.
@@ -71,8 +71,9 @@ class S4Layer {
  public:
   using Note = std::function<void(const std::string&, const at::Tensor&)>;
 
-  /// y [b, t, channels h] for u [b, t, h], zero at padded steps. `note` is told the kernel ("K") and the discrete
-  /// system.
+  /// y [b, t, channels h] for u [b, t, h], whose rows end at their lengths: `valid` [b, t, 1] is true at real steps,
+  /// and what u has beyond is not used; both may be undefined. y there is finite. `note` is told the kernel ("K") and
+  /// the discrete system.
   at::Tensor forward(const at::Tensor& u, const at::Tensor& lengths, const at::Tensor& valid, at::Tensor* state,
                      const Note& note = {}) const;
   /// The activation of y, [b, t, channels h], for glu half of them.

@@ -267,9 +267,8 @@ TORCH_LIBRARY_FRAGMENT(longwave, library) {
   library.def(
       "linear_cross_entropy(Tensor x, Tensor weight, Tensor bias, Tensor targets, int ignored) -> (Tensor, Tensor)");
   library.def(
-      "linear_cross_entropy_both(Tensor x, Tensor weight, Tensor bias, Tensor targets, int ignored) -> (Tensor, "
-      "Tensor, "
-      "Tensor, Tensor, Tensor)");
+      "linear_cross_entropy_both(Tensor x, Tensor weight, Tensor bias, Tensor targets, int ignored) -> "
+      "(Tensor, Tensor, Tensor, Tensor, Tensor)");
   library.def(
       "linear_cross_entropy_grad(Tensor dloss, Tensor lse, Tensor x, Tensor weight, Tensor bias, Tensor targets, int "
       "ignored) -> (Tensor, Tensor, Tensor)");

@@ -160,9 +160,8 @@ Tensor pole_convolution(const Tensor& x, const Tensor& v, const Tensor& g, const
 TORCH_LIBRARY_FRAGMENT(longwave, library) {
   library.def("pole_convolution(Tensor x, Tensor g, Tensor w, Tensor skip, Tensor lengths) -> Tensor");
   library.def(
-      "pole_convolution_grad(Tensor dy, Tensor x, Tensor g, Tensor w, Tensor skip, Tensor lengths) -> (Tensor, Tensor, "
-      "Tensor, "
-      "Tensor)");
+      "pole_convolution_grad(Tensor dy, Tensor x, Tensor g, Tensor w, Tensor skip, Tensor lengths) -> "
+      "(Tensor, Tensor, Tensor, Tensor)");
 }
 
 TORCH_LIBRARY_IMPL(longwave, CPU, library) {

@@ -77,23 +77,36 @@ Outputs steps_meta(const Tensor& x, const Tensor& b, const Tensor& c, const Tens
   return {at::empty(x.sizes(), x.options()), at::empty(state.sizes(), state.options())};
 }
 
+bool asks_for_gradients(at::ArrayRef<Tensor> inputs) {
+  return at::GradMode::is_enabled() &&
+         std::any_of(inputs.begin(), inputs.end(), [](const Tensor& input) { return input.requires_grad(); });
+}
+
+Outputs call(const Tensor& x, const Tensor& b, const Tensor& c, const Tensor& skip, const Tensor& state,
+             const Tensor& lengths) {
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("longwave::shift_steps", "")
+          .typed<Outputs(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&)>();
+  return op.call(x, b, c, skip, state, lengths);
+}
+
+Outputs steps_autograd(const Tensor& x, const Tensor& b, const Tensor& c, const Tensor& skip, const Tensor& state,
+                       const Tensor& lengths) {
+  if (asks_for_gradients({x, b, c, skip, state})) {
+    check_inputs(x, b, c, skip, state, lengths);
+    return composed(x, b, c, skip, state, lengths);
+  }
+  const at::AutoDispatchBelowADInplaceOrView below_autograd;
+  return call(x, b, c, skip, state, lengths);
+}
+
 }  // namespace
 
 ShiftStepsResult shift_steps(const Tensor& x, const Tensor& b, const Tensor& c, const Tensor& skip, const Tensor& state,
                              const Tensor& any_lengths) {
   const auto lengths = any_lengths.defined() ? any_lengths : at::empty({0}, x.options().dtype(at::kLong));
-  const auto inputs = {x, b, c, skip, state};
-  const auto asks = [](const Tensor& input) { return input.requires_grad(); };
-  if (at::GradMode::is_enabled() && std::any_of(inputs.begin(), inputs.end(), asks)) {
-    check_inputs(x, b, c, skip, state, lengths);
-    const auto [y, behind] = composed(x, b, c, skip, state, lengths);
-    return {y, behind};
-  }
-  static const auto op =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("longwave::shift_steps", "")
-          .typed<Outputs(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&)>();
-  const auto [y, behind] = op.call(x, b, c, skip, state, lengths);
+  const auto [y, behind] = call(x, b, c, skip, state, lengths);
   return {y, behind};
 }
 
@@ -103,5 +116,6 @@ TORCH_LIBRARY_FRAGMENT(longwave, library) {
 }
 TORCH_LIBRARY_IMPL(longwave, CPU, library) { library.impl("shift_steps", &steps_cpu); }
 TORCH_LIBRARY_IMPL(longwave, Meta, library) { library.impl("shift_steps", &steps_meta); }
+TORCH_LIBRARY_IMPL(longwave, Autograd, library) { library.impl("shift_steps", &steps_autograd); }
 
 }  // namespace longwave::ops

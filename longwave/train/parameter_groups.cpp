@@ -1,6 +1,7 @@
 #include "longwave/train/parameter_groups.h"
 
 #include <charconv>
+#include <cmath>
 #include <set>
 
 #include "longwave/base/check.h"
@@ -35,7 +36,8 @@ std::vector<std::pair<std::string, double>> read_rates(const std::string& text) 
       const char *from = entry.data() + equals + 1, *to = entry.data() + entry.size();
       if (const auto [stop, error] = std::from_chars(from, to, rate); error != std::errc() || stop != to) rate = -1;
     }
-    check(rate >= 0, "train.rates has '", entry, "'; expected name=rate, such as inv_dt=0.01, separated by commas");
+    check(rate >= 0 && std::isfinite(rate), "train.rates has '", entry,
+          "'; expected name=rate, such as inv_dt=0.01, separated by commas");
     rates.emplace_back(entry.substr(0, equals), rate);
     begin = end + 1;
   }

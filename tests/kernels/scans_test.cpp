@@ -2,6 +2,7 @@
 #include "longwave/kernels/diagonal_ssm.h"
 #include "longwave/kernels/dplr_recurrence.h"
 #include "longwave/kernels/linear_scan.h"
+#include "longwave/kernels/shift_steps.h"
 #include "tests/support/kernel_testing.h"
 
 namespace longwave::kernels {
@@ -154,14 +155,43 @@ TEST(DplrRecurrenceKernel, MatchesTheReferenceOnEveryInstructionSet) {
                                                                                     {3, 5, 7, 3, 1, 2},
                                                                                     {2, 9, 16, 8, 2, 1},
                                                                                     {4, 21, 17, 32, 1, 1},
+                                                                                    {3, 1, 17, 6, 1, 2},
+                                                                                    {2, 1, 39, 4, 0, 1},
                                                                                     {3, 7, 64, 5, 2, 3},
                                                                                     {2, 4, 33, 2, 3, 2}})
-    for (const bool ends : {false, true}) {
+    for (const int kind : {0, 1, 2, 3}) {
+      const bool ends = kind % 2 == 1;
       DplrRecurrence<float> s{};
       s.rows = rows, s.t = t, s.d = d, s.n = n, s.r = r, s.m = m;
+      s.g_shared = kind >= 2, s.b_shared = kind == 2;  // the first [2, n] of what is drawn are those of all channels
       testing::expect_matches_reference(
           [&](Form form) { return dplr_recurrence_results(s, ends, form); }, 1e-5,
           std::to_string(s.n) + " states of " + std::to_string(s.d) + " channels, rank " + std::to_string(s.r));
+    }
+}
+
+/// `s` with its sizes; its tensors are made here.
+Results shift_steps_results(ShiftSteps s, bool ends, Form form) {
+  const auto lengths = ends ? some_lengths(s.rows, s.t) : std::vector(static_cast<std::size_t>(s.rows), s.t);
+  Random random;
+  const auto x = ending_at(lengths, s.t, random.numbers(s.rows * s.t * s.d));
+  const auto b = random.numbers(s.d * s.n), c = random.numbers(s.d * s.n), skip = random.numbers(s.d);
+  const auto before = random.numbers(s.rows * s.d * s.n);
+  auto y = unwritten(s.rows * s.t * s.d), behind = unwritten(s.rows * s.d * s.n);
+  s.x = x.data(), s.b = b.data(), s.c = c.data(), s.skip = skip.data(), s.before = before.data();
+  s.lengths = ends ? lengths.data() : nullptr, s.y = y.data(), s.behind = behind.data();
+  form == Form::reference ? shift_steps_reference(s) : shift_steps(s);
+  return {y, behind};
+}
+
+TEST(ShiftStepsKernel, MatchesTheReferenceOnEveryInstructionSet) {
+  for (const auto& [rows, t, d, n] :
+       std::vector<std::array<std::int64_t, 4>>{{1, 1, 1, 1}, {3, 1, 7, 64}, {3, 4, 5, 2}, {2, 9, 3, 37}})
+    for (const bool ends : {false, true}) {
+      ShiftSteps s{};
+      s.rows = rows, s.t = t, s.d = d, s.n = n;
+      testing::expect_matches_reference([&](Form form) { return shift_steps_results(s, ends, form); }, 1e-5,
+                                        std::to_string(s.n) + " taps, " + std::to_string(s.t) + " steps");
     }
 }
 

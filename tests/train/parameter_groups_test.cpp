@@ -67,6 +67,7 @@ TEST(ParameterGroups, SingleParametersHaveRatesOfTheirOwn) {
 TEST(ParameterGroups, RatesThatMeanNothingAreRefused) {
   for (const auto& [rates, message] : {
            std::pair{"A_log", "train.rates has 'A_log'; expected name=rate, such as inv_dt=0.01, separated by commas"},
+           {"A_log=inf", "train.rates has 'A_log=inf'; expected name=rate, such as inv_dt=0.01, separated by commas"},
            {"D=1e-3, A_log=fast",
             "train.rates has 'A_log=fast'; expected name=rate, such as inv_dt=0.01, separated by commas"},
            {"D=1e-3,,", "train.rates has ''; expected name=rate, such as inv_dt=0.01, separated by commas"},
