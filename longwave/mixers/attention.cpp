@@ -119,8 +119,8 @@ class Attention final : public SequenceMixer {
   }
 
   /// Keys and values of all steps so far, [b, s, key_heads, e], and how many of them a row has, [b]. Grows with t.
-  State initial_state(std::int64_t b) const override {
-    if (!shape_.causal) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!shape_.causal) return SequenceMixer::first_state(b);
     const auto nothing =
         at::empty({b, 0, shape_.key_heads, d_ / shape_.heads}, maps_.k->weight.options().requires_grad(false));
     return {{"k", nothing}, {"v", nothing}, {"length", at::zeros({b}, nothing.options().dtype(at::kLong))}};

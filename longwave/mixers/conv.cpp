@@ -35,7 +35,7 @@ class Conv final : public SequenceMixer {
     return zero_padding(out_->forward(conv_->forward(x, lengths, state ? &state->at("conv") : nullptr)), valid);
   }
 
-  State initial_state(std::int64_t b) const override { return {{"conv", conv_->initial_state(b)}}; }
+  State first_state(std::int64_t b) const override { return {{"conv", conv_->initial_state(b)}}; }
 
  private:
   std::int64_t d_;

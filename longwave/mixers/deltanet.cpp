@@ -93,7 +93,7 @@ class DeltaBase : public SequenceMixer {
     return zero_padding(out_->forward(o), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     const auto h = config_.num_heads;
     const auto options = norm_->weight.options().requires_grad(false);
     State state{{"s", at::zeros({b, h, dk_ / h, dv_ / h}, options)}};

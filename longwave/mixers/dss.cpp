@@ -90,8 +90,8 @@ class Dss final : public SequenceMixer, public HasStateParameters {
     return map_and_activate(config_.postact, y, weight_, bias_.squeeze(-1), config_.activation, valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (!properties().streams) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!properties().streams) return SequenceMixer::first_state(b);
     return {{"h", at::zeros({b, d_, config_.d_state, 2}, skip_.options().requires_grad(false))}};
   }
 

@@ -113,8 +113,8 @@ class FreeEnergyMixer final : public SequenceMixer {
     return zero_padding(out_->forward(gate_ ? merge_heads(outer_gate(gate)) * o : o), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (!properties().streams) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!properties().streams) return SequenceMixer::first_state(b);
     const auto options = out_->weight.options().requires_grad(false);
     const auto e = width_ / heads_, values = kinds() * e;
     State state;

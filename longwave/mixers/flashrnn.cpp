@@ -128,7 +128,7 @@ class Headwise final : public SequenceMixer {
     return zero_padding(y.flatten(-2), valid);
   }
 
-  State initial_state(std::int64_t b) const override { return zero_state(b); }
+  State first_state(std::int64_t b) const override { return zero_state(b); }
 
   TensorMap import_reference(TensorMap weights) const override {
     return import_headwise_weights({name_of(kCell), kCell, heads_, p_}, weights);

@@ -52,8 +52,8 @@ class Flowformer final : public SequenceMixer {
     return zero_padding(maps_.out->forward(merge_heads(y)), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (!config_.causal) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!config_.causal) return SequenceMixer::first_state(b);
     return flow_state(b, maps_.heads, d_ / maps_.heads, d_ / maps_.heads, maps_.out->weight);
   }
 

@@ -85,7 +85,7 @@ class GatedLinearAttention final : public SequenceMixer {
     return zero_padding(out_->forward(o * at::silu(gate_->forward(x))), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     const auto h = config_.num_heads;
     const auto options = norm_->weight.options().requires_grad(false);
     State state{{"s", at::zeros({b, h, dk_ / h, dv_ / h}, options)}};

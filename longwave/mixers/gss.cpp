@@ -75,7 +75,7 @@ class Gss final : public SequenceMixer, public HasStateParameters {
     return zero_padding(x + to_out_->forward(to_gate_->forward(v) * u), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"h", at::zeros({b, h_, config_.d_state, 2}, skip_.options().requires_grad(false))}};
   }
 

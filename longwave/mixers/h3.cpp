@@ -94,7 +94,7 @@ class H3 final : public SequenceMixer, public HasStateParameters {
     return zero_padding(output_->forward(o), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     const auto options = skip_.options().requires_grad(false);
     return {{"shift", at::zeros({b, d_, config_.d_state}, options)},
             {"diagonal", at::zeros({b, config_.head_dim, config_.head_dim, heads_, config_.d_state / 2, 2}, options)}};

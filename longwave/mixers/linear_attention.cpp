@@ -46,8 +46,8 @@ class LinearAttention final : public SequenceMixer {
     return zero_padding(maps_.out->forward(merge_heads(attend(q, k, v, state))), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (!config_.causal) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!config_.causal) return SequenceMixer::first_state(b);
     const auto e = d_ / maps_.heads;
     return {{"sums", at::zeros({b, maps_.heads, e, e + 1}, maps_.out->weight.options().requires_grad(false))}};
   }

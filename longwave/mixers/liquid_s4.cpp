@@ -79,7 +79,7 @@ class LiquidS4 final : public SequenceMixer, public HasStateParameters {
     return y + skip_ * x;
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"h", at::zeros({b, 2, d_, n_}, skip_.options().requires_grad(false))}};
   }
 

@@ -80,7 +80,7 @@ class Lru final : public SequenceMixer, public HasStateParameters {
     return zero_padding((*gate_)(at::linear(h.flatten(-2), derived[2]) + skip_ * x), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"h", at::zeros({b, 2, states_}, skip_.options().requires_grad(false))}};
   }
 

@@ -93,7 +93,7 @@ class Lssl final : public SequenceMixer, public HasStateParameters {
     return zero_padding(output_->forward(y), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"h", at::zeros({b, d_, config_.d_state}, skip_.options().requires_grad(false))}};
   }
 

@@ -93,7 +93,7 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
     return zero_padding(out_proj_->forward(y), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"conv", conv_->initial_state(b)},
             {"ssm", at::zeros({b, inner_, states_}, a_log_.options().requires_grad(false))}};
   }

@@ -108,7 +108,7 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
     return zero_padding(out_->forward(gated(merge_heads(r.o), z)), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     const auto options = skip_.options().requires_grad(false);
     return {
         {"conv", at::zeros({b, config_.d_conv, inner_ + 2 * states_}, options)},

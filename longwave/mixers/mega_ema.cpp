@@ -67,8 +67,8 @@ class MegaEma final : public SequenceMixer, public HasStateParameters {
   /// The reference's mask of padding, bool [b, t]: averages do not see such steps, whose outputs count all the same.
   void hide(const Tensor& padding) { kept_ = padding.logical_not().to(omega_.scalar_type()).unsqueeze(-1); }
 
-  State initial_state(std::int64_t b) const override {
-    if (config_.bidirectional) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (config_.bidirectional) return SequenceMixer::first_state(b);
     const auto zeros = [&](at::IntArrayRef shape) { return at::zeros(shape, omega_.options().requires_grad(false)); };
     State state{{"h", zeros({b, d_, config_.ndim})}};
     if (config_.truncation) {

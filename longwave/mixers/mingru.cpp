@@ -60,7 +60,7 @@ class MinimalRecurrence : public SequenceMixer {
     return zero_padding(to_out_ ? to_out_->forward(h) : h, valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"h", at::zeros({b, inner_}, projection_->weight.options().requires_grad(false))}};
   }
 

@@ -36,8 +36,14 @@ const char* name_of(Cost cost) {
   return "";
 }
 
-State SequenceMixer::initial_state(std::int64_t) const {
-  fail(registered_name, ": this mixer does not stream: ", properties().reason);
+State SequenceMixer::initial_state(std::int64_t b) const {
+  auto state = first_state(b);
+  state.maker = identity;
+  return state;
+}
+
+State SequenceMixer::first_state(std::int64_t) const {
+  fail(identity->name, ": this mixer does not stream: ", properties().reason);
 }
 
 bool SequenceMixer::scale_logarithm(const at::Tensor& log_step, double factor) {
@@ -64,8 +70,9 @@ void SequenceMixer::check_state(const char* mixer, const at::Tensor& x, const St
   check(properties.streams, mixer, ": a state was given, but this mixer does not stream: ", properties.reason);
   std::call_once(state_is_made_, [&] {
     const at::NoGradGuard no_grad;
-    state_of_a_row_ = initial_state(1);
+    state_of_a_row_ = first_state(1);
   });
+  check_maker(mixer, state);
   const auto& expected = state_of_a_row_;
   for (const auto& [name, row] : expected) {
     const auto found = state.find(name);
@@ -82,6 +89,16 @@ void SequenceMixer::check_state(const char* mixer, const at::Tensor& x, const St
   }
   for (const auto& [name, tensor] : state)
     check(expected.count(name) > 0, mixer, ": the state has '", name, "', which is not this mixer's");
+}
+
+void SequenceMixer::check_maker(const char* mixer, const State& state) const {
+  if (!state.maker || state.maker == identity) return;
+  const auto& maker = *state.maker;
+  check(maker.name == identity->name, mixer, ": the state is one of ", maker.name, "; expected one of ", identity->name,
+        "'s initial_state");
+  for (const auto& [key, value] : identity->config.items())
+    check(maker.config.at(key) == value, mixer, ": the state is one of a mixer with ", key, " = ",
+          maker.config.at(key).dump(), "; expected one of this mixer's initial_state, with ", key, " = ", value.dump());
 }
 
 at::Tensor valid_steps(const Lengths& lengths, const at::Tensor& x) {

@@ -14,9 +14,20 @@
 
 namespace longwave {
 
+/// A mixer by its name in the registry and its full configuration.
+struct MixerIdentity {
+  std::string name;
+  Json config;
+};
+
 /// What a streaming mixer remembers of the past: named tensors, each [b, ...], of a size that does not grow with t
-/// (unless its cost says so). Copyable and serialisable; belongs to the mixer that made it.
-using State = TensorMap;
+/// (unless its cost says so). Belongs to the kind of mixer that made it, whatever its weights.
+struct State : TensorMap {
+  using TensorMap::TensorMap;
+  State(TensorMap tensors) : TensorMap(std::move(tensors)) {}
+  /// Whose it is; null in one that a program puts together, of which names, shapes and types alone can be checked.
+  std::shared_ptr<const MixerIdentity> maker;
+};
 
 /// True lengths of right-padded rows, [b] int64; undefined means that all rows are full.
 using Lengths = at::Tensor;
@@ -61,7 +72,7 @@ class SequenceMixer : public Module {
 
   /// State before the first step, for b rows. Axes that grow are empty, all others have their size for good. UserError
   /// if the mixer does not stream.
-  virtual State initial_state(std::int64_t b) const;
+  State initial_state(std::int64_t b) const;
 
   /// Multiplies the step size of a system in continuous time by `factor` > 0: for sequences sampled `factor` times as
   /// coarsely as those of training. False, and nothing changed, where there is none, or where the input decides it.
@@ -71,13 +82,15 @@ class SequenceMixer : public Module {
   /// Turns weights as the reference program stores them into ours. Must be differentiable. Identity for most mixers.
   virtual TensorMap import_reference(TensorMap weights) const { return weights; }
 
-  /// Its name in the registry, which messages begin with.
-  std::string registered_name = "mixer";
+  /// Its name in the registry, which messages begin with, and what it was configured to be.
+  std::shared_ptr<const MixerIdentity> identity = std::make_shared<MixerIdentity>("mixer");
 
   /// If set, forward notes its intermediates here under the names of the fixtures ("K"), with their gradient graphs.
   TensorMap* trace = nullptr;
 
  protected:
+  /// The tensors of initial_state. Fails by name in a mixer that does not stream.
+  virtual State first_state(std::int64_t b) const;
   void note(const std::string& name, const at::Tensor& x) const {
     if (trace) (*trace)[name] = x;
   }
@@ -91,6 +104,7 @@ class SequenceMixer : public Module {
 
  private:
   void check_state(const char* mixer, const at::Tensor& x, const State& state) const;
+  void check_maker(const char* mixer, const State& state) const;
 
   // What inputs are compared with. Kept, since finding a weight or making a state takes as long as a part of a step.
   mutable std::once_flag weight_is_found_, state_is_made_;  // by one of several threads that begin at once
@@ -197,7 +211,7 @@ struct RegisterMixer {
       const auto typed = Config::fields().parse(settings_from_json(config, "mixer configuration"), "mixer");
       const SeededInit seeded(seed);
       const auto mixer = std::make_shared<Mixer>(sizes, typed);
-      mixer->registered_name = name;
+      mixer->identity = std::make_shared<MixerIdentity>(name, Config::fields().dump(typed));
       return mixer;
     };
     detail::mixer_registry().emplace(about.name, std::move(info));

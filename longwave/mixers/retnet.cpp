@@ -74,7 +74,7 @@ class RetNet final : public SequenceMixer {
     return zero_padding(out_->forward(at::silu(gate_->forward(x)) * merge_heads(normalised(r.o))), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"s", at::zeros({b, heads_, d_ / heads_, dv_ / heads_}, out_->weight.options().requires_grad(false))},
             {"position", at::zeros({b}, at::kLong)}};
   }

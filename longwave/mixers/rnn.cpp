@@ -82,12 +82,12 @@ class ClassicMixer final : public SequenceMixer {
     const auto valid = valid_steps(lengths, x);
     const auto start = state ? joint(*state) : joint(zero_state(x.size(0)));
     const auto out = run_recurrent(shape_, weights_, zero_padding(x, valid), lengths, start);
-    if (state) *state = split(out.last);
+    if (state) split(out.last, *state);
     return out_proj_ ? zero_padding(out_proj_->forward(out.y), valid) : out.y;
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (shape_.bidirectional) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (shape_.bidirectional) return SequenceMixer::first_state(b);
     return zero_state(b);
   }
 
@@ -96,13 +96,15 @@ class ClassicMixer final : public SequenceMixer {
 
   // The state by its names, each [b, layers directions, hidden], and as the network takes it.
   State zero_state(std::int64_t b) const {
-    return split(at::zeros({b, kernels::states_of(shape_.cell), shape_.layers * shape_.directions(), shape_.hidden},
-                           weights_[0].weight_hh.options().requires_grad(false)));
-  }
-  State split(const at::Tensor& joint) const {
-    State state = {{"h", joint.select(1, 0)}};
-    if (shape_.cell == ops::Cell::lstm) state["c"] = joint.select(1, 1);
+    State state;
+    split(at::zeros({b, kernels::states_of(shape_.cell), shape_.layers * shape_.directions(), shape_.hidden},
+                    weights_[0].weight_hh.options().requires_grad(false)),
+          state);
     return state;
+  }
+  void split(const at::Tensor& joint, State& state) const {
+    state["h"] = joint.select(1, 0);
+    if (shape_.cell == ops::Cell::lstm) state["c"] = joint.select(1, 1);
   }
   at::Tensor joint(const State& state) const {
     if (shape_.cell != ops::Cell::lstm) return state.at("h").unsqueeze(1);

@@ -59,7 +59,7 @@ class Rwkv4 final : public SequenceMixer {
     return zero_padding(output_->forward(r * wkv.y), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"x", at::zeros({b, 1, d_}, decay_.options().requires_grad(false))},
             {"wkv", ops::wkv4_initial_state(b, d_, decay_)}};
   }

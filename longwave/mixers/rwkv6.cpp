@@ -82,7 +82,7 @@ class Rwkv6 final : public SequenceMixer {
     return zero_padding(output_->forward(normalised(o.o) * at::silu(gate_->forward(mixed[4]))), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     const auto options = bonus_.options().requires_grad(false);
     const auto width = d_ / heads_;
     return {{"x", at::zeros({b, 1, d_}, options)}, {"s", at::zeros({b, heads_, width, width}, options)}};

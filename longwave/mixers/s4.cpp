@@ -60,8 +60,8 @@ class S4 final : public SequenceMixer {
     return zero_padding(layer_.activated(y), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (!properties().streams) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!properties().streams) return SequenceMixer::first_state(b);
     return {{"h", layer_.initial_state(b)}};
   }
 

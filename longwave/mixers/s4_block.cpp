@@ -112,8 +112,8 @@ class S4Block final : public SequenceMixer {
     return output_ ? mapped(y, "none", rows) : zero_padding(activate_or_gate(config_.final_act, y), rows.valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (!properties().streams) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!properties().streams) return SequenceMixer::first_state(b);
     State state{{"h", layers_[0].initial_state(b)}};
     if (join_) state["h_second"] = layers_[1].initial_state(b);
     return state;

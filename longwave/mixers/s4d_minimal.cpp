@@ -65,7 +65,7 @@ class S4dMinimal final : public SequenceMixer, public HasStateParameters {
     return map_and_activate("glu", y, weight_.squeeze(-1), bias_, "gelu", valid);
   }
 
-  State initial_state(std::int64_t b) const override {
+  State first_state(std::int64_t b) const override {
     return {{"h", at::zeros({b, d_, half_, 2}, skip_.options().requires_grad(false))}};
   }
 

@@ -125,8 +125,8 @@ class S5 final : public SequenceMixer, public HasStateParameters {
     return zero_padding((*gate_)(y + skip_ * x), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (config_.bidirectional) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (config_.bidirectional) return SequenceMixer::first_state(b);
     return {{"h", at::zeros({b, 2, states_}, skip_.options().requires_grad(false))}};
   }
 

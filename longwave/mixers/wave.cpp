@@ -92,8 +92,8 @@ class Wave final : public SequenceMixer {
     return zero_padding(twice ? y + out_->bias : y, valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (softmax()) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (softmax()) return SequenceMixer::first_state(b);
     const auto options = out_->weight.options().requires_grad(false);
     const auto e = d_ / heads_;
     State state;

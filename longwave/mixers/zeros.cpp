@@ -89,8 +89,8 @@ class ZeroSum final : public SequenceMixer {
     return zero_padding(out_->forward(merge_heads(o)), valid);
   }
 
-  State initial_state(std::int64_t b) const override {
-    if (!properties().streams) return SequenceMixer::initial_state(b);
+  State first_state(std::int64_t b) const override {
+    if (!properties().streams) return SequenceMixer::first_state(b);
     const auto options = out_->weight.options().requires_grad(false);
     const auto e = d_ / heads_;
     return {{"position", at::zeros({b}, at::kLong)},

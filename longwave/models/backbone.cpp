@@ -33,6 +33,7 @@ void check_layers(const State& state, std::size_t layers) {
 /// to be nobody else's may go on in the same memory.
 struct StateOfLayer {
   StateOfLayer(State& all, std::size_t layer) : all(all), prefix(std::to_string(layer) + ".") {
+    state.maker = all.maker;
     for (auto& [name, tensor] : all)
       if (name.starts_with(prefix)) state[name.substr(prefix.size())] = std::move(tensor);
   }
@@ -159,9 +160,11 @@ MixerProperties Backbone::properties() const {
 State Backbone::initial_state(std::int64_t b) {
   check(!config_.bidirectional, "backbone: bidirectional blocks see all steps and carry no state");
   State all;
-  for (std::size_t i = 0; i < blocks_.size(); ++i)
-    for (const auto& [name, tensor] : blocks_[i]->mixer().initial_state(b))
-      all[std::to_string(i) + "." + name] = tensor;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const auto own = blocks_[i]->mixer().initial_state(b);
+    for (const auto& [name, tensor] : own) all[std::to_string(i) + "." + name] = tensor;
+    all.maker = own.maker;
+  }
   return all;
 }
 

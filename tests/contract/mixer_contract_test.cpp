@@ -242,6 +242,25 @@ TEST_P(MixerContract, RefusesAStateItCannotUse) {
   }
 }
 
+TEST_P(MixerContract, RefusesTheStatesOfAllOtherMixers) {
+  const auto mixer = subject.make(at::kFloat);
+  if (!subject.properties().streams) GTEST_SKIP() << subject.properties().reason;
+  const auto x = input(2, 3, subject.d, at::kFloat);
+  const at::NoGradGuard no_grad;
+  for (auto state : first_states_of_all()) {
+    const auto& maker = *state.maker;
+    if (maker.name == subject.mixer && maker.config == mixer->identity->config) continue;
+    const auto whose = maker.name == subject.mixer ? "a mixer with " : maker.name;
+    try {
+      mixer->forward(x, {}, &state);
+      ADD_FAILURE() << "accepted one of " << maker.name << " " << maker.config.dump();
+    } catch (const UserError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with(subject.mixer + ": the state is one of " + whose))
+          << error.what();
+    }
+  }
+}
+
 TEST_P(MixerContract, TakesItsStateInEveryTypeOfItsWeights) {
   if (!subject.properties().streams) GTEST_SKIP() << subject.properties().reason;
   const auto mixer = subject.make(at::kFloat);

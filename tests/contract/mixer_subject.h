@@ -95,6 +95,15 @@ inline State warm_state(SequenceMixer& mixer, std::int64_t b, std::int64_t d, at
   return state;
 }
 
+/// Of every registered mixer and variant that streams, for two rows.
+inline const std::vector<State>& first_states_of_all() {
+  static std::vector<State> all;
+  if (all.empty())
+    for (const auto& subject : subjects())
+      if (subject.properties().streams) all.push_back(subject.make(at::kFloat)->initial_state(2));
+  return all;
+}
+
 /// Counts and the like keep theirs.
 inline State in_type(State state, at::ScalarType type) {
   for (auto& [name, tensor] : state)

@@ -24,7 +24,7 @@ struct Stored {
     for (const auto& [key, value] : mixer->state()) weights[key] = value.detach().clone();
   }
   void expect_imported() const {
-    const auto other = make(mixer->registered_name, 2);
+    const auto other = make(mixer->identity->name, 2);
     other->load(other->import_reference(weights), "test");
     const auto x = at::randn({2, 5, kWidth});
     EXPECT_TRUE(at::equal(other->forward(x), mixer->forward(x)));
