@@ -8,6 +8,7 @@
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
 #include "longwave/data/sequence_split.h"
+#include "longwave/io/utf8.h"
 
 namespace longwave {
 
@@ -71,6 +72,7 @@ void LabelledSet::compare_with_published(std::int64_t count, std::int64_t publis
 void LabelledSet::describe(const std::string& content_hash) {
   require_samples();
   facts_.classes = static_cast<std::int64_t>(facts_.class_names.size());
+  for (auto& name : facts_.class_names) name = as_utf8(name);  // folders and old archives have names in Latin-1, too
   facts_.content_hash = content_hash;
   for (const auto split : {Split::train, Split::val, Split::test})
     for (const auto item : items(split)) facts_.max_length = std::max(facts_.max_length, steps(item));

@@ -48,7 +48,10 @@ class Mqar final : public GeneratedData {
         longest = std::max(longest, kind.steps);
       }
     predict_tokens(numerals(config.vocabulary), longest);
+    if (test_.size() > 1) facts_.group = "pairs";
   }
+
+  std::int64_t group(Split split, std::int64_t index) const override { return kind_of(split, index).pairs; }
 
   std::int64_t length(Split split, std::int64_t index) const override { return kind_of(split, index).steps; }
 

@@ -47,9 +47,20 @@ bool within(const FoundFiles& found, const FoundFiles& other) {
   });
 }
 
-/// The folders of a layout below a root; "" is the root itself.
-std::vector<std::string> folders_of(const FileLayout& layout) {
-  std::vector<std::string> folders{""};
+bool has_folder(const FileLayout& layout, const std::string& name) {
+  return std::find(layout.folders.begin(), layout.folders.end(), name) != layout.folders.end();
+}
+
+/// The folders of a layout below a root; "" is the root itself, unless it has the name that another layout gives to
+/// its own folder: files of WikiText-103 are called as those of WikiText-2.
+std::vector<std::string> folders_of(const FileLayout& layout, const fs::path& root,
+                                    const std::vector<FileLayout>& layouts) {
+  const auto plain = fs::absolute(root / "").lexically_normal().parent_path().filename().string();
+  const bool anothers =
+      !has_folder(layout, plain) &&
+      std::any_of(layouts.begin(), layouts.end(), [&](const auto& other) { return has_folder(other, plain); });
+  std::vector<std::string> folders;
+  if (!anothers) folders.emplace_back();
   folders.insert(folders.end(), layout.folders.begin(), layout.folders.end());
   return folders;
 }
@@ -175,7 +186,7 @@ std::vector<IncompleteFiles> incomplete_files(const std::vector<FileLayout>& lay
   for (const auto& root : roots)
     for (const auto& layout : readable(layouts)) {
       if (!is_for(layout, keys)) continue;
-      for (const auto& folder : folders_of(layout))
+      for (const auto& folder : folders_of(layout, root, layouts))
         for (const auto& values : keys_of_any(root, folder, layout, keys)) {
           if (is_excepted(layout, values)) continue;
           auto parts = parts_in(folder.empty() ? root : root / fill(folder, values), layout, values);
@@ -193,7 +204,7 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
   for (const auto& root : roots)
     for (std::size_t i = 0; i < layouts.size(); ++i) {
       if (!is_for(layouts[i], keys)) continue;
-      for (const auto& folder : folders_of(layouts[i])) {
+      for (const auto& folder : folders_of(layouts[i], root, layouts)) {
         const auto place = folder.empty() ? root : root / fill(folder, keys);
         if (auto found = files_in(place, layouts[i], keys)) {
           found->layout = i;
@@ -218,7 +229,7 @@ std::vector<FoundFiles> discover_files(const std::vector<FileLayout>& layouts, c
   std::vector<FoundFiles> all;
   for (const auto& root : roots)
     for (std::size_t i = 0; i < layouts.size(); ++i)
-      for (const auto& folder : folders_of(layouts[i])) {
+      for (const auto& folder : folders_of(layouts[i], root, layouts)) {
         if (!layouts[i].refusal.empty() && !all.empty()) break;
         const auto first = fs::path(folder) / layouts[i].files.front();
         std::vector<LayoutKeys> found_keys;

@@ -26,7 +26,7 @@ using LayoutKeys = std::map<std::string, std::string>;
 /// `key` of the set's configuration, at most one in the name of a file or folder: "{name}_TRAIN.ts". A file that comes
 /// in pieces is named by the first one, with a star for their number: "train-00000-of-*.parquet".
 struct FileLayout {
-  std::vector<std::string> folders;  // customary, below a data root; tried in order after the root itself
+  std::vector<std::string> folders;  // customary, below a data root; tried after a root that has no other layout's name
   std::vector<std::string> files;    // below that folder, all of them needed, each also with .gz or .xz; or folders
   LayoutKeys keys = {};              // the layout is for configurations with these values
   LayoutKeys except = {};            // not discovered: keys whose values begin so, as another set's folders do

@@ -105,9 +105,6 @@ class WikiText final : public TokenStreams {
   WikiText(const Config& config, const SequenceSource& source) {
     const auto found =
         locate_files("WikiText", layouts(), source.roots, {{"corpus", config.corpus}, {"parts", config.parts}});
-    const auto folder = found.files[0].parent_path();
-    if (folder.filename().string().find("-raw") != std::string::npos)
-      throw DataNotReady(folder.string() + ": " + kRawRefusal);
     const bool mini = config.parts == "mini";
     const std::vector<Split> splits =
         mini ? std::vector{Split::train, Split::test} : std::vector{Split::train, Split::val, Split::test};

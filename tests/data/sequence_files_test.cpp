@@ -34,6 +34,21 @@ TEST_F(SequenceFiles, FilesOfOneSetComeFromOnePlace) {
   EXPECT_EQ(found.layout, 0u);
 }
 
+TEST_F(SequenceFiles, ARootWithTheNameOfAnotherSetIsThatSets) {
+  const std::vector<FileLayout> layouts{{{"words-2"}, {"train.txt"}, {{"corpus", "2"}}},
+                                        {{"words-103"}, {"train.txt"}, {{"corpus", "103"}}}};
+  const auto file = put("words-103/train.txt");
+  for (const auto& root : {root_ / "words-103", root_ / "words-103/", root_}) {
+    EXPECT_THROW(locate_files("Words", layouts, {root}, {{"corpus", "2"}}), DataNotFound) << root;
+    EXPECT_TRUE(fs::equivalent(locate_files("Words", layouts, {root}, {{"corpus", "103"}}).files[0], file)) << root;
+    const auto found = discover_files(layouts, {root});
+    ASSERT_EQ(found.size(), 1u) << root;
+    EXPECT_EQ(found[0].layout, 1u) << root;
+  }
+  put("mine/train.txt");  // a name that says nothing
+  EXPECT_EQ(locate_files("Words", layouts, {root_ / "mine"}, {{"corpus", "2"}}).layout, 0u);
+}
+
 TEST_F(SequenceFiles, AbsenceSaysWhatWasTriedAndExpected) {
   put("pairs/a.train.tsv");
   try {

@@ -47,6 +47,16 @@ TEST(Uea, ChannelsAreStandardisedByTheTrainingFile) {
   EXPECT_EQ(by_path->facts().content_hash, data->facts().content_hash);
 }
 
+TEST(Uea, NamesOfClassesInLatin1AreText) {
+  ScratchFolder folder;
+  const std::string text =
+      "@dimensions 1\n@classLabel true b\xf6se gut\n@data\n1,2:b\xf6se\n3,4:gut\n1,2:b\xf6se\n3,4:gut\n";
+  folder.put("Toy_TRAIN.ts", text);
+  folder.put("Toy_TEST.ts", text);
+  const auto data = make_set("uea", {{"name", "Toy"}, {"validation", 0}}, {folder.path()});
+  EXPECT_EQ(data->facts().class_names, (std::vector<std::string>{"b\u00f6se", "gut"}));
+}
+
 TEST(Uea, FilesThatDoNotBelongTogetherAreRefused) {
   ScratchFolder folder;
   const auto error = [&] { return message_of([&] { make_set("uea", {{"name", "Toy"}}, {folder.path()}); }); };
