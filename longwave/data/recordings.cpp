@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "longwave/data/mean_spectrum.h"
 #include "longwave/io/checksum.h"
 #include "longwave/io/wav.h"
 
@@ -12,8 +13,29 @@ namespace longwave {
 namespace {
 
 constexpr double kFullScale = 32768;
+constexpr std::int64_t kFramesOfSecond = 64;
+constexpr std::size_t kHeard = 4000;  // recordings of a split that baselines take, a few seconds
+
+/// At most kHeard of the items, evenly chosen.
+std::vector<std::int64_t> some_of(const std::vector<std::int64_t>& items) {
+  if (items.size() <= kHeard) return items;
+  std::vector<std::int64_t> some;
+  for (std::size_t i = 0; i < kHeard; ++i) some.push_back(items[i * items.size() / kHeard]);
+  return some;
+}
 
 }  // namespace
+
+std::vector<Baseline> Recordings::baselines() const {
+  auto list = LabelledSet::baselines();
+  const MeanSpectrum spectrum(rate_ / kFramesOfSecond);
+  const auto test = some_of(items(Split::test));
+  const auto score = nearest_class_mean(some_of(items(Split::train)), test, labels_,
+                                        [&](std::int64_t item, std::vector<float>& out) { spectrum(read(item), out); });
+  list.push_back({"nearest class mean of the spectrum, averaged over time", score,
+                  fmt::format("measured on {} samples of the test split", test.size())});
+  return list;
+}
 
 std::int64_t Recordings::add(std::filesystem::path path, std::int32_t label) {
   files_.push_back({std::move(path)});

@@ -12,6 +12,11 @@ namespace longwave {
 /// Short sound files of one channel, read when they are asked for: one sample a step, standardised by the training
 /// part.
 class Recordings : public LabelledSet {
+ public:
+  /// Besides the majority class: the class whose mean spectrum, without order of time, is nearest. Of large sets some
+  /// thousand recordings are heard.
+  std::vector<Baseline> baselines() const override;
+
  protected:
   explicit Recordings(std::int64_t rate) : rate_(rate) {}
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "longwave/data/mean_spectrum.h"
 #include "longwave/io/checksum.h"
 #include "tests/data/sequence_set_testing.h"
 #include "tests/support/wav.h"
@@ -24,6 +25,21 @@ void put_words(const ScratchFolder& folder, int clips) {
       folder.put("speech_commands/" + kTen[word] + "/s" + std::to_string(i) + "_nohash_0.wav",
                  wav_of(ramp(16000, static_cast<int>(word) * 100 + i), 16000));
   folder.put("speech_commands/yes/short_nohash_0.wav", wav_of(ramp(9000, 0), 16000));
+}
+
+TEST(MeanSpectrum, OfATone) {
+  constexpr int kFrame = 64;
+  const MeanSpectrum spectrum(kFrame);
+  std::vector<std::int16_t> tone(10 * kFrame);
+  for (std::size_t i = 0; i < tone.size(); ++i)
+    tone[i] = static_cast<std::int16_t>(std::lround(16384 * std::sin(2 * std::acos(-1.0) * 8 / kFrame * i)));
+  std::vector<float> out;
+  spectrum(tone, out);
+  ASSERT_EQ(out.size(), 64u);
+  EXPECT_NEAR(out[7], 2 * std::log(0.25), 1e-3) << "an amplitude of 1/2 is two waves of 1/4; the window's mean is one";
+  EXPECT_NEAR(out[6], 2 * std::log(0.125), 1e-3) << "a neighbour: half as much through a Hann window";
+  EXPECT_LT(out[20], -15);
+  EXPECT_NEAR(out[32 + 7], 0, 1e-3) << "no deviation: whole periods in every frame";
 }
 
 TEST(SpeechCommands, TheOfficialListsSplit) {
