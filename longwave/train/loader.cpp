@@ -62,6 +62,7 @@ void Loader::work(std::int64_t first) {
       task_.gather(split_, {begin, begin + std::min(batch_, samples_ - place)}, slots_[i % 2]);
       lock.lock();
       made_ = i + 1;
+      lock.unlock();  // whoever wakes wants it
       changed_.notify_all();
     }
   } catch (...) {
@@ -77,6 +78,7 @@ Batch* Loader::next() {
   changed_.wait(lock, [&] { return error_ || made_ > taken_; });
   if (error_) std::rethrow_exception(error_);
   auto* batch = &slots_[taken_++ % 2];
+  lock.unlock();
   changed_.notify_all();
   return batch;
 }
