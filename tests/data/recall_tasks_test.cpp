@@ -278,6 +278,10 @@ TEST(Mqar, MixtureHasThePublishedShares) {
   for (std::int64_t i = 0; i < 70; ++i) ++test[data->length(Split::test, i)];
   EXPECT_EQ(train, (std::map<std::int64_t, int>{{64, 1000}, {128, 200}, {256, 600}}));
   EXPECT_EQ(test, (std::map<std::int64_t, int>{{64, 30}, {128, 10}, {256, 10}, {512, 10}, {1024, 10}}));
+  EXPECT_EQ(data->facts().group, "pairs");  // three kinds of the test have 64 steps
+  std::map<std::int64_t, int> pairs;
+  for (std::int64_t i = 0; i < 70; ++i) ++pairs[data->group(Split::test, i)];
+  EXPECT_EQ(pairs, (std::map<std::int64_t, int>{{4, 10}, {8, 10}, {16, 10}, {32, 10}, {64, 10}, {128, 10}, {256, 10}}));
 }
 
 TEST(Mqar, WhatDoesNotFitIsRefused) {
