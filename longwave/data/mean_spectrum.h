@@ -10,8 +10,10 @@ namespace longwave {
 /// the other, under a Hann window; the last one is filled with silence.
 class MeanSpectrum {
  public:
+  /// `frame` is even and at least 2.
   explicit MeanSpectrum(std::int64_t frame);
 
+  /// Of 16-bit samples, at least one, as fractions of full scale.
   void operator()(const std::vector<std::int16_t>& samples, std::vector<float>& out) const;
 
  private:

@@ -247,6 +247,9 @@ TEST_P(MixerContract, RefusesTheStatesOfAllOtherMixers) {
   if (!subject.properties().streams) GTEST_SKIP() << subject.properties().reason;
   const auto x = input(2, 3, subject.d, at::kFloat);
   const at::NoGradGuard no_grad;
+  auto own = mixer->initial_state(2);
+  mixer->forward(x, {}, &own);
+  EXPECT_EQ(own.maker, mixer->identity) << "a step forgets whose state it is";
   for (auto state : first_states_of_all()) {
     const auto& maker = *state.maker;
     if (maker.name == subject.mixer && maker.config == mixer->identity->config) continue;
