@@ -13,6 +13,7 @@
 #include "longwave/base/suggest.h"
 #include "longwave/cli/command.h"
 #include "longwave/cli/terminal.h"
+#include "longwave/io/utf8.h"
 #include "longwave/nn/environment.h"
 
 namespace longwave {
@@ -28,7 +29,7 @@ enum ExitCode { kFailure = 1, kUserError = 2, kInterrupted = 130 };
 
 int report(const std::string& text, int code) {
   std::fflush(stdout);  // both may go to one file
-  fmt::print(stderr, "error: {}\n", text.substr(0, text.find('\n')));
+  fmt::print(stderr, "error: {}\n", as_utf8(text.substr(0, text.find('\n'))));  // names of files may be Latin-1
   return code;
 }
 

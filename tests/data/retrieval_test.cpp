@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "longwave/data/document_pairs.h"
@@ -94,22 +95,48 @@ TEST(RetrievalSynthetic, OnlyTheComparisonTells) {
 }
 
 TEST(RetrievalSynthetic, MotifsAreOrdersOfTheSameSymbols) {
-  const auto data = make_set("retrieval-synthetic", {{"length", 8}, {"motifs", 4}}, {});  // nothing but the motif
-  std::set<std::vector<std::int32_t>> motifs, sorted;
+  const auto data = make_set("retrieval-synthetic", {{"length", 4}, {"motif", 4}}, {});  // nothing but the motif
+  std::map<std::vector<std::int32_t>, int> motifs;
+  std::set<std::vector<std::int32_t>> sorted;
   SequenceExample pair;
-  for (std::int64_t i = 0; i < 100; ++i) {
+  for (std::int64_t i = 0; i < 1000; ++i) {
     data->example(Split::train, i, pair);
     EXPECT_EQ(pair.first.tokens == pair.second.tokens, pair.label == 1);
     for (auto* document : {&pair.first.tokens, &pair.second.tokens}) {
-      motifs.insert(*document);
+      ++motifs[*document];
       std::sort(document->begin(), document->end());
       sorted.insert(*document);
     }
   }
-  EXPECT_EQ(motifs.size(), 4u);
-  EXPECT_EQ(sorted.size(), 1u);
-  EXPECT_EQ(error_of_set("retrieval-synthetic", {{"motifs", 1}}, {}),
-            "data.motifs is 1; expected 0 or at least 2, so that two documents can differ");
+  ASSERT_EQ(motifs.size(), 24u);  // 4!, each 83 times of 2000; about half of them are drawn twice at once
+  for (const auto& [motif, count] : motifs) EXPECT_NEAR(count, 83, 50);
+  ASSERT_EQ(sorted.size(), 1u);
+  EXPECT_EQ(std::set<std::int32_t>(sorted.begin()->begin(), sorted.begin()->end()).size(), 4u);
+}
+
+TEST(RetrievalSynthetic, MotifsStandOnceAtAnyPlace) {
+  const auto data = make_set("retrieval-synthetic", {{"length", 8}, {"motif", 5}, {"symbols", 100000}}, {});
+  std::set<std::int32_t> known;
+  std::array<int, 4> places{};
+  SequenceExample pair;
+  const auto start = [&](const std::vector<std::int32_t>& document) {
+    const auto at =
+        std::find_if(document.begin(), document.end(), [&](auto symbol) { return known.count(symbol) > 0; });
+    return at - document.begin();
+  };
+  data->example(Split::train, 0, pair);  // the symbols of both documents are those of the motif
+  for (const auto symbol : pair.first.tokens)
+    if (std::count(pair.second.tokens.begin(), pair.second.tokens.end(), symbol)) known.insert(symbol);
+  ASSERT_EQ(known.size(), 5u);
+  for (std::int64_t i = 0; i < 200; ++i) {
+    data->example(Split::train, i, pair);
+    for (const auto* document : {&pair.first.tokens, &pair.second.tokens}) {
+      ASSERT_LT(start(*document), 4);
+      ++places[static_cast<std::size_t>(start(*document))];
+      EXPECT_EQ(std::count_if(document->begin(), document->end(), [&](auto s) { return known.count(s) > 0; }), 5);
+    }
+  }
+  for (const auto count : places) EXPECT_NEAR(count, 100, 40);
 }
 
 TEST(RetrievalSynthetic, SamplesAreFixedByNumberAndSplit) {
@@ -121,7 +148,9 @@ TEST(RetrievalSynthetic, SamplesAreFixedByNumberAndSplit) {
   data->example(Split::test, 3, c);
   EXPECT_NE(a.first.tokens, c.first.tokens);
   EXPECT_EQ(error_of_set("retrieval-synthetic", {{"length", 7}}, {}),
-            "data.copies is 1; expected at most 0, data.length / data.motif");
+            "data.length is 7; expected at least data.motif, 8");
+  EXPECT_EQ(error_of_set("retrieval-synthetic", {{"symbols", 7}}, {}),
+            "data.symbols is 7; expected at least data.motif, 8");
 }
 
 TEST(TextSynthetic, LettersAreEquallyFrequentAndBayesIsRight) {
