@@ -4,9 +4,11 @@
     scripts/golden_curve.py NAME RUN...
 
 writes tests/golden/curves/NAME.json: the validation score that the recipe's [pass] is about (without a validation split: the
-training loss), after every epoch or round of each run (its file metrics.jsonl), and the scores that the verdict was about, by the runs' seeds. tests/train/golden_curves_test
-holds later builds against it.
+training loss), after every epoch or round of each run (its file metrics.jsonl), and the scores that the verdict was about, by
+the runs' seeds, beside a checksum of the recipe as it was. tests/train/golden_curves_test holds later builds and
+recipes against it.
 """
+import hashlib
 import json
 import pathlib
 import sys
@@ -26,6 +28,12 @@ def toml_value(text, section, key):
         elif inside and line.split("=")[0].strip() == key:
             return json.loads(line.split("=", 1)[1].split("#")[0])
     raise SystemExit(f"no {section}.{key} in the run's recipe")
+
+
+def checksum(recipe):
+    """Of what trains: all lines up to [pass] but comments and empty ones."""
+    lines = recipe.read_text().split("\n[pass]")[0].splitlines()
+    return hashlib.sha256("".join(line + "\n" for line in lines if line and not line.startswith("#")).encode()).hexdigest()
 
 
 def main():
@@ -48,11 +56,12 @@ def main():
         curves[seed] = [round(entry["val"][score] if validates else entry["train"]["loss"], 5) for entry in epochs]
         scores = result["test"] or result["val"]
         reached[seed] = {metric: round(scores[metric], 5) for metric in metrics} | {"verdict": result["verdict"]}
-    path = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "curves" / f"{name}.json"
+    root = pathlib.Path(__file__).parent.parent
+    path = root / "tests" / "golden" / "curves" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    order = sorted(curves, key=int)
     seeds = sorted(curves, key=int)
-    fields = [f'"score": {json.dumps(score if validates else "training loss")}', f'"steps": {json.dumps(steps)}']
+    recipe = checksum(root / "recipes" / "sequence" / f"{name}.toml")
+    fields = [f'"recipe": "{recipe}"', f'"score": {json.dumps(score if validates else "training loss")}', f'"steps": {json.dumps(steps)}']
     for key, values in (("curves", curves), ("reached", reached)):
         fields.append(f'"{key}": {{\n' + ",\n".join(f'  "{s}": {json.dumps(values[s])}' for s in seeds) + "\n }")
     path.write_text("{\n " + ",\n ".join(fields) + "\n}\n")

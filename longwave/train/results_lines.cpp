@@ -37,10 +37,15 @@ void add_result(Json& line, const ComparisonCell& cell, const CellResult& result
   const auto parameters = entry(result.about, "parameters"), total = entry(result.about, "total");
   line["parameters"] = result.parameters;
   for (const auto* part : {"body", "embedding", "head"}) line[part] = entry(parameters, part);
-  for (const auto* cost : {"tokens", "flops"}) line[cost] = entry(total, cost);
+  for (const auto* sum : {"tokens", "flops"}) line[sum] = entry(total, sum);
   line["wall_seconds"] = result.total_seconds;
   line["peak_bytes"] = result.peak_memory;
-  for (const auto* fact : {"device", "precision"}) line[fact] = entry(result.environment, fact);
+  const auto cost = entry(result.about, "cost");
+  for (const auto* fact : {"state_bytes", "step_seconds", "tokens_per_second", "batch_tokens_per_second"})
+    line[fact] = entry(cost, fact);
+  for (const auto* fact : {"device", "precision", "cpu", "libtorch", "blas"})
+    line[fact] = entry(result.environment, fact);
+  line["threads"] = entry(result.environment, "aten_threads");
   line["best_step"] = result.best_step > 0 ? Json(result.best_step) : Json();
   line["metric"] = result.metric;
   line["val"] = score(result, "val_" + result.metric);
@@ -48,6 +53,7 @@ void add_result(Json& line, const ComparisonCell& cell, const CellResult& result
   line["test"] = result.test_touches == 0 ? Json() : score(result, result.metric);
   line["test_touches"] = result.test_touches ? Json(*result.test_touches) : Json();
   line["protocol"] = entry(result.about, "protocol");
+  line["help"] = entry(result.about, "help");
   line["data_hash"] = data_hash(cell, result);
   line["revision"] = entry(result.environment, "revision");
 }

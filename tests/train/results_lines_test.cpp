@@ -25,10 +25,16 @@ CellResult full_result() {
   r.peak_memory = 1e9;
   r.best_epoch = 3, r.best_step = 30;
   r.test_touches = 1;
-  r.about = {{"parameters", {{"body", 100}, {"embedding", 10}, {"head", 1}}},
-             {"total", {{"tokens", 5e6}, {"flops", 7e12}}},
-             {"content", "abc"}};
-  r.environment = {{"device", "cpu"}, {"precision", "float32"}, {"revision", "v1-2-gabcdef"}};
+  r.about = {
+      {"parameters", {{"body", 100}, {"embedding", 10}, {"head", 1}}},
+      {"total", {{"tokens", 5e6}, {"flops", 7e12}}},
+      {"cost",
+       {{"state_bytes", 720}, {"step_seconds", 3e-5}, {"tokens_per_second", 6e5}, {"batch_tokens_per_second", 1e6}}},
+      {"help", {{"pooling", "mean"}}},
+      {"content", "abc"}};
+  r.environment = {{"device", "cpu"},           {"precision", "float32"}, {"cpu", "one"},
+                   {"aten_threads", 2},         {"libtorch", "1.13.0"},   {"blas", "any"},
+                   {"revision", "v1-2-gabcdef"}};
   return r;
 }
 
@@ -68,14 +74,23 @@ TEST(ResultsLines, OneOfEveryFinishedOrFailedCellInTheOrderOfTheComparison) {
                             {"flops", 7e12},
                             {"wall_seconds", 2.5},
                             {"peak_bytes", 1e9},
+                            {"state_bytes", 720},
+                            {"step_seconds", 3e-5},
+                            {"tokens_per_second", 6e5},
+                            {"batch_tokens_per_second", 1e6},
                             {"device", "cpu"},
                             {"precision", "float32"},
+                            {"cpu", "one"},
+                            {"libtorch", "1.13.0"},
+                            {"blas", "any"},
+                            {"threads", 2},
                             {"best_step", 30},
                             {"metric", "accuracy"},
                             {"val", 0.8},
                             {"test", 0.75},
                             {"test_touches", 1},
                             {"protocol", nullptr},
+                            {"help", {{"pooling", "mean"}}},
                             {"data_hash", "abc"},
                             {"revision", "v1-2-gabcdef"}}));
   EXPECT_EQ(lines[1].at("seed"), 1);
@@ -122,7 +137,8 @@ TEST(ResultsLines, WhatIsNotKnownIsNull) {
     records[comparison.cells[i].key] = {comparison.cells[i].id, CellState::done, "", results[i]};
   const auto lines = lines_of(comparison, records);
   ASSERT_EQ(lines.size(), 3u);
-  for (const auto* key : {"body", "tokens", "flops", "device", "best_step", "test_touches", "data_hash", "revision"})
+  for (const auto* key : {"body", "tokens", "flops", "device", "best_step", "test_touches", "data_hash", "revision",
+                          "help", "state_bytes", "threads"})
     EXPECT_TRUE(lines[0].at(key).is_null()) << key;
   EXPECT_EQ(lines[0].at("test"), 0.75) << "older versions stored the score all the same";
   EXPECT_TRUE(lines[1].at("test").is_null()) << "the scores are those of the validation split";
