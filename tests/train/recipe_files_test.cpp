@@ -30,10 +30,12 @@ TEST(RecipeFiles, AllResolve) {
   for (const auto& file : files) {
     try {
       const auto sections = read_toml(file);
-      if (sections.contains("compare"))
-        EXPECT_FALSE(plan_comparison(sections).cells.empty()) << file;
-      else
+      if (sections.contains("compare")) {
+        const auto plan = plan_comparison(sections);
+        EXPECT_FALSE(plan.cells.empty() && plan.searches.empty()) << file;
+      } else {
         resolve_recipe(sections);
+      }
     } catch (const UserError& error) {
       ADD_FAILURE() << error.what();
     }
