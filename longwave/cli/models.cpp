@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cmath>
+#include <set>
 
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
@@ -24,6 +27,7 @@ struct Options {
   std::int64_t d = 256, t = 1024, b = 1;
 };
 
+constexpr std::int64_t kNumbers = 1 << 25;                             // [b, t, d] of the longest passes that are run
 constexpr std::int64_t kLookback = 512, kHorizon = 96, kChannels = 7;  // at which forecasters are counted
 
 double bytes_of(const State& state) {
@@ -49,8 +53,8 @@ std::string state_text(SequenceMixer& mixer, std::int64_t d, std::int64_t b) {
   return after > before ? size_text((after - before) / 4) + " a step" : size_text(after);
 }
 
-std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config, const Options& options) {
-  auto mixer = info.make({options.d, options.t}, config, 0);
+std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config, std::int64_t d, std::int64_t t) {
+  auto mixer = info.make({d, t}, config, 0);
   mixer->eval();
   return mixer;
 }
@@ -75,7 +79,7 @@ Table mixer_table(const Options& options) {
               {},
               {}};
   for (const auto& [name, info] : mixers()) {
-    const auto mixer = build(info, info.resolve({}, "model", false), options);
+    const auto mixer = build(info, info.resolve({}, "model", false), options.d, options.t);
     const auto properties = mixer->properties();
     table.rows.push_back({{name},
                           {info.family},
@@ -109,13 +113,76 @@ void print_head(const std::string& title, const std::string& summary, const std:
   fmt::print("{}: {}\nSource: {}\n", title, summary, source);
 }
 
-void print_cost(const char* what, const std::function<void()>& work) {
+struct Work {
+  double flops = 0, peak = 0;  // peak: bytes of tensors
+  std::set<std::string> unknown;
+};
+
+Work measured(const std::function<void()>& work) {
   count_tensor_memory(work);  // the first call also makes what is kept, as gradients are
   FlopCount count;
   const auto memory = count_tensor_memory([&] { count = count_flops(work); });
-  fmt::print("  {:<22} {:>10.4g} MFLOP, {} of tensors at its peak", what, count.flops / 1e6, size_text(memory.peak));
-  if (!count.unknown.empty()) fmt::print(" (without {})", join({count.unknown.begin(), count.unknown.end()}));
-  fmt::print("\n");
+  return {count.flops, memory.peak, {count.unknown.begin(), count.unknown.end()}};
+}
+
+/// Forward, and forward and backward.
+template <class Part>
+std::array<Work, 2> work_of(Part& part, std::int64_t b, std::int64_t t, std::int64_t d) {
+  const auto x = at::zeros({b, t, d}).requires_grad_();  // as the output of a layer before
+  part.train();  // in evaluation layers keep what they once computed of their weights
+  const auto forward = measured([&] {
+    const at::NoGradGuard no_grad;
+    part.forward(x);
+  });
+  return {forward, measured([&] { part.forward(x).sum().backward(); })};
+}
+
+/// At `t` steps, from what was counted at three lengths: c0 + c1 t + c2 f(t), f(t) = t^2 or t log t as the cost grows.
+double extended(const std::array<std::int64_t, 3>& lengths, const std::array<double, 3>& values, Cost cost, double t) {
+  const auto f = [&](double n) { return cost == Cost::quadratic ? n * n : n * std::log2(n); };
+  auto terms = at::empty({3, 3}, at::kDouble), value = at::empty({3, 1}, at::kDouble);
+  for (int i = 0; i < 3; ++i) {
+    const auto n = static_cast<double>(lengths[i]) / t;  // of the order of one
+    const double row[] = {1, n, f(n * t) / f(t)};
+    for (int j = 0; j < 3; ++j) terms[i][j] = row[j];
+    value[i] = values[i];
+  }
+  return at::linalg_solve(terms, value).sum().item<double>();
+}
+
+void print_work(const std::array<Work, 2>& work, const std::string& remark) {
+  const char* names[] = {"forward", "forward and backward"};
+  for (int i = 0; i < 2; ++i) {
+    fmt::print("  {:<22} {:>10.4g} MFLOP, {} of tensors at its peak", names[i], work[i].flops / 1e6,
+               size_text(work[i].peak));
+    if (!work[i].unknown.empty()) fmt::print(" (without {})", join({work[i].unknown.begin(), work[i].unknown.end()}));
+    fmt::print("\n");
+  }
+  if (!remark.empty()) fmt::print("  {}\n", remark);
+}
+
+/// Passes that are really run; of sequences that would take too long or too much memory, from three shorter ones.
+/// `build`: the part for that many steps.
+template <class Build>
+void print_work(const Build& build, Cost cost, const Options& options) {
+  constexpr std::int64_t kPairs = 1 << 28;
+  auto longest = kNumbers / options.d / options.b;
+  if (cost == Cost::quadratic)
+    longest = std::min(longest, static_cast<std::int64_t>(std::sqrt(static_cast<double>(kPairs / options.b))));
+  if (options.t <= longest) return print_work(work_of(*build(options.t), options.b, options.t, options.d), "");
+  std::array<std::int64_t, 3> lengths{};
+  std::array<std::array<Work, 2>, 3> counted;
+  for (int i = 0; i < 3; ++i) {
+    lengths[i] = std::int64_t{1} << (static_cast<int>(std::log2(static_cast<double>(longest))) - 3 + i);
+    counted[i] = work_of(*build(lengths[i]), options.b, lengths[i], options.d);
+  }
+  auto work = counted[2];
+  for (int pass = 0; pass < 2; ++pass)
+    for (const auto value : {&Work::flops, &Work::peak})
+      work[pass].*value = extended(lengths, {counted[0][pass].*value, counted[1][pass].*value, counted[2][pass].*value},
+                                   cost, static_cast<double>(options.t));
+  print_work(work, fmt::format("Counted at {}, {} and {} steps and carried on from there.", lengths[0], lengths[1],
+                               lengths[2]));
 }
 
 void print_size(const Module& part, const Options& options) {
@@ -124,27 +191,10 @@ void print_size(const Module& part, const Options& options) {
              part.parameter_count());
 }
 
-template <class Part>
-void print_work(Part& part, const Options& options) {
-  const auto x = at::zeros({options.b, options.t, options.d}).requires_grad_();  // as the output of a layer before
-  part.train();  // in evaluation layers keep what they once computed of their weights
-  print_cost("forward", [&] {
-    const at::NoGradGuard no_grad;
-    part.forward(x);
-  });
-  print_cost("forward and backward", [&] { part.forward(x).sum().backward(); });
-}
-
 void show_mixer(const MixerInfo& info, const Options& options) {
   const auto config = info.resolve(settings_of_words(options.settings), "", false);
-  const auto mixer = build(info, config, options);  // refuses what it cannot be before anything is printed
+  const auto mixer = build(info, config, options.d, options.t);  // refuses what it cannot be before anything is printed
   const auto properties = mixer->properties();
-  constexpr std::int64_t kLongest = 1 << 14;  // of quadratic cost: some ten seconds
-  check(properties.cost != Cost::quadratic || options.t <= kLongest, "--length is ", options.t, "; expected at most ",
-        kLongest, " of a mixer of quadratic cost");
-  const auto rows = kLongest * kLongest / (options.t * options.t);
-  check(properties.cost != Cost::quadratic || options.b <= rows, "--batch is ", options.b, "; expected at most ", rows,
-        " of a mixer of quadratic cost at length ", options.t);
   print_head(info.title, info.summary, info.source);
   fmt::print("Family: {}. {}, {}; cost in the length: {}.\n", info.family, properties.causal ? "Causal" : "Not causal",
              properties.streams ? "streams" : "does not stream", name_of(properties.cost));
@@ -154,9 +204,16 @@ void show_mixer(const MixerInfo& info, const Options& options) {
   if (properties.streams) {
     const at::NoGradGuard no_grad;
     // Of another one: libtorch warns of tensors that this one would keep here and give up while they are counted.
-    fmt::print("  {:<22} {:>10}\n", "state", state_text(*build(info, config, options), options.d, options.b));
+    fmt::print("  {:<22} {:>10}\n", "state",
+               state_text(*build(info, config, options.d, options.t), options.d, options.b));
   }
-  print_work(*mixer, options);
+  {
+    const at::NoGradGuard no_grad;
+    const auto width = build(info, config, options.d, 4)->forward(at::zeros({1, 4, options.d}), {}, nullptr).size(-1);
+    if (width != options.d)
+      fmt::print("  {:<22} {:>10}, not the input's: no layer of a model\n", "width of the output", width);
+  }
+  print_work([&](std::int64_t steps) { return build(info, config, options.d, steps); }, properties.cost, options);
 }
 
 void show_channel_mixer(const ChannelInfo& info, const Options& options) {
@@ -166,7 +223,7 @@ void show_channel_mixer(const ChannelInfo& info, const Options& options) {
   fmt::print("Mixes the channels of each step alone; cost in the length: {}.\n", name_of(Cost::linear));
   print_fields(info.fields, config);
   print_size(*mixer, options);
-  print_work(*mixer, options);
+  print_work([&](std::int64_t) { return mixer; }, Cost::linear, options);
 }
 
 void show_forecaster(const ForecasterInfo& info, const Options& options) {
@@ -188,14 +245,11 @@ void models(const Options& options) {
   check(options.b == 1 || (!options.name.empty() && forecasters().count(options.name) == 0),
         "--batch is for the cost of one mixer or channel mixer; expected its name");
   if (options.name.empty()) return list(options);
-  // The cost is that of passes that are really run.
-  constexpr std::int64_t kWidest = 1 << 14, kNumbers = 1 << 25;
+  constexpr std::int64_t kWidest = 1 << 14;
   check(options.d <= kWidest, "--width is ", options.d, "; expected at most ", kWidest);
-  check(options.t <= kNumbers / options.d, "--length is ", options.t, "; expected at most ", kNumbers / options.d,
-        " at width ", options.d);
-  const auto rows = kNumbers / options.d / options.t;
-  check(options.b <= rows, "--batch is ", options.b, "; expected at most ", rows, " at width ", options.d,
-        " and length ", options.t);
+  constexpr std::int64_t kShortest = 64;
+  check(options.b <= kNumbers / options.d / kShortest, "--batch is ", options.b, "; expected at most ",
+        kNumbers / options.d / kShortest, " at width ", options.d);
   if (const auto found = mixers().find(options.name); found != mixers().end())
     return show_mixer(found->second, options);
   if (const auto found = channel_mixers().find(options.name); found != channel_mixers().end())
@@ -214,7 +268,8 @@ void define(CLI::App& app) {
   app.add_option("name", options->name, "a mixer, channel mixer or forecaster: its fields, source, size and cost");
   app.add_option("settings", options->settings, "field=value of its configuration");
   app.add_option("--width", options->d, "width d of a mixer")->capture_default_str();
-  app.add_option("--length", options->t, "steps t of a mixer's sequence")->capture_default_str();
+  app.add_option("--length", options->t, "steps t of a mixer's sequence; of many the costs follow from those of fewer")
+      ->capture_default_str();
   app.add_option("--batch", options->b, "sequences at a time, over which its work, memory and state are counted")
       ->capture_default_str();
   app.callback([options] { models(*options); });

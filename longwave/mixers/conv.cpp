@@ -16,7 +16,7 @@ class Conv final : public SequenceMixer {
     std::int64_t kernel = 5;
     static const FieldTable<Config>& fields() {
       static const auto table = FieldTable<Config>().add(
-          "kernel", &Config::kernel, "steps that a step sees, itself included", at_least<std::int64_t>(1));
+          "kernel", &Config::kernel, "steps that a step sees, itself included", between<std::int64_t>(1, 65536));
       return table;
     }
   };

@@ -26,7 +26,7 @@ struct GssConfig {
                  "features of the state-space model; 0: a quarter of the width", at_least<std::int64_t>(0))
             .add("d_state", &GssConfig::d_state, "complex states, shared by all features", at_least<std::int64_t>(1))
             .add("expand", &GssConfig::expand, "width of the gating branch over that of the model, rounded down",
-                 positive())
+                 between<double>(0.01, 64))
             .add("lambda_imag_exp", &GssConfig::lambda_imag_exp, "frequencies are stored as logarithms");
     return table;
   }

@@ -29,7 +29,7 @@ struct LsslConfig {
   static const FieldTable<LsslConfig>& fields() {
     static const auto table =
         FieldTable<LsslConfig>()
-            .add("d_state", &LsslConfig::d_state, "states of a feature", at_least<std::int64_t>(1))
+            .add("d_state", &LsslConfig::d_state, "states of a feature", between<std::int64_t>(1, 1024))
             .add("channels", &LsslConfig::channels, "outputs of a feature", at_least<std::int64_t>(1))
             .add("learn", &LsslConfig::learn,
                  "what of the system is trained: 0 nothing, 1 its matrices, 2 the step sizes, 3 both",

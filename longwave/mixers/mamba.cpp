@@ -33,7 +33,7 @@ class Mamba final : public SequenceMixer, public HasStateParameters {
           FieldTable<Config>()
               .add("d_state", &Config::d_state, "states of a channel", one)
               .add("d_conv", &Config::d_conv, "taps of the short convolution", one)
-              .add("expand", &Config::expand, "channels inside over the width of x", one)
+              .add("expand", &Config::expand, "channels inside over the width of x", between<std::int64_t>(1, 64))
               .add("dt_rank", &Config::dt_rank, "rank of the map to the step sizes; 0: the width of x / 16, rounded up",
                    at_least<std::int64_t>(0))
               .add("dt_min", &Config::dt_min, "smallest step size at the start", positive())

@@ -32,7 +32,7 @@ class Mamba2 final : public SequenceMixer, public HasStateParameters {
           FieldTable<Config>()
               .add("d_state", &Config::d_state, "states of each channel", at_least<std::int64_t>(1))
               .add("d_conv", &Config::d_conv, "taps of the short convolution", at_least<std::int64_t>(1))
-              .add("expand", &Config::expand, "inner width over that of x", at_least<std::int64_t>(1))
+              .add("expand", &Config::expand, "inner width over that of x", between<std::int64_t>(1, 64))
               .add("headdim", &Config::headdim,
                    "channels of a head; 0: the largest divisor of the inner width up to 64", at_least<std::int64_t>(0))
               .add("ngroups", &Config::ngroups, "groups of heads that share B and C", at_least<std::int64_t>(1))

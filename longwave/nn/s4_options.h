@@ -51,7 +51,7 @@ void add_state_space_fields(FieldTable<Config>& table, const std::vector<std::st
   };
   const auto has = [&](const char* start) { return std::find(starts.begin(), starts.end(), start) != starts.end(); };
   add("init", &S4Options::init, "initial poles", one_of(starts));
-  add("d_state", &S4Options::d_state, "states of a feature", at_least<std::int64_t>(2));
+  add("d_state", &S4Options::d_state, "states of a feature", between<std::int64_t>(2, 2048));
   add("n_ssm", &S4Options::n_ssm, "independent copies of the poles, shared by features; 0: one each",
       at_least<std::int64_t>(0));
   add("channels", &S4Options::channels, "outputs of a feature", at_least<std::int64_t>(1));

@@ -106,6 +106,20 @@ TEST(Models, SaysWhichMixersStream) {
   EXPECT_NE(line_of("sgconv").find(" yes     no       t log t "), std::string::npos) << line_of("sgconv");
 }
 
+TEST(Models, CarriesCostsOnToLengthsThatItDoesNotRun) {
+  const auto operations = [&](const std::string& arguments, bool carried) {
+    const auto out = run("models " + arguments).out;
+    EXPECT_EQ(out.find("carried on from there") != std::string::npos, carried) << out;
+    return std::stod(out.substr(out.find("\n  forward  ") + 10));
+  };
+  // 256 times as many steps, of linear work; of attention the pairs grow by 64 where steps do by 8.
+  const auto linear = operations("mingru --width 512 --length 4096", false);
+  EXPECT_NEAR(operations("mingru --width 512 --length 1048576", true), 256 * linear, 0.01 * 256 * linear);
+  const auto maps = 4 * 2 * 64. * 64 * 1e-6;  // of a step, in MFLOP
+  const auto pairs = operations("attention --width 64 --length 4096", false) - 4096 * maps;
+  EXPECT_NEAR(operations("attention --width 64 --length 32768", true), 64 * pairs + 32768 * maps, 0.6 * pairs);
+}
+
 TEST(Models, CountsTheMemoryOfTensorsAndNotThatOfTheProcess) {
   const auto once = run("models swiglu --width 64 --length 64").out;
   const auto kilobytes = [&](const std::string& pass) {
@@ -131,7 +145,7 @@ TEST(Models, CountsParametersAtTheGivenWidth) {
   EXPECT_EQ(run("models mingro").out, "error: unknown model 'mingro'; did you mean 'mingru'?\n");
   EXPECT_EQ(run("models mingru expansionfactor=2").code, 2);
   for (const auto* refused :
-       {"models attention heads=3", "models mingru --length 100000000", "models mlp --width 100000"}) {
+       {"models attention heads=3", "models conv kernel=100000000", "models mlp --width 100000"}) {
     const auto answer = run(refused);
     EXPECT_EQ(answer.code, 2) << refused;
     EXPECT_EQ(answer.out.find("error: "), 0u) << answer.out;
@@ -154,8 +168,8 @@ TEST(Models, CountsABatch) {
     for (const auto* what : {"state", "forward", "forward and backward"})
       EXPECT_NEAR(number(four, what), 4 * number(one, what), 0.04 * number(one, what)) << name << " " << what;
   }
-  for (const auto* refused : {"models mingru --batch 0", "models mingru --batch 100000000", "models --batch 2",
-                              "models linear --batch 2", "models attention --length 16384 --batch 2"}) {
+  for (const auto* refused :
+       {"models mingru --batch 0", "models mingru --batch 100000000", "models --batch 2", "models linear --batch 2"}) {
     const auto answer = run(refused);
     EXPECT_EQ(answer.code, 2) << refused;
     EXPECT_EQ(answer.out.find("error: --"), 0u) << answer.out;
