@@ -8,6 +8,9 @@ namespace longwave::bench {
 
 using Tensors = std::vector<at::Tensor>;
 
+/// Steps of a sequence: those that a case has of itself, or those that were asked for behind its name.
+std::int64_t steps_of(std::int64_t usual);
+
 /// `value` as a leaf of the case that asks for a gradient.
 at::Tensor leaf(Case& c, const std::string& name, const at::Tensor& value);
 

@@ -23,6 +23,14 @@ struct MixerCase {
   std::vector<std::array<std::int64_t, 2>> maps = {};  // all linear ones, to be timed alone: inputs, outputs
 
   Case make() const {
+    auto sized = *this;
+    sized.t = steps_of(t);
+    if (sized.t != t) sized.b = 1;
+    return sized.make_at_size();
+  }
+
+ private:
+  Case make_at_size() const {
     Case c{.sizes = fmt::format("b{} t{} d{}", b, t, d), .target = target};
     const auto& info = find_mixer(mixer);
     const auto module = info.make({d, t}, info.resolve(settings_from_json(settings, "case"), "mixer", false), 1);
@@ -31,7 +39,7 @@ struct MixerCase {
     for (const auto& buffer : module->named_buffers())
       if (buffer.value().is_floating_point()) c.leaves[buffer.key()] = buffer.value();
     c.forward = [=]() -> Tensors { return {module->forward(x)}; };
-    add_products(c, b * t, matrix_weights(*module) + products);
+    add_products(c, b * t, matrix_weights(*module) + products + (heads > 0 ? static_cast<double>(t * d) : 0));
     if (convolved > 0) add_convolutions(c, b, t, convolved);
     if (heads > 0) add_scores(c, b * heads * t * (t + 1) / 2);
     if (states > 0) add_scan(c, b * t * states);
@@ -41,9 +49,11 @@ struct MixerCase {
   }
 };
 
+std::int64_t asked_steps = 0;  // behind the name of the case; 0: none
+
 /// The kernel and the convolution alone.
 Case s4d() {
-  const std::int64_t b = 8, t = 16384, d = 128;
+  const std::int64_t b = 8, t = steps_of(16384), d = 128;
   auto c = MixerCase{.name = "s4d", .settings = {{"d_state", 64}}, .target = 15, .convolved = d, .b = b, .t = t, .d = d}
                .make();
   c.sizes += " n64";
@@ -81,7 +91,7 @@ const std::vector<MixerCase>& mixer_cases() {
       {.name = "wave"},
       {.name = "zeros"},
       {.name = "fem", .products = 64 * 896},
-      {.name = "attention", .products = 4096 * 256, .heads = 4},
+      {.name = "attention", .heads = 4},
       {.name = "conv", .products = 5 * 256},
       {.name = "mega_ema", .products = 3 * 16 * 256},
       {.name = "s4", .convolved = 256},
@@ -131,11 +141,19 @@ std::vector<std::string> case_names() {
   return names;
 }
 
+std::int64_t steps_of(std::int64_t usual) { return asked_steps > 0 ? asked_steps : usual; }
+
 Case make_case(const std::string& name) {
+  const auto at = name.find('@');
+  if (at != std::string::npos) asked_steps = std::stoll(name.substr(at + 1));
   for (const auto& [known, make] : cases())
-    if (known == name) {
+    if (known == name.substr(0, at)) {
       auto c = make();
       c.name = name;
+      const auto has = [&](char axis) {
+        return (" " + c.sizes + " ").find(fmt::format(" {}{} ", axis, asked_steps)) != std::string::npos;
+      };
+      check(asked_steps == 0 || has('t') || has('l'), "case ", known, " has no sequence of free length");
       return c;
     }
   fail("unknown case '", name, "'", suggestion(name, case_names()));

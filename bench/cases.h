@@ -31,7 +31,8 @@ struct Case {
 
 std::vector<std::string> case_names();
 
-/// UserError with the nearest name if there is none of that name.
+/// "mamba", or "mamba@65536" for sequences of that many steps, of mixers one: where a case has sequences of free
+/// length. UserError with the nearest name if there is none of that name.
 Case make_case(const std::string& name);
 
 }  // namespace longwave::bench

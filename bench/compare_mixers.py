@@ -89,4 +89,5 @@ def main():
         print_row(compare(case, args.programs, args.rounds, env, theirs_env, machine["limits"]))
 
 
-main()
+if __name__ == "__main__":
+    main()

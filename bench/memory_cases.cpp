@@ -24,12 +24,16 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t kB = 8, kT = 2048, kD = 256;
+constexpr std::int64_t kB = 8, kD = 256;
 
 /// A case on sequences, whose sizes may be followed by `more`.
-Case sequence_case(const std::string& more = {}) { return {.sizes = fmt::format("b{} t{} d{}{}", kB, kT, kD, more)}; }
+std::int64_t steps() { return steps_of(2048); }
 
-Tensor sequence(std::int64_t width = kD) { return at::randn({kB, kT, width}); }
+Case sequence_case(const std::string& more = {}) {
+  return {.sizes = fmt::format("b{} t{} d{}{}", kB, steps(), kD, more)};
+}
+
+Tensor sequence(std::int64_t width = kD) { return at::randn({kB, steps(), width}); }
 
 /// Weights of a norm, not far from one.
 Tensor norm_weight() { return 1 + at::randn({kD}) / 8; }
@@ -119,7 +123,7 @@ Case minimal_gates() {
 /// x, y; dy, dx.
 Case rotary() {
   auto c = sequence_case(" h4");
-  const auto x = leaf(c, "x", at::randn({kB, kT, 4, kD / 4}));
+  const auto x = leaf(c, "x", at::randn({kB, steps(), 4, kD / 4}));
   c.forward = [=]() -> Tensors { return {ops::rotary(x, ops::rotary_ratio(kD / 4, 10000), ops::RotaryPairs::half)}; };
   add_bytes(c, x, 2, 4);
   return c;
@@ -140,7 +144,7 @@ Case diagonal_scan() {
   auto c = sequence_case(" complex");
   const auto radius = 0.9 + at::rand({n}) * 0.099, angle = at::rand({n}) * M_PI;
   const auto pole = leaf(c, "pole", at::stack({radius * angle.cos(), radius * angle.sin()})),
-             u = leaf(c, "u", at::randn({kB, kT, 2, n}));
+             u = leaf(c, "u", at::randn({kB, steps(), 2, n}));
   c.forward = [=]() -> Tensors { return {ops::diagonal_scan(pole, u).h}; };
   add_bytes(c, u, 2, 5);
   return c;
@@ -159,7 +163,7 @@ Case wkv4() {
 /// x, y; dy, dx.
 Case fill_steps() {
   auto c = sequence_case();
-  const auto x = leaf(c, "x", sequence()), valid = constant(c, "valid", at::randint(2, {kB, kT, 1}));
+  const auto x = leaf(c, "x", sequence()), valid = constant(c, "valid", at::randint(2, {kB, steps(), 1}));
   const auto steps = valid.to(at::kBool);
   c.forward = [=]() -> Tensors { return {ops::fill_steps(x, steps, 0)}; };
   add_bytes(c, x, 2, 4);
@@ -169,7 +173,8 @@ Case fill_steps() {
 /// x, y; dy, dx.
 Case reverse_steps() {
   auto c = sequence_case();
-  const auto x = leaf(c, "x", sequence()), lengths = constant(c, "lengths", at::randint(kT / 2, kT + 1, {kB}));
+  const auto x = leaf(c, "x", sequence()),
+             lengths = constant(c, "lengths", at::randint(steps() / 2, steps() + 1, {kB}));
   const auto steps = lengths.to(at::kLong);
   c.forward = [=]() -> Tensors { return {ops::reverse_steps(x, steps)}; };
   add_bytes(c, x, 2, 4);

@@ -2,8 +2,9 @@
 // against the same in PyTorch.
 //
 // usage: mixer_case                   the names of all cases
-//        mixer_case NAME              one JSON line: median seconds of each pass, peak memory, work, target
-//        mixer_case NAME --save FILE  also writes inputs, weights and buffers ("in.*"), the outputs ("out.000" and
+//        mixer_case NAME[@STEPS]      one JSON line: median seconds of each pass, peak memory, work, target
+//        mixer_case NAME[@STEPS] --save FILE  also writes inputs, weights and buffers ("in.*"), the outputs ("out.000"
+//        and
 //                                     on), the gradients that come to them ("d_out.*") and those of inputs and
 //                                     weights ("grad.*"); without gradients what a step leaves of the inputs
 //                                     ("after.*")

@@ -28,7 +28,7 @@ namespace {
 using at::Tensor;
 
 Case selective_scan() {
-  const std::int64_t b = 4, t = 2048, d = 256, n = 16;
+  const std::int64_t b = 4, t = steps_of(2048), d = 256, n = 16;
   Case c{.sizes = fmt::format("b{} t{} d{} n{}", b, t, d, n), .target = 300};
   const ops::SelectiveScanInputs in{.u = leaf(c, "u", at::randn({b, t, d})),
                                     .delta = leaf(c, "delta", at::randn({b, t, d})),
@@ -49,7 +49,7 @@ Case selective_scan() {
 /// Without decay and normaliser. A step: 2 products of width 32 (the visible half of a chunk of 64) and 2 with the
 /// state forward; 5 of either kind backward, of which the scores and the state once again.
 Case linear_attention() {
-  const std::int64_t b = 8, h = 8, t = 4096, e = 64;
+  const std::int64_t b = 8, h = 8, t = steps_of(4096), e = 64;
   Case c{.sizes = fmt::format("b{} h{} t{} d{}", b, h, t, e), .target = 4};
   const auto q = leaf(c, "q", at::randn({b, t, h, e}) / 8), k = leaf(c, "k", at::randn({b, t, h, e}) / 8),
              v = leaf(c, "v", at::randn({b, t, h, e}));
@@ -61,7 +61,7 @@ Case linear_attention() {
 
 /// The visible half of the square: 2 products forward, 5 backward, of which the scores once again.
 Case softmax_attention() {
-  const std::int64_t b = 2, h = 8, t = 2048, e = 64;
+  const std::int64_t b = 2, h = 8, t = steps_of(2048), e = 64;
   Case c{.sizes = fmt::format("b{} h{} t{} d{} causal", b, h, t, e), .target = 4};
   const auto q = leaf(c, "q", at::randn({b, t, h, e})), k = leaf(c, "k", at::randn({b, t, h, e})),
              v = leaf(c, "v", at::randn({b, t, h, e}));
@@ -74,7 +74,7 @@ Case softmax_attention() {
 
 /// With complex poles: of each at least its exponential, which is as much as a real one.
 Case selective_scan_complex() {
-  const std::int64_t b = 2, t = 2048, d = 256, n = 16;
+  const std::int64_t b = 2, t = steps_of(2048), d = 256, n = 16;
   Case c{.sizes = fmt::format("b{} t{} d{} n{}", b, t, d, n)};
   const auto A = leaf(c, "A", at::stack({-at::rand({d, n}) - 0.1, at::arange(n).repeat({d, 1}) * M_PI}, -1)),
              B = leaf(c, "B", at::randn({b, t, n, 2})), C = leaf(c, "C", at::randn({b, t, n, 2}));
@@ -90,15 +90,19 @@ Case selective_scan_complex() {
   return c;
 }
 
-constexpr std::int64_t kB = 8, kT = 2048, kD = 256, kHeads = 4, kWidth = kD / kHeads;
+constexpr std::int64_t kB = 8, kD = 256, kHeads = 4, kWidth = kD / kHeads;
 
-Case sequence_case(const std::string& more = {}) { return {.sizes = fmt::format("b{} t{} d{}{}", kB, kT, kD, more)}; }
+std::int64_t steps() { return steps_of(2048); }
+
+Case sequence_case(const std::string& more = {}) {
+  return {.sizes = fmt::format("b{} t{} d{}{}", kB, steps(), kD, more)};
+}
 
 struct Heads {
   Tensor q, k, v;  // [b, t, h, e]
 };
 Heads heads(Case& c) {
-  const auto numbers = [] { return at::randn({kB, kT, kHeads, kWidth}); };
+  const auto numbers = [] { return at::randn({kB, steps(), kHeads, kWidth}); };
   return {leaf(c, "q", numbers() / 8), leaf(c, "k", numbers() / 8), leaf(c, "v", numbers())};
 }
 
@@ -106,9 +110,9 @@ Heads heads(Case& c) {
 Case channel_decay_attention() {
   auto c = sequence_case(" h4");
   const auto [q, k, v] = heads(c);
-  const auto g = leaf(c, "g", at::log_sigmoid(at::randn({kB, kT, kHeads, kWidth})) / 16);
+  const auto g = leaf(c, "g", at::log_sigmoid(at::randn({kB, steps(), kHeads, kWidth})) / 16);
   c.forward = [q = q, k = k, v = v, g]() -> Tensors { return {ops::gated_linear_attention(q, k, v, g).o}; };
-  add_products(c, kB * kT, state_products(kHeads, kWidth, kWidth));
+  add_products(c, kB * steps(), state_products(kHeads, kWidth, kWidth));
   return c;
 }
 
@@ -116,20 +120,21 @@ Case channel_decay_attention() {
 Case head_decay_attention() {
   auto c = sequence_case(" h4");
   const auto [q, k, v] = heads(c);
-  const auto g = leaf(c, "g", at::log_sigmoid(at::randn({kB, kT, kHeads})) / 16);
+  const auto g = leaf(c, "g", at::log_sigmoid(at::randn({kB, steps(), kHeads})) / 16);
   c.forward = [q = q, k = k, v = v, g]() -> Tensors { return {ops::gated_linear_attention(q, k, v, g).o}; };
-  add_products(c, kB * kT, state_products(kHeads, kWidth, kWidth));
+  add_products(c, kB * steps(), state_products(kHeads, kWidth, kWidth));
   return c;
 }
 
 /// Keys of length one. What is written depends on what the state answers: the state is read twice.
 Case delta_rule() {
   auto c = sequence_case(" h4");
-  const auto unit = at::randn({kB, kT, kHeads, kWidth});
+  const auto unit = at::randn({kB, steps(), kHeads, kWidth});
   const auto q = leaf(c, "q", at::randn_like(unit) / 8), k = leaf(c, "k", unit / unit.norm(2, -1, true)),
-             v = leaf(c, "v", at::randn_like(unit)), beta = leaf(c, "beta", at::sigmoid(at::randn({kB, kT, kHeads})));
+             v = leaf(c, "v", at::randn_like(unit)),
+             beta = leaf(c, "beta", at::sigmoid(at::randn({kB, steps(), kHeads})));
   c.forward = [=]() -> Tensors { return {ops::delta_rule(q, k, v, beta).o}; };
-  add_products(c, kB * kT, state_products(kHeads, kWidth, kWidth, 2));
+  add_products(c, kB * steps(), state_products(kHeads, kWidth, kWidth, 2));
   return c;
 }
 
@@ -164,10 +169,10 @@ Case score_attention() {
 
 Case fft_convolution() {
   auto c = sequence_case(" skip");
-  const auto u = leaf(c, "u", at::randn({kB, kT, kD})), k = leaf(c, "k", at::randn({1, kD, kT}) / 16),
+  const auto u = leaf(c, "u", at::randn({kB, steps(), kD})), k = leaf(c, "k", at::randn({1, kD, steps()}) / 16),
              skip = leaf(c, "skip", at::randn({1, kD}));
   c.forward = [=]() -> Tensors { return {ops::fft_convolution(u, k, ops::ConvolutionParts{.skip = skip})}; };
-  add_convolutions(c, kB, kT, kD);
+  add_convolutions(c, kB, steps(), kD);
   return c;
 }
 
@@ -178,7 +183,7 @@ Tensor poles(std::int64_t h, std::int64_t n, double fastest) {
 
 /// Sums over n conjugate pairs as a product of inner dimension 2 n, or the kernels written, and their gradient read.
 Case vandermonde_kernel() {
-  const std::int64_t h = 256, n = 32, t = 16384;
+  const std::int64_t h = 256, n = 32, t = steps_of(16384);
   Case c{.sizes = fmt::format("h{} n{} t{}", h, n, t)};
   const auto v = leaf(c, "v", at::randn({1, h, n, 2})), x = leaf(c, "x", poles(h, n, M_PI) / 64);
   constant(c, "t", at::full({1}, t));
@@ -191,7 +196,7 @@ Case vandermonde_kernel() {
 /// m values over a pole. Operations for each node: 13 for the reciprocal of a pair of poles, 8 for every value;
 /// backward the reciprocal again, 16 for the gradient of every value and of its pole.
 Case cauchy_kernel() {
-  const std::int64_t m = 4, h = 256, n = 32, l = 2048;
+  const std::int64_t m = 4, h = 256, n = 32, l = steps_of(2048);
   Case c{.sizes = fmt::format("m{} h{} n{} l{}", m, h, n, l)};
   const auto v = leaf(c, "v", at::randn({m, h, n, 2})), w = leaf(c, "w", poles(h, n, 10));
   const auto tangent = 2 * at::tan(at::arange(l, at::kDouble) * (M_PI / 2 / l)).to(at::kFloat);
@@ -220,10 +225,10 @@ Case diagonal_ssm() {
   const std::int64_t n = 16;
   auto c = sequence_case(" n16 complex");
   const auto numbers = [&](const char* name, const Tensor& x) { return leaf(c, name, x.transpose(1, 2).contiguous()); };
-  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), a = numbers("a", decaying_planes(n)),
+  const auto x = leaf(c, "x", at::randn({kB, steps(), kD})), a = numbers("a", decaying_planes(n)),
              b = numbers("b", planes(n)), out = numbers("c", planes(n));
   c.forward = [=]() -> Tensors { return {ops::diagonal_ssm(x, {a, b, out}).y}; };
-  const auto states = static_cast<double>(kB * kT * kD * n);
+  const auto states = static_cast<double>(kB * steps() * kD * n);
   c.work[Bound::gemm_flops] = {14 * states, 54 * states};
   return c;
 }
@@ -233,12 +238,12 @@ Case diagonal_ssm() {
 Case pole_convolution() {
   const std::int64_t n = 2;
   auto c = sequence_case(fmt::format(" n{} both ways", n));
-  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), v = leaf(c, "v", at::randn({2, kD, n, 2})),
+  const auto x = leaf(c, "x", at::randn({kB, steps(), kD})), v = leaf(c, "v", at::randn({2, kD, n, 2})),
              z = leaf(c, "z", poles(kD, n, M_PI)), skip = leaf(c, "skip", at::randn({kD}));
   c.forward = [=]() -> Tensors {
     return {ops::pole_convolution(x, at::view_as_complex(v), at::exp(at::view_as_complex(z)) - 1, skip)};
   };
-  const auto states = static_cast<double>(2 * kB * kT * kD * n);
+  const auto states = static_cast<double>(2 * kB * steps() * kD * n);
   c.work[Bound::gemm_flops] = {12 * states, (12 + 8 + 26) * states};
   add_bytes(c, x, 2, 5);
   return c;
@@ -255,12 +260,13 @@ Case dplr_recurrence() {
                                 .p = constant(c, "p", planes(n).unsqueeze(0) / 16),
                                 .q = constant(c, "q", planes(n).unsqueeze(0) / 16),
                                 .c = constant(c, "c", planes(n).unsqueeze(0))};
-  const auto x = constant(c, "x", at::randn({kB, kT, kD})), state = constant(c, "state", at::randn({kB, 2, n, kD}));
+  const auto x = constant(c, "x", at::randn({kB, steps(), kD})),
+             state = constant(c, "state", at::randn({kB, 2, n, kD}));
   c.forward = [=]() -> Tensors {
     const auto result = ops::dplr_recurrence(x, k, state);
     return {result.y, result.state};
   };
-  c.work[Bound::gemm_flops].forward = 24 * static_cast<double>(kB * kT * kD * n);
+  c.work[Bound::gemm_flops].forward = 24 * static_cast<double>(kB * steps() * kD * n);
   return c;
 }
 
@@ -282,14 +288,14 @@ struct MlpWeights {
   Tensor w1, b1, w2, b2;
 };
 MlpWeights mlp_weights(Case& c) {
-  add_products(c, kB * kT, 8.0 * kD * kD);
+  add_products(c, kB * steps(), 8.0 * kD * kD);
   return {leaf(c, "w1", at::randn({4 * kD, kD}) / 16), leaf(c, "b1", at::randn({4 * kD}) / 4),
           leaf(c, "w2", at::randn({kD, 4 * kD}) / 32), leaf(c, "b2", at::randn({kD}) / 4)};
 }
 
 Case mlp() {
   auto c = sequence_case(" GELU");
-  const auto x = leaf(c, "x", at::randn({kB, kT, kD}));
+  const auto x = leaf(c, "x", at::randn({kB, steps(), kD}));
   c.forward = [x, w = mlp_weights(c)]() -> Tensors {
     return {ops::mlp(x, w.w1, w.b1, w.w2, w.b2, ops::Activation::gelu, ops::DropoutPlace::after_activation, 0, 0)};
   };
@@ -299,10 +305,10 @@ Case mlp() {
 /// A linear map to as many gates as outputs.
 Case gated_map() {
   auto c = sequence_case(" GELU");
-  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), weight = leaf(c, "weight", at::randn({2 * kD, kD}) / 16),
+  const auto x = leaf(c, "x", at::randn({kB, steps(), kD})), weight = leaf(c, "weight", at::randn({2 * kD, kD}) / 16),
              bias = leaf(c, "bias", at::randn({2 * kD}));
   c.forward = [=]() -> Tensors { return {ops::gated_map(x, weight, bias, true)}; };
-  const auto products = static_cast<double>(2 * kB * kT * kD * 2 * kD);
+  const auto products = static_cast<double>(2 * kB * steps() * kD * 2 * kD);
   c.work[Bound::gemm_flops] = {products, 3 * products};
   return c;
 }
@@ -310,7 +316,7 @@ Case gated_map() {
 /// Behind a norm, around it the sum.
 Case residual_mlp() {
   auto c = sequence_case(" GELU");
-  const auto x = leaf(c, "x", at::randn({kB, kT, kD})), norm = leaf(c, "norm", 1 + at::randn({kD}) / 8);
+  const auto x = leaf(c, "x", at::randn({kB, steps(), kD})), norm = leaf(c, "norm", 1 + at::randn({kD}) / 8);
   c.forward = [x, norm, w = mlp_weights(c)]() -> Tensors {
     return {ops::residual_mlp(x, norm, w.w1, w.b1, w.w2, w.b2, 0, 0)};
   };

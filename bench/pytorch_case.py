@@ -1,6 +1,6 @@
 """Times one case of mixer_case in eager PyTorch, on the inputs and weights that mixer_case saved.
 
-usage: pytorch_case.py NAME FILE [CHUNK]
+usage: pytorch_case.py NAME[@STEPS] FILE [CHUNK]
 Prints one JSON line: median seconds forward and, of what has gradients, forward + backward; peak memory of the latter, the
 chunk length (the fastest of those in FORMS, unless given), and the largest error of the outputs, of any gradient and of what
 is updated in place against those in the file, relative to the largest number of each. Of what both sides draw for
@@ -40,6 +40,7 @@ def main():
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     torch.manual_seed(1)
     name, path, *chunk = sys.argv[1:]
+    name = name.split("@")[0]
     saved = load(path)
     form, lengths = FORMS[name]
     kinds = {kind: part(saved, f"{kind}.") for kind in ("in", "out", "d_out", "grad", "after")}
