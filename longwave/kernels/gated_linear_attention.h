@@ -17,9 +17,9 @@ struct HeadVectors {
 /// Linear attention with decay, for every row and head; S is a matrix [k, v]:
 ///   S_t = diag(exp(g_t)) S_{t-1} + k_t v_t',   o_t = scale S_t' q_t
 /// and with a bonus u for the present step (RWKV-6): o_t = scale (S_{t-1} + diag(u) k_t v_t')' q_t.
-/// The log decay g <= 0 is a number per head, or one per key channel, or missing (no decay). With a gain a step writes
-/// gain_t k_t v_t' instead (and no u); with a skip o_t has skip v_t more (Mamba-2).
-/// With beta the delta rule, by which S learns to answer k_t with v_t (g per head or missing, no u, gain or skip):
+/// The log decay g (above 0 it is growth) is a number per head, or one per key channel, or missing: 0. With a gain a
+/// step writes gain_t k_t v_t' instead (and no u); with a skip o_t has skip v_t more (Mamba-2). With beta the delta
+/// rule, by which S learns to answer k_t with v_t (g per head or missing, no u, gain or skip):
 ///   S' = exp(g_t) S_{t-1},   S_t = S' + beta_t k_t (v_t - S'' k_t)' with S'' the transpose of S'
 template <class T>
 struct GatedLinearAttention {

@@ -27,10 +27,14 @@ struct Carver {
   }
 };
 
-/// y = exp(x) over a padded row.
+/// y = exp(x) over a padded row; hn::Exp by itself takes a NaN to 0, and what overflows to anything.
 HWY_INLINE void exp_row(const float* x, float* y, std::int64_t n) {
-  for_padded(n,
-             [&](auto tag, std::int64_t i) HWY_ATTR { hn::StoreU(hn::Exp(tag, hn::LoadU(tag, x + i)), tag, y + i); });
+  constexpr float kOverflows = 100;
+  for_padded(n, [&](auto tag, std::int64_t i) HWY_ATTR {
+    const auto from = hn::LoadU(tag, x + i);
+    const auto power = hn::Exp(tag, hn::Min(from, hn::Set(tag, kOverflows)));
+    hn::StoreU(hn::IfThenElse(hn::IsNaN(from), from, power), tag, y + i);
+  });
 }
 
 /// Copies n vectors of `width` numbers into a tile with padded rows (zeros), times `factor`, and fetches those `ahead`
@@ -56,7 +60,9 @@ HWY_INLINE void store_state(const float* tile, std::int64_t dk, std::int64_t dv,
   for (std::int64_t i = 0; i < dk; ++i) copy_numbers(1, tile + i * padded(dv), to + i * dv, dv);
 }
 
-/// Tiles of one chunk of one head. All exponents are <= 0: decays only ever multiply by less than one.
+/// Tiles of one chunk of one head. Every decay is that of the steps between two places, never a quotient of decays
+/// since the chunk began: where all exponents are <= 0 nothing overflows, and where some are above, only what truly
+/// does.
 struct Chunk {
   const GatedLinearAttention<float>& p;
   std::int64_t row, head;
@@ -125,7 +131,7 @@ struct Chunk {
     // Sums in double: a step that forgets nearly everything must not round away what the others keep.
     constexpr float kNothing = -200;  // exp of it is 0 in float
     double sum = 0;
-    for (std::int64_t i = 0; i < n; ++i) sums[i] = sum += std::max(kNothing, *p.g.at(row, begin + i, head));
+    for (std::int64_t i = 0; i < n; ++i) sums[i] = sum += std::max(*p.g.at(row, begin + i, head), kNothing);
     std::fill(sums + n, sums + padded(n), sum);
     for (std::int64_t i = 0; i < padded(n); ++i) {
       since[i] = static_cast<float>(sums[i]);
@@ -142,14 +148,13 @@ struct Chunk {
     mask_ready = n == kChunk;
   }
 
-  /// to[j] = sum - sums[j], at most 0; `count` is a padded one.
+  /// to[j] = sum - sums[j]; `count` is a padded one, and what it has above the diagonal is for mask_lower to drop.
   void differences(double sum, std::int64_t count, float* to) const {
     const hn::ScalableTag<double> tag;
     const hn::Rebind<float, decltype(tag)> narrow;
     const auto from = hn::Set(tag, sum);
     for (std::int64_t j = 0; j < count; j += static_cast<std::int64_t>(hn::Lanes(tag))) {
-      const auto difference = hn::Min(hn::Zero(tag), hn::Sub(from, hn::LoadU(tag, sums + j)));
-      hn::StoreU(hn::DemoteTo(narrow, difference), narrow, to + j);
+      hn::StoreU(hn::DemoteTo(narrow, hn::Sub(from, hn::LoadU(tag, sums + j))), narrow, to + j);
     }
   }
 

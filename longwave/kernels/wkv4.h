@@ -11,7 +11,7 @@ namespace longwave::kernels {
 /// as a recurrence of sums (a, b) that are scaled by e^{-p}, p the largest exponent so far.
 template <class T>
 struct Wkv4 {
-  const T *w, *u;               // [c]; decay w > 0, bonus of the present step u
+  const T *w, *u;               // [c]; decay w (below 0: growth), bonus of the present step u
   const T *k, *v;               // [rows, t, c]
   const std::int64_t* lengths;  // [rows] true lengths, 0 .. t; null: all t
   const T* initial;             // [rows, 3, c]: (a, b, p)

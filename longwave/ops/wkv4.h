@@ -11,9 +11,9 @@ struct Wkv4Result {
 
 /// RWKV-4's weighted average of v, per channel:
 ///   y_t = (sum over i < t of e^{-(t-1-i) w + k_i} v_i + e^{u + k_t} v_t) / (the same without v)
-/// w (> 0), u [c]; k, v [b, t, c]. State: numerator a and denominator b, both scaled by e^{-p}, p the largest exponent
-/// so far; undefined `initial` starts from nothing: (0, 0, -1e38). Steps at or
-/// beyond lengths [b] (int64, optional) give 0 and leave the state alone. A step is t = 1. Differentiable once.
+/// w, u [c], w > 0 for a decay (past steps may also gain weight); k, v [b, t, c]. State: numerator a and denominator b,
+/// both scaled by e^{-p}, p the largest exponent so far; undefined `initial` starts from nothing: (0, 0, -1e38). Steps
+/// at or beyond lengths [b] (int64, optional) give 0 and leave the state alone. A step is t = 1. Differentiable once.
 Wkv4Result wkv4(const at::Tensor& w, const at::Tensor& u, const at::Tensor& k, const at::Tensor& v,
                 const at::Tensor& initial = {}, const at::Tensor& lengths = {});
 

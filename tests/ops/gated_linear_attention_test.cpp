@@ -72,6 +72,32 @@ TEST(GatedLinearAttention, StrongDecayNeitherOverflowsNorLosesTheRest) {
   testing::expect_float_matches_double(op, inputs, 1e-4);  // the gradient of the decay is a difference, times 60
 }
 
+TEST(GatedLinearAttention, StatesMayGrow) {
+  for (const auto decay : {Decay::per_head, Decay::per_channel, Decay::gain})
+    for (const double g : {0.01, 0.3}) {
+      const auto op = [&](const Tensors& x) {
+        const auto gain = decay == Decay::gain ? x[5] : at::Tensor();
+        const auto r = ops::gated_linear_attention(x[0], x[1], x[2], g * at::sigmoid(x[4]), {}, x[3], 0.5, gain);
+        return Tensors{r.o, r.final_state};
+      };
+      testing::expect_float_matches_double(op, attention_inputs(decay, 2, 130, 2, 16, 16), 2e-5);
+    }
+}
+
+TEST(GatedLinearAttention, ADecayThatIsNoNumberIsNotTakenForOne) {
+  for (const auto type : {at::kFloat, at::kDouble})
+    testing::for_every_instruction_set([&](const std::string& name) {
+      const auto x = at::ones({1, 70, 2, 16}, type);
+      for (const auto& sizes : {std::vector<std::int64_t>{1, 70, 2}, {1, 70, 2, 16}}) {
+        const auto g = at::zeros(sizes, type);
+        g.select(1, 66).select(1, 1).fill_(std::nan(""));
+        const auto wrong = at::isnan(ops::gated_linear_attention(x, x, x, g).o.sum(-1));
+        EXPECT_EQ(wrong.sum().item<std::int64_t>(), 4) << name << ", g " << g.sizes();
+        EXPECT_EQ(wrong.select(2, 1).narrow(1, 66, 4).sum().item<std::int64_t>(), 4) << name << ", g " << g.sizes();
+      }
+    });
+}
+
 TEST(GatedLinearAttention, ConstantDecayIsReadWithoutACopy) {
   const auto x = attention_inputs(Decay::per_head, 2, 40, 3, 4, 4);
   const auto g = -at::rand({3}, at::kDouble);
@@ -148,6 +174,14 @@ TEST(DeltaRule, FloatMatchesDoubleOnEveryInstructionSet) {
   }
 }
 
+TEST(DeltaRule, StatesMayGrow) {
+  const auto op = [](const Tensors& x) {
+    const auto k = x[1] / x[1].norm(2, -1, true);
+    return Tensors{ops::delta_rule(x[0], k, x[2], at::sigmoid(x[5]), 0.1 * at::sigmoid(x[4]), x[3]).o};
+  };
+  testing::expect_float_matches_double(op, rule_inputs(true, 2, 130, 2, 16, 16), 2e-5);
+}
+
 TEST(DeltaRule, GradientsMatchDifferences) {
   for (const bool gated : {false, true}) {
     testing::expect_gradients_match_differences(rule, rule_inputs(gated, 2, 5, 2, 3, 2));
@@ -195,6 +229,16 @@ TEST(Wkv4, FloatMatchesDoubleOnEveryInstructionSet) {
   testing::expect_float_matches_double(wkv, wkv_inputs(1, 1, 1), 1e-5);
   testing::expect_float_matches_double(wkv, wkv_inputs(2, 67, 21), 1e-5);
   testing::expect_float_matches_double(wkv, wkv_inputs(1, 300, 37), 2e-5);
+}
+
+TEST(Wkv4, PastStepsMayGainWeight) {
+  for (const double w : {0.0, -0.5, -3.0}) {
+    const auto op = [&](const Tensors& x) {
+      const auto r = ops::wkv4(w * at::sigmoid(x[0]), x[1], x[2], x[3], at::stack({x[4], x[5], 0.1 * x[4]}, 1));
+      return Tensors{r.y, r.final_state};
+    };
+    testing::expect_float_matches_double(op, wkv_inputs(2, 100, 21), 2e-5);
+  }
 }
 
 TEST(Wkv4, GradientsMatchDifferences) {
