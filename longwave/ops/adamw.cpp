@@ -8,6 +8,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/adamw.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -42,9 +43,18 @@ void check_part(const Tensor& w, const Tensor& x, const char* name, std::size_t 
   check(!written || x.is_contiguous(), "adamw: ", name, " ", i, " is not contiguous");
 }
 
-void check_inputs(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq, std::int64_t step) {
+void check_settings(const AdamwStep& s) {
+  check(s.step >= 1, "adamw: step is ", s.step, "; expected 1 for the first");
+  for (const auto& [name, x] :
+       {std::pair{"lr", s.lr}, {"eps", s.eps}, {"weight_decay", s.weight_decay}, {"grad_scale", s.grad_scale}})
+    check_not_negative("adamw", name, x);
+  for (const auto& [name, beta] : {std::pair{"beta1", s.beta1}, {"beta2", s.beta2}})
+    check(beta >= 0 && beta < 1, "adamw: ", name, " is ", beta, "; expected in [0, 1)");
+}
+
+void check_inputs(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq, const AdamwStep& s) {
   check_counts(params.size(), grads.size(), exp_avg.size(), exp_avg_sq.size());
-  check(step >= 1, "adamw: step is ", step, "; expected 1 for the first");
+  check_settings(s);
   for (std::size_t i = 0; i < params.size(); ++i) {
     const auto& w = params[i];
     check(w.scalar_type() == at::kFloat || w.scalar_type() == at::kDouble, "adamw: parameter ", i, " is ",
@@ -95,8 +105,8 @@ Tensor norm_cpu(TensorList grads) {
 
 void step_cpu(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq, double lr, double beta1,
               double beta2, double eps, double weight_decay, std::int64_t count, double grad_scale) {
-  check_inputs(params, grads, exp_avg, exp_avg_sq, count);
   const AdamwStep step{lr, beta1, beta2, eps, weight_decay, count, grad_scale};
+  check_inputs(params, grads, exp_avg, exp_avg_sq, step);
   const at::NoGradGuard no_grad;
   std::vector<kernels::AdamWPart> parts;
   std::vector<Tensor> keep;  // of gradients that had to be copied
@@ -118,9 +128,9 @@ void step_cpu(TensorList params, TensorList grads, TensorList exp_avg, TensorLis
 
 Tensor norm_meta(TensorList grads) { return at::empty({}, grads[0].options().dtype(at::kDouble)); }
 
-void step_meta(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq, double, double, double,
-               double, double, std::int64_t count, double) {
-  check_inputs(params, grads, exp_avg, exp_avg_sq, count);
+void step_meta(TensorList params, TensorList grads, TensorList exp_avg, TensorList exp_avg_sq, double lr, double beta1,
+               double beta2, double eps, double weight_decay, std::int64_t count, double grad_scale) {
+  check_inputs(params, grads, exp_avg, exp_avg_sq, {lr, beta1, beta2, eps, weight_decay, count, grad_scale});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "longwave/kernels/arx_tokens.h"
 #include "longwave/ops/dropout.h"
 #include "longwave/ops/rms_norm.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -42,7 +43,8 @@ Tensors call_grad(const Tensor& d, const Tensor& z, at::TensorList weights, doub
   return op.call(d, z, weights, p, key, eps);
 }
 
-void check_inputs(const Tensor& z, const ArxTokenWeights& w, double p) {
+void check_inputs(const Tensor& z, const ArxTokenWeights& w, double p, double eps) {
+  check_not_negative("arx_tokens", "eps", eps);
   check(p >= 0 && p < 1, "arx_tokens: p is ", p, "; expected in [0, 1)");
   check(z.dim() == 4, "arx_tokens: z is ", z.sizes(), "; expected [b, c, n, s]");
   check(w.main_weight.dim() == 2 && w.main_weight.size(1) == z.size(3), "arx_tokens: main_weight is ",
@@ -76,7 +78,7 @@ std::vector<std::int64_t> output_shape(const Tensor& z, const ArxTokenWeights& w
 /// The definition, in the operators named in the header.
 Tensor composed(const Tensor& z, at::TensorList list, double p, std::int64_t key, double eps) {
   const auto w = weights_of(list);
-  check_inputs(z, w, p);
+  check_inputs(z, w, p, eps);
   const auto b = z.size(0), c = z.size(1), n = z.size(2), s = z.size(3), j = w.mix_weight.size(0);
   const auto main = at::linear(z.narrow(1, c - j, j), w.main_weight, w.main_bias);
   const auto mixed = at::matmul(w.mix_weight, z.reshape({b, c, n * s})) + w.mix_bias.unsqueeze(1);
@@ -121,7 +123,7 @@ Tensors contiguous(at::TensorList list) {
 
 Tensor tokens_cpu(const Tensor& z_, at::TensorList weights_, double p, std::int64_t key, double eps) {
   if (z_.scalar_type() == at::kDouble) return composed(z_, weights_, p, key, eps);
-  check_inputs(z_, weights_of(weights_), p);
+  check_inputs(z_, weights_of(weights_), p, eps);
   const auto z = z_.contiguous();
   const auto weights = contiguous(weights_);
   const auto kernel = make_kernel(z, weights, p, key, eps);
@@ -132,7 +134,7 @@ Tensor tokens_cpu(const Tensor& z_, at::TensorList weights_, double p, std::int6
 }
 
 Tensors grad_cpu(const Tensor& d_, const Tensor& z_, at::TensorList weights_, double p, std::int64_t key, double eps) {
-  check_inputs(z_, weights_of(weights_), p);
+  check_inputs(z_, weights_of(weights_), p, eps);
   check(z_.scalar_type() == at::kFloat, "arx_tokens_grad: z is ", z_.scalar_type(), "; expected float");
   const auto d = d_.contiguous(), z = z_.contiguous();
   const auto weights = contiguous(weights_);
@@ -162,8 +164,8 @@ Tensors grad_cpu(const Tensor& d_, const Tensor& z_, at::TensorList weights_, do
 
 // --- Meta: shapes and types only
 
-Tensor tokens_meta(const Tensor& z, at::TensorList weights, double p, std::int64_t, double) {
-  check_inputs(z, weights_of(weights), p);
+Tensor tokens_meta(const Tensor& z, at::TensorList weights, double p, std::int64_t, double eps) {
+  check_inputs(z, weights_of(weights), p, eps);
   return at::empty(output_shape(z, weights_of(weights)), z.options());
 }
 
@@ -198,7 +200,7 @@ struct Tokens : torch::autograd::Function<Tokens> {
 };
 
 Tensor tokens_autograd(const Tensor& z, at::TensorList w, double p, std::int64_t key, double eps) {
-  check_inputs(z, weights_of(w), p);
+  check_inputs(z, weights_of(w), p, eps);
   if (z.scalar_type() == at::kDouble || z.requires_grad()) return composed(z, w, p, key, eps);
   return Tokens::apply(z, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], p, key, eps);
 }

@@ -8,6 +8,7 @@
 #include "longwave/base/check.h"
 #include "longwave/kernels/batch_norm.h"
 #include "longwave/ops/given.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -32,7 +33,8 @@ Triple call_grad(const Tensor& dy, const Tensor& x, const Tensor& weight, const 
 }
 
 /// valid is empty where all vectors are: Function::apply of libtorch 1.13 refuses undefined tensors.
-void check_inputs(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& valid) {
+void check_inputs(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& valid, double eps) {
+  check_not_negative("batch_norm", "eps", eps);
   const auto type = x.scalar_type();
   check(type == at::kFloat || type == at::kDouble, "batch_norm: x is ", type, "; expected float or double");
   check(x.dim() >= 2 && x.numel() > 0, "batch_norm: x is ", x.sizes(), "; expected [..., d] and not empty");
@@ -51,7 +53,7 @@ void check_inputs(const Tensor& x, const Tensor& weight, const Tensor& bias, con
 
 /// The definition, in differentiable ATen operators; what double runs.
 Triple composed(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& valid, double eps) {
-  check_inputs(x, weight, bias, valid);
+  check_inputs(x, weight, bias, valid, eps);
   const auto all = x.reshape({-1, x.size(-1)});
   const auto real = valid.numel() ? valid.reshape({-1}).nonzero().squeeze(1) : Tensor();
   const auto rows = real.defined() ? all.index_select(0, real) : all;
@@ -80,7 +82,7 @@ kernels::BatchNorm make_kernel(const Tensor& x, const Tensor& weight, const Tens
 
 Triple forward_cpu(const Tensor& x_, const Tensor& weight_, const Tensor& bias_, const Tensor& valid_, double eps) {
   if (x_.scalar_type() == at::kDouble) return composed(x_, weight_, bias_, valid_, eps);
-  check_inputs(x_, weight_, bias_, valid_);
+  check_inputs(x_, weight_, bias_, valid_, eps);
   const auto x = x_.contiguous(), weight = weight_.contiguous(), bias = bias_.contiguous(), valid = valid_.contiguous();
   const auto kernel = make_kernel(x, weight, bias, valid, eps);
   check(kernel.counted > 0, "batch_norm: no vector of x ", x.sizes(), " is valid; expected at least one");
@@ -99,7 +101,7 @@ Triple like_inputs(const Tensor& x, const Tensor& weight) {
 
 Triple grad_cpu(const Tensor& dy_, const Tensor& x_, const Tensor& weight_, const Tensor& valid_, const Tensor& mean,
                 const Tensor& variance, double eps) {
-  check_inputs(x_, weight_, weight_, valid_);
+  check_inputs(x_, weight_, weight_, valid_, eps);
   check(x_.scalar_type() == at::kFloat, "batch_norm_grad: x is ", x_.scalar_type(), "; expected float");
   check_given("batch_norm_grad", "dy", dy_, x_.sizes(), x_);
   check_given("batch_norm_grad", "mean", mean, {x_.size(-1)}, x_);
@@ -117,8 +119,8 @@ Triple grad_cpu(const Tensor& dy_, const Tensor& x_, const Tensor& weight_, cons
 
 // --- Meta: shapes and types only
 
-Triple forward_meta(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& valid, double) {
-  check_inputs(x, weight, bias, valid);
+Triple forward_meta(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& valid, double eps) {
+  check_inputs(x, weight, bias, valid, eps);
   return like_inputs(x, weight);
 }
 

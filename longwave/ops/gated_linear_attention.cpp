@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <cmath>
+
 #include "longwave/base/check.h"
 #include "longwave/ops/given.h"
 #include "longwave/ops/head_vectors.h"
@@ -44,8 +46,9 @@ Gradients call_grad(const Tensor& d_o, const Tensor& d_final, const Tensor& stat
                  needs_dg);
 }
 
-void check_inputs(const Inputs& in) {
+void check_inputs(const Inputs& in, double scale) {
   const char* op = in.name();
+  check(std::isfinite(scale), op, "scale is ", scale, "; expected a finite number");
   const auto &q = in.q, &k = in.k, &v = in.v, &g = in.g, &u = in.u, &beta = in.beta, &initial = in.initial,
              &gain = in.gain, &skip = in.skip;
   const bool rule = beta.numel() > 0;
@@ -143,7 +146,7 @@ Outputs attention_cpu(const Tensor& q, const Tensor& k, const Tensor& v, const T
                       const Tensor& beta, const Tensor& initial, const Tensor& gain, const Tensor& skip, double scale,
                       bool keep) {
   const Inputs in{q, k, v, g, u, beta, initial, gain, skip};
-  check_inputs(in);
+  check_inputs(in, scale);
   const auto outputs = empty_outputs(q, v, keep);
   const auto run_typed = q.scalar_type() == at::kDouble ? run<double> : run<float>;
   run_typed(Prepared(in), scale, outputs);
@@ -186,7 +189,7 @@ Gradients grad_cpu(const Tensor& d_o, const Tensor& d_final, const Tensor& state
                    const Tensor& v, const Tensor& g, const Tensor& u, const Tensor& beta, const Tensor& initial,
                    const Tensor& gain, const Tensor& skip, double scale, bool needs_dg) {
   const Inputs in{q, k, v, g, u, beta, initial, gain, skip};
-  check_inputs(in);
+  check_inputs(in, scale);
   constexpr auto kOp = "gated_linear_attention_grad";
   const auto b = q.size(0), h = q.size(2), dk = q.size(3), dv = v.size(3);
   check_given(kOp, "do", d_o, v.sizes(), q);
@@ -206,9 +209,9 @@ Gradients grad_cpu(const Tensor& d_o, const Tensor& d_final, const Tensor& state
 // --- Meta: shapes and types only
 
 Outputs attention_meta(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& g, const Tensor& u,
-                       const Tensor& beta, const Tensor& initial, const Tensor& gain, const Tensor& skip, double,
+                       const Tensor& beta, const Tensor& initial, const Tensor& gain, const Tensor& skip, double scale,
                        bool keep) {
-  check_inputs({q, k, v, g, u, beta, initial, gain, skip});
+  check_inputs({q, k, v, g, u, beta, initial, gain, skip}, scale);
   return empty_outputs(q, v, keep);
 }
 

@@ -31,7 +31,7 @@ Gradients call_grad(const Tensor& dh, const Tensor& a, const Tensor& h, const Te
 }
 
 void check_inputs(const Tensor& a, const Tensor& u, const Tensor& h_init) {
-  check(u.dim() == 3, "linear_scan: u is ", u.sizes(), "; expected [b, t, d]");
+  check(u.dim() == 3 && u.size(1) > 0, "linear_scan: u is ", u.sizes(), "; expected [b, t, d] with t > 0");
   const auto type = c10::toRealValueType(u.scalar_type());
   check(type == at::kFloat || type == at::kDouble, "linear_scan: u is ", u.scalar_type(),
         "; expected float or double, real or complex");
@@ -149,7 +149,7 @@ Tensor scan_autograd(const Tensor& a, const Tensor& u, const Tensor& h_init) { r
 
 Tensor linear_scan(const Tensor& a, const Tensor& u, const Tensor& h_init) {
   // Function::apply of libtorch 1.13 refuses undefined tensors, so "no state" becomes zeros here.
-  check(u.dim() == 3, "linear_scan: u is ", u.sizes(), "; expected [b, t, d]");
+  check(u.dim() == 3, "linear_scan: u is ", u.sizes(), "; expected [b, t, d] with t > 0");
   return call_scan(a, u, h_init.defined() ? h_init : at::zeros({u.size(0), u.size(2)}, u.options()));
 }
 

@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/ops/dropout.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -27,6 +28,7 @@ MlpOptions make_options(LONGWAVE_MLP_OPTIONS) {
         "; expected 0 (dropout after the activation) or 1 (before it)");
   check(p >= 0 && p < 1 && output_p >= 0 && output_p < 1, "mlp: p is ", p, " and output_p ", output_p,
         "; expected in [0, 1)");
+  check_not_negative("mlp", "eps", eps);
   return {static_cast<Activation>(activation),
           static_cast<DropoutPlace>(place),
           p,

@@ -42,6 +42,11 @@ Cell checked_cell(std::int64_t cell) {
   return static_cast<Cell>(cell);
 }
 
+/// Infinity bounds nothing.
+void check_clip(double clip) {
+  check(clip >= 0, "recurrent: clip is ", clip, "; expected 0 or more, or infinity for no bound");
+}
+
 /// `lengths` is empty where all rows are full: Function::apply of libtorch 1.13 refuses undefined tensors.
 void check_inputs(const Tensor& wx, const Tensor& r, const Tensor& bias, const Tensor& state, const Tensor& lengths,
                   Cell cell) {
@@ -133,8 +138,9 @@ void run(const Tensor& wx, const Tensor& r, const Tensor& bias, const Tensor& st
 }
 
 Outputs forward_cpu(const Tensor& wx_, const Tensor& r_, const Tensor& bias_, const Tensor& state_,
-                    const Tensor& lengths_, std::int64_t cell_, bool reverse, bool keep, double) {
+                    const Tensor& lengths_, std::int64_t cell_, bool reverse, bool keep, double clip) {
   const auto cell = checked_cell(cell_);
+  check_clip(clip);
   check_inputs(wx_, r_, bias_, state_, lengths_, cell);
   const auto outputs = allocate(wx_, state_, cell, keep);
   if (wx_.numel() == 0) {
@@ -219,6 +225,7 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dlast_, const Tensor& y_, co
                    const Tensor& kept_, const Tensor& r_, const Tensor& state_, const Tensor& lengths_,
                    std::int64_t cell_, bool reverse, double clip) {
   const auto cell = checked_cell(cell_);
+  check_clip(clip);
   check_grad(dy_, dlast_, y_, memory_, kept_, r_, state_, lengths_, cell);
   const auto y = y_.contiguous(), memory = memory_.contiguous(), kept = kept_.contiguous();
   const auto dwx = gradient_of_steps(y, cell);
@@ -241,7 +248,8 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dlast_, const Tensor& y_, co
 // --- Meta: shapes and types only
 
 Outputs forward_meta(const Tensor& wx, const Tensor& r, const Tensor& bias, const Tensor& state, const Tensor& lengths,
-                     std::int64_t cell, bool, bool keep, double) {
+                     std::int64_t cell, bool, bool keep, double clip) {
+  check_clip(clip);
   check_inputs(wx, r, bias, state, lengths, checked_cell(cell));
   return allocate(wx, state, checked_cell(cell), keep);
 }
@@ -285,6 +293,7 @@ struct RecurrentFunction : torch::autograd::Function<RecurrentFunction> {
 
 Outputs forward_autograd(const Tensor& wx, const Tensor& r, const Tensor& bias, const Tensor& state,
                          const Tensor& lengths, std::int64_t cell, bool reverse, bool keep, double clip) {
+  check_clip(clip);
   const bool needed = at::GradMode::is_enabled() &&
                       (wx.requires_grad() || r.requires_grad() || bias.requires_grad() || state.requires_grad());
   if (!needed) {

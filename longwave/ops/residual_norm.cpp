@@ -8,6 +8,7 @@
 #include "longwave/base/check.h"
 #include "longwave/kernels/layer_norm.h"
 #include "longwave/ops/given.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -37,7 +38,8 @@ Gradients call_grad(const Tensor& dy, const Tensor& dsum, const Tensor& sum, con
 bool given(const Tensor& residual) { return residual.dim() != 1 || residual.numel() != 0; }
 
 /// residual and bias are empty where there are none: Function::apply of libtorch 1.13 refuses undefined tensors.
-void check_inputs(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias) {
+void check_inputs(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps) {
+  check_not_negative("residual_norm", "eps", eps);
   check(weight.dim() == 1, "residual_norm: weight is ", weight.sizes(), "; expected [d]");
   check(x.dim() >= 1 && x.size(-1) == weight.size(0), "residual_norm: x is ", x.sizes(), "; expected [..., ",
         weight.size(0), "] (size of weight)");
@@ -55,7 +57,7 @@ void check_inputs(const Tensor& x, const Tensor& residual, const Tensor& weight,
 /// The definition, in differentiable ATen operators; what double runs.
 Outputs composed(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps,
                  bool centered) {
-  check_inputs(x, residual, weight, bias);
+  check_inputs(x, residual, weight, bias, eps);
   const auto sum = given(residual) ? x + residual : x;
   const auto s = centered ? sum - sum.mean(-1, true) : sum;
   const auto y = s * (s.square().mean(-1, true) + eps).rsqrt() * weight;
@@ -79,7 +81,7 @@ kernels::LayerNorm make_kernel(const Tensor& x, const Tensor& residual, const Te
 Outputs norm_cpu(const Tensor& x_, const Tensor& residual_, const Tensor& weight_, const Tensor& bias_, double eps,
                  bool centered) {
   if (x_.scalar_type() == at::kDouble) return composed(x_, residual_, weight_, bias_, eps, centered);
-  check_inputs(x_, residual_, weight_, bias_);
+  check_inputs(x_, residual_, weight_, bias_, eps);
   const auto x = x_.contiguous(), residual = residual_.contiguous(), weight = weight_.contiguous(),
              bias = bias_.contiguous();
   const auto y = at::empty(x.sizes(), x.options());
@@ -91,7 +93,7 @@ Outputs norm_cpu(const Tensor& x_, const Tensor& residual_, const Tensor& weight
 
 Gradients grad_cpu(const Tensor& dy_, const Tensor& dsum_, const Tensor& sum_, const Tensor& weight_,
                    const Tensor& bias_, double eps, bool centered) {
-  check_inputs(sum_, at::empty({0}, sum_.options()), weight_, bias_);
+  check_inputs(sum_, at::empty({0}, sum_.options()), weight_, bias_, eps);
   check(sum_.scalar_type() == at::kFloat, "residual_norm_grad: sum is ", sum_.scalar_type(), "; expected float");
   check_given("residual_norm_grad", "dy", dy_, sum_.sizes(), sum_);
   check_if_given("residual_norm_grad", "dsum", dsum_, sum_.sizes(), sum_);
@@ -110,8 +112,8 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dsum_, const Tensor& sum_, c
 
 // --- Meta: shapes and types only
 
-Outputs norm_meta(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double, bool) {
-  check_inputs(x, residual, weight, bias);
+Outputs norm_meta(const Tensor& x, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps, bool) {
+  check_inputs(x, residual, weight, bias, eps);
   return {at::empty(x.sizes(), x.options()), at::empty(residual.sizes(), x.options())};
 }
 

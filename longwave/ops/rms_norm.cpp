@@ -7,6 +7,7 @@
 
 #include "longwave/base/check.h"
 #include "longwave/kernels/rms_norm.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -28,7 +29,8 @@ Gradients call_grad(const Tensor& dy, const Tensor& x, const Tensor& weight, dou
   return op.call(dy, x, weight, eps);
 }
 
-void check_inputs(const Tensor& x, const Tensor& weight) {
+void check_inputs(const Tensor& x, const Tensor& weight, double eps) {
+  check_not_negative("rms_norm", "eps", eps);
   check(weight.dim() == 1 || weight.dim() == 2, "rms_norm: weight is ", weight.sizes(), "; expected [d] or [g, e]");
   check(x.dim() >= 1 && x.size(-1) == weight.numel(), "rms_norm: x is ", x.sizes(), "; expected [..., ", weight.numel(),
         "] (size of weight)");
@@ -40,7 +42,7 @@ void check_inputs(const Tensor& x, const Tensor& weight) {
 
 /// The definition, in differentiable ATen operators; what double runs.
 Tensor composed(const Tensor& x, const Tensor& weight, double eps) {
-  check_inputs(x, weight);
+  check_inputs(x, weight, eps);
   const auto blocks = weight.dim() == 2 ? x.unflatten(-1, weight.sizes()) : x;
   return (blocks * (blocks.square().mean(-1, true) + eps).rsqrt() * weight).reshape(x.sizes());
 }
@@ -54,7 +56,7 @@ kernels::RmsNorm make_kernel(const Tensor& x, const Tensor& weight, double eps) 
 
 Tensor norm_cpu(const Tensor& x_any, const Tensor& weight_any, double eps) {
   if (x_any.scalar_type() == at::kDouble) return composed(x_any, weight_any, eps);
-  check_inputs(x_any, weight_any);
+  check_inputs(x_any, weight_any, eps);
   const auto x = x_any.contiguous(), weight = weight_any.contiguous();
   const auto y = at::empty(x.sizes(), x.options());
   kernels::rms_norm(make_kernel(x, weight, eps), y.data_ptr<float>());
@@ -62,7 +64,7 @@ Tensor norm_cpu(const Tensor& x_any, const Tensor& weight_any, double eps) {
 }
 
 Gradients grad_cpu(const Tensor& dy_any, const Tensor& x_any, const Tensor& weight_any, double eps) {
-  check_inputs(x_any, weight_any);
+  check_inputs(x_any, weight_any, eps);
   check(x_any.scalar_type() == at::kFloat, "rms_norm_grad: x is ", x_any.scalar_type(), "; expected float");
   check(dy_any.sizes() == x_any.sizes() && dy_any.scalar_type() == at::kFloat, "rms_norm_grad: dy is ", dy_any.sizes(),
         "; expected ", x_any.sizes(), " like x");
@@ -75,8 +77,8 @@ Gradients grad_cpu(const Tensor& dy_any, const Tensor& x_any, const Tensor& weig
   return {dx, dw};
 }
 
-Tensor norm_meta(const Tensor& x, const Tensor& weight, double) {
-  check_inputs(x, weight);
+Tensor norm_meta(const Tensor& x, const Tensor& weight, double eps) {
+  check_inputs(x, weight, eps);
   return at::empty(x.sizes(), x.options());
 }
 

@@ -9,6 +9,7 @@
 #include "longwave/kernels/score_attention.h"
 #include "longwave/ops/dropout.h"
 #include "longwave/ops/given.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -42,7 +43,8 @@ std::vector<std::int64_t> scores_shape(const Tensor& q, const Tensor& k) {
   return {q.size(0), q.size(2), q.size(1), k.size(1)};
 }
 
-void check_inputs(LONGWAVE_SCORE_INPUTS, double p) {
+void check_inputs(LONGWAVE_SCORE_INPUTS, double scale, double p) {
+  check_finite("score_attention", "scale", scale);
   check(p >= 0 && p < 1, "score_attention: p is ", p, "; expected in [0, 1)");
   check(q.dim() == 4, "score_attention: q is ", q.sizes(), "; expected [b, t, h, e]");
   check(k.dim() == 4 && k.size(0) == q.size(0) && k.size(1) > 0 && k.size(2) == q.size(2) && k.size(3) == q.size(3),
@@ -61,7 +63,7 @@ Tensor nothing_like(const Tensor& x) { return at::empty({0}, x.options()); }
 
 /// The definition, in differentiable ATen operators; what double runs.
 Pair composed(LONGWAVE_SCORE_INPUTS, LONGWAVE_SCORE_OPTIONS, bool keep) {
-  check_inputs(q, k, v, before, p);
+  check_inputs(q, k, v, before, scale, p);
   auto scores = at::matmul(q.transpose(1, 2), k.permute({0, 2, 3, 1})) * scale;
   if (before.numel() > 0) scores = scores + before;
   auto weights = scores.softmax(-1);
@@ -90,7 +92,7 @@ kernels::ScoreAttention make_kernel(LONGWAVE_SCORE_INPUTS, LONGWAVE_SCORE_OPTION
 Pair attention_cpu(const Tensor& q_, const Tensor& k_, const Tensor& v_, const Tensor& before_, LONGWAVE_SCORE_OPTIONS,
                    bool keep) {
   if (q_.scalar_type() == at::kDouble) return composed(q_, k_, v_, before_, scale, p, key, keep);
-  check_inputs(q_, k_, v_, before_, p);
+  check_inputs(q_, k_, v_, before_, scale, p);
   const auto q = q_.contiguous(), k = k_.contiguous(), v = v_.contiguous(), before = before_.contiguous();
   const auto kernel = make_kernel(q, k, v, before, scale, p, key);
   const auto y = at::empty(q.sizes(), q.options());
@@ -103,7 +105,7 @@ Pair attention_cpu(const Tensor& q_, const Tensor& k_, const Tensor& v_, const T
 
 Gradients grad_cpu(const Tensor& dy_, const Tensor& dscores_, const Tensor& scores_, const Tensor& q_, const Tensor& k_,
                    const Tensor& v_, const Tensor& before_, LONGWAVE_SCORE_OPTIONS) {
-  check_inputs(q_, k_, v_, before_, p);
+  check_inputs(q_, k_, v_, before_, scale, p);
   check(q_.scalar_type() == at::kFloat, "score_attention_grad: q is ", q_.scalar_type(), "; expected float");
   const auto sizes = scores_shape(q_, k_);
   check_given("score_attention_grad", "dy", dy_, q_.sizes(), q_);
@@ -131,8 +133,8 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dscores_, const Tensor& scor
 
 // --- Meta: shapes and types only
 
-Pair attention_meta(LONGWAVE_SCORE_INPUTS, double, double p, std::int64_t, bool keep) {
-  check_inputs(q, k, v, before, p);
+Pair attention_meta(LONGWAVE_SCORE_INPUTS, double scale, double p, std::int64_t, bool keep) {
+  check_inputs(q, k, v, before, scale, p);
   return {at::empty(q.sizes(), q.options()), keep ? at::empty(scores_shape(q, k), q.options()) : nothing_like(q)};
 }
 

@@ -10,6 +10,7 @@
 #include "longwave/base/check.h"
 #include "longwave/kernels/softmax_attention.h"
 #include "longwave/ops/given.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -41,7 +42,8 @@ Gradients call_grad(const Tensor& dy, const Tensor& dlse, const Tensor& y, const
 /// key_mask, offsets and slopes are empty where there are none: Function::apply of libtorch 1.13 refuses undefined
 /// tensors.
 void check_inputs(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_mask, const Tensor& offsets,
-                  const Tensor& slopes) {
+                  const Tensor& slopes, double scale) {
+  check_finite("softmax_attention", "scale", scale);
   check(q.dim() == 4, "softmax_attention: q is ", q.sizes(), "; expected [b, t, h, d]");
   const auto b = q.size(0), h = q.size(2), d = q.size(3);
   check(k.dim() == 4 && k.size(0) == b && k.size(3) == d && k.size(2) > 0 && h % k.size(2) == 0,
@@ -104,7 +106,7 @@ kernels::SoftmaxAttention<T> make_kernel(const Tensor& q, const Tensor& k, const
 
 Outputs forward_cpu(const Tensor& q_, const Tensor& k_, const Tensor& v_, const Tensor& key_mask_,
                     const Tensor& offsets_, const Tensor& slopes_, double scale, bool causal) {
-  check_inputs(q_, k_, v_, key_mask_, offsets_, slopes_);
+  check_inputs(q_, k_, v_, key_mask_, offsets_, slopes_, scale);
   const auto q = steps_contiguous(q_), k = steps_contiguous(k_), v = steps_contiguous(v_);
   const auto key_mask = key_mask_.contiguous(), offsets = offsets_.contiguous(), slopes = slopes_.contiguous();
   const auto outputs = allocate(q, v);
@@ -138,7 +140,7 @@ Gradients like_inputs(const Tensor& q, const Tensor& k, const Tensor& v) {
 Gradients grad_cpu(const Tensor& dy_, const Tensor& dlse_, const Tensor& y_, const Tensor& lse_, const Tensor& q_,
                    const Tensor& k_, const Tensor& v_, const Tensor& key_mask_, const Tensor& offsets_,
                    const Tensor& slopes_, double scale, bool causal) {
-  check_inputs(q_, k_, v_, key_mask_, offsets_, slopes_);
+  check_inputs(q_, k_, v_, key_mask_, offsets_, slopes_, scale);
   constexpr auto kOp = "softmax_attention_grad";
   const auto b = q_.size(0), t = q_.size(1), h = q_.size(2);
   check_given(kOp, "y", y_, {b, t, h, v_.size(3)}, q_);
@@ -164,8 +166,8 @@ Gradients grad_cpu(const Tensor& dy_, const Tensor& dlse_, const Tensor& y_, con
 // --- Meta: shapes and types only
 
 Outputs forward_meta(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& key_mask, const Tensor& offsets,
-                     const Tensor& slopes, double, bool) {
-  check_inputs(q, k, v, key_mask, offsets, slopes);
+                     const Tensor& slopes, double scale, bool) {
+  check_inputs(q, k, v, key_mask, offsets, slopes, scale);
   return allocate(q, v);
 }
 

@@ -161,8 +161,13 @@ Tensor kernel_autograd(const Tensor& v, const Tensor& x, std::int64_t t) {
 Tensor vandermonde_kernel(const Tensor& v, const Tensor& x, std::int64_t t) { return call(v, x, t); }
 
 Tensor vandermonde_state(const Tensor& u, const Tensor& x) {
-  check(u.dim() == 3 && x.dim() == 2 && x.size(0) == u.size(2), "vandermonde_state: u is ", u.sizes(), ", x is ",
-        x.sizes(), "; expected [b, t, h] and [h, n]");
+  check(u.dim() == 3 && u.size(1) > 0 && (u.scalar_type() == at::kFloat || u.scalar_type() == at::kDouble),
+        "vandermonde_state: u is ", u.scalar_type(), " ", u.sizes(), "; expected float or double [b, t, h] with t > 0");
+  check(x.dim() == 2 && x.size(0) == u.size(2) && x.scalar_type() == c10::toComplexType(u.scalar_type()),
+        "vandermonde_state: x is ", x.scalar_type(), " ", x.sizes(), "; expected ", c10::toComplexType(u.scalar_type()),
+        " [h, n] with h = ", u.size(2), " like u");
+  check(x.device() == u.device(), "vandermonde_state: x is on ", x.device().str(), "; expected ", u.device().str(),
+        " like u");
   const auto b = u.size(0), t = u.size(1), h = u.size(2);
   const auto inner = inner_steps(t), outer = (t + inner - 1) / inner;
   const auto steps = at::constant_pad_nd(u.permute({2, 0, 1}), {outer * inner - t, 0}).reshape({h, b * outer, inner});

@@ -10,6 +10,7 @@
 #include "longwave/ops/causal_linear_attention.h"
 #include "longwave/ops/dropout.h"
 #include "longwave/ops/rms_norm.h"
+#include "longwave/ops/scalars.h"
 
 namespace longwave::ops {
 namespace {
@@ -40,7 +41,9 @@ Gradients call_grad(const Tensor& d, LONGWAVE_VAR_INPUTS, LONGWAVE_VAR_OPTIONS) 
   return op.call(d, LONGWAVE_VAR_INPUT_NAMES, LONGWAVE_VAR_OPTION_NAMES);
 }
 
-void check_inputs(LONGWAVE_VAR_INPUTS, double p, Keys keys) {
+void check_inputs(LONGWAVE_VAR_INPUTS, LONGWAVE_VAR_OPTIONS) {
+  check_not_negative("var_attention", "eps", eps);
+  check_not_negative("var_attention", "map_eps", map_eps);
   const auto layers = static_cast<std::int64_t>(keys.size());
   check(layers > 0, "var_attention: no dropout key; expected one a layer");
   check(p >= 0 && p < 1, "var_attention: p is ", p, "; expected in [0, 1)");
@@ -68,7 +71,7 @@ std::vector<std::int64_t> output_shape(const Tensor& y) { return {y.size(0), y.s
 
 /// The definition, in the operators named in the header; what double runs.
 Tensor composed(LONGWAVE_VAR_INPUTS, LONGWAVE_VAR_OPTIONS) {
-  check_inputs(LONGWAVE_VAR_INPUT_NAMES, p, keys);
+  check_inputs(LONGWAVE_VAR_INPUT_NAMES, LONGWAVE_VAR_OPTION_NAMES);
   const auto b = y.size(0), t = y.size(1), d = y.size(2), h = structural.size(0), e = structural.size(1);
   const auto x = rms_norm(y, input_norm, eps);
   const auto parts = rms_norm(at::linear(x, weight, bias), map_norm, map_eps).view({b, t, -1, h, e}).unbind(2);
@@ -117,7 +120,7 @@ Tensor attention_cpu(const Tensor& y_, const Tensor& input_norm_, const Tensor& 
                      LONGWAVE_VAR_OPTIONS) {
   if (y_.scalar_type() == at::kDouble)
     return composed(y_, input_norm_, weight_, bias_, map_norm_, structural_, output_norm_, LONGWAVE_VAR_OPTION_NAMES);
-  check_inputs(y_, input_norm_, weight_, bias_, map_norm_, structural_, output_norm_, p, keys);
+  check_inputs(y_, input_norm_, weight_, bias_, map_norm_, structural_, output_norm_, LONGWAVE_VAR_OPTION_NAMES);
   const auto y = y_.contiguous(), input_norm = input_norm_.contiguous(), weight = weight_.contiguous(),
              bias = bias_.contiguous(), map_norm = map_norm_.contiguous(), structural = structural_.contiguous(),
              output_norm = output_norm_.contiguous();
@@ -133,7 +136,7 @@ Tensor attention_cpu(const Tensor& y_, const Tensor& input_norm_, const Tensor& 
 Gradients grad_cpu(const Tensor& d_, const Tensor& y_, const Tensor& input_norm_, const Tensor& weight_,
                    const Tensor& bias_, const Tensor& map_norm_, const Tensor& structural_, const Tensor& output_norm_,
                    LONGWAVE_VAR_OPTIONS) {
-  check_inputs(y_, input_norm_, weight_, bias_, map_norm_, structural_, output_norm_, p, keys);
+  check_inputs(y_, input_norm_, weight_, bias_, map_norm_, structural_, output_norm_, LONGWAVE_VAR_OPTION_NAMES);
   check(y_.scalar_type() == at::kFloat, "var_attention_grad: y is ", y_.scalar_type(), "; expected float");
   check(d_.sizes() == at::IntArrayRef(output_shape(y_)) && d_.scalar_type() == at::kFloat, "var_attention_grad: d is ",
         d_.sizes(), "; expected ", at::IntArrayRef(output_shape(y_)), " float");
@@ -165,8 +168,8 @@ Gradients grad_cpu(const Tensor& d_, const Tensor& y_, const Tensor& input_norm_
 
 // --- Meta: shapes and types only
 
-Tensor attention_meta(LONGWAVE_VAR_INPUTS, double, double, double p, Keys keys) {
-  check_inputs(LONGWAVE_VAR_INPUT_NAMES, p, keys);
+Tensor attention_meta(LONGWAVE_VAR_INPUTS, LONGWAVE_VAR_OPTIONS) {
+  check_inputs(LONGWAVE_VAR_INPUT_NAMES, LONGWAVE_VAR_OPTION_NAMES);
   return at::empty(output_shape(y), y.options());
 }
 

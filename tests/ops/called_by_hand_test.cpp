@@ -2,8 +2,20 @@
 
 #include <torch/script.h>
 
+#include <limits>
+
+#include "longwave/ops/adamw.h"
+#include "longwave/ops/arx_tokens.h"
+#include "longwave/ops/batch_norm.h"
+#include "longwave/ops/gated_linear_attention.h"
 #include "longwave/ops/linear_cross_entropy.h"
+#include "longwave/ops/mlp.h"
+#include "longwave/ops/recurrent.h"
+#include "longwave/ops/residual_norm.h"
+#include "longwave/ops/rms_norm.h"
+#include "longwave/ops/score_attention.h"
 #include "longwave/ops/softmax_attention.h"
+#include "longwave/ops/var_attention.h"
 #include "tests/support/op_testing.h"
 
 namespace longwave {
@@ -72,6 +84,65 @@ TEST(OperatorsCalledByHand, TensorsOfAnotherSizeGetOneLine) {
         ops::linear_cross_entropy(f({2, 4}), f({3, 4}), {}, at::tensor({0, 3}, at::kLong));
       },
       cases.back().message);
+}
+
+TEST(OperatorsCalledByHand, NumbersOutOfRangeGetOneLine) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInfinity = std::numeric_limits<double>::infinity();
+  const std::string not_negative = "; expected a number, 0 or more", finite = "; expected a finite number",
+                    share = "; expected in [0, 1)";
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    const auto ones = [&](at::IntArrayRef sizes) { return at::ones(sizes, type).requires_grad_(); };
+    const auto x = ones({2, 4}), w = ones({4}), q = ones({1, 2, 1, 4}), d = ones({1, 2, 4}), one = ones({1, 2, 1});
+    const auto adamw = [&](const ops::AdamwStep& step) {
+      const auto of = at::ones({3}, type);
+      ops::adamw_step({of}, {of}, {of.clone()}, {of.clone()}, step);
+    };
+    const auto recurrent = [&](double clip) {
+      ops::recurrent(ones({1, 2, 1, 1, 4}), ones({1, 4, 1, 4}), ones({1, 1, 4}), ones({1, 1, 1, 4}), {},
+                     {.cell = ops::Cell::rnn_tanh, .clip = clip});
+    };
+    const auto arx = [&](double eps) {
+      const auto map = ones({4, 2});
+      ops::arx_tokens(at::ones({1, 1, 1, 2}, type), {map, w, w, map, w, w, ones({1, 1}), ones({1}), ones({1, 2, 4}), w},
+                      0, 0, eps);
+    };
+    const auto var = [&](double eps, double map_eps) {
+      ops::var_attention(d, {w, ones({8, 4}), ones({8}), ones({2, 4}), ones({1, 4, 4}), w},
+                         {.eps = eps, .map_eps = map_eps, .keys = {0}});
+    };
+    struct Case {
+      std::function<void()> call;
+      std::string message;
+    };
+    const std::vector<Case> cases = {
+        {[&] { ops::rms_norm(x, w, -1); }, "rms_norm: eps is -1" + not_negative},
+        {[&] { ops::layer_norm(x, w, w, kNan); }, "residual_norm: eps is nan" + not_negative},
+        {[&] { ops::residual_rms_norm(x, x, w, -1e-5); }, "residual_norm: eps is -1e-05" + not_negative},
+        {[&] { ops::batch_norm(x, w, w, {}, kInfinity); }, "batch_norm: eps is inf" + not_negative},
+        {[&] {
+           ops::mlp(x, w, ones({3, 4}), ones({3}), ones({4, 3}), w, {.eps = -1});
+         },
+         "mlp: eps is -1" + not_negative},
+        {[&] { arx(-1); }, "arx_tokens: eps is -1" + not_negative},
+        {[&] { var(-1, 0); }, "var_attention: eps is -1" + not_negative},
+        {[&] { var(0, kNan); }, "var_attention: map_eps is nan" + not_negative},
+        {[&] { ops::gated_linear_attention(q, q, q, {}, {}, {}, kNan); },
+         "gated_linear_attention: scale is nan" + finite},
+        {[&] { ops::delta_rule(q, q, q, one, {}, {}, -kInfinity); }, "delta_rule: scale is -inf" + finite},
+        {[&] { ops::softmax_attention(q, q, q, {.scale = kNan}); }, "softmax_attention: scale is nan" + finite},
+        {[&] { ops::score_attention(q, q, q, {}, {.scale = kInfinity}); }, "score_attention: scale is inf" + finite},
+        {[&] { recurrent(-1); }, "recurrent: clip is -1; expected 0 or more, or infinity for no bound"},
+        {[&] { recurrent(kNan); }, "recurrent: clip is nan; expected 0 or more, or infinity for no bound"},
+        {[&] { adamw({.lr = -1e-3}); }, "adamw: lr is -0.001" + not_negative},
+        {[&] { adamw({.beta1 = 1}); }, "adamw: beta1 is 1" + share},
+        {[&] { adamw({.beta2 = kNan}); }, "adamw: beta2 is nan" + share},
+        {[&] { adamw({.eps = -1}); }, "adamw: eps is -1" + not_negative},
+        {[&] { adamw({.weight_decay = -1}); }, "adamw: weight_decay is -1" + not_negative},
+        {[&] { adamw({.grad_scale = kNan}); }, "adamw: grad_scale is nan" + not_negative},
+    };
+    for (const auto& c : cases) testing::expect_error(c.call, c.message);
+    ops::softmax_attention(q, q, q, {.scale = -1});  // those most alike weigh least: odd, but a function
+  }
 }
 
 TEST(OperatorsCalledByHand, AScaleOfZeroMeansTheDefaultOfSoftmaxAttention) {

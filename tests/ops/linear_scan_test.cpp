@@ -85,6 +85,8 @@ TEST(LinearScan, WrongInputsGetOneLine) {
                         "linear_scan: h_init is [4]; expected [b, d] = [2, 4]");
   testing::expect_error([&] { ops::linear_scan(u, u.to(at::kDouble)); },
                         "linear_scan: a is Float; expected Double like u");
+  testing::expect_error([&] { ops::linear_scan(u.narrow(1, 0, 0), u.narrow(1, 0, 0)); },
+                        "linear_scan: u is [2, 0, 4]; expected [b, t, d] with t > 0");
 }
 
 }  // namespace

@@ -76,6 +76,23 @@ TEST(VandermondeState, IsTheSumItStandsFor) {
   }
 }
 
+TEST(VandermondeState, WrongInputsGetOneLine) {
+  const auto u = at::ones({1, 5, 2}), x = at::ones({2, 3}, at::kComplexFloat);
+  expect_error([&] { ops::vandermonde_state(u.narrow(1, 0, 0), x); },
+               "vandermonde_state: u is Float [1, 0, 2]; expected float or double [b, t, h] with t > 0");
+  expect_error([&] { ops::vandermonde_state(u.to(at::kHalf), x); },
+               "vandermonde_state: u is Half [1, 5, 2]; expected float or double [b, t, h] with t > 0");
+  expect_error([&] { ops::vandermonde_state(u, x.to(at::kComplexDouble)); },
+               "vandermonde_state: x is ComplexDouble [2, 3]; expected ComplexFloat [h, n] with h = 2 like u");
+  expect_error(
+      [&] {
+        ops::vandermonde_state(u, at::ones({3, 3}, at::kComplexFloat));
+      },
+      "vandermonde_state: x is ComplexFloat [3, 3]; expected ComplexFloat [h, n] with h = 2 like u");
+  expect_error([&] { ops::vandermonde_state(u, x.to(at::kMeta)); },
+               "vandermonde_state: x is on meta; expected cpu like u");
+}
+
 /// Poles left of the imaginary axis, nodes on it.
 Tensors cauchy_inputs(std::int64_t m, std::int64_t h, std::int64_t n, std::int64_t l) {
   at::manual_seed(7);
