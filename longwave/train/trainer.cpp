@@ -201,13 +201,16 @@ void Trainer::say_if_stuck() {
   if (!chance_) chance_ = task_.chance_loss();
   if (!(*chance_ > 0 && recent_loss_ > 0.98 * *chance_)) return;
   told_stuck_ = true;
-  hooks_.log({{"kind", "note"},
-              {"step", step_},
-              {"text", fmt::format("step {}: the training loss is {:.4f}, guessing among the classes gives {:.4f}. "
-                                   "Known remedies: a warm-up (train.warmup_steps), a smaller train.learning_rate, a "
-                                   "smaller one for state-space parameters (train.state_learning_rate), another range "
-                                   "of dt (model.mixer), self-pretraining (train.protocol), patience on Pathfinder",
-                                   step_, recent_loss_, *chance_)}});
+  hooks_.log(
+      {{"kind", "note"},
+       {"step", step_},
+       {"text",
+        fmt::format(
+            "step {}: the training loss is {:.4f}, guessing among the classes gives {:.4f}. "
+            "Known remedies: a warm-up (train.warmup_steps), another train.learning_rate, mostly a smaller one, a "
+            "smaller one for state-space parameters (train.state_learning_rate), another range of dt (model.mixer), "
+            "self-pretraining (train.protocol), patience on Pathfinder",
+            step_, recent_loss_, *chance_)}});
 }
 
 /// Median time of an optimiser step, and the number of steps it is of. The medians of several processes are weighted by
