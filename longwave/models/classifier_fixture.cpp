@@ -5,35 +5,56 @@
 #include <regex>
 
 #include "longwave/base/check.h"
+#include "longwave/base/suggest.h"
 #include "longwave/models/classifier.h"
+#include "longwave/models/config_keys.h"
 #include "longwave/models/gradient_fixture.h"
 
 namespace longwave {
 namespace {
 
-/// Our name for a way to make one vector of a sequence; "" if it is none.
-std::string pool_named(const std::string& text) {
-  static const std::vector<std::string> kinds = {"mean", "max", "sum", "last", "first"};
-  if (text == "pool") return "mean";
-  return std::find(kinds.begin(), kinds.end(), text) == kinds.end() ? "" : text;
-}
+const std::vector<std::string> kPools = {"mean", "max", "sum", "last", "first", "pool"};
 
+bool is_pool(const std::string& text) { return std::find(kPools.begin(), kPools.end(), text) != kPools.end(); }
+
+/// "" if it is no text.
 std::string text_of(const Json& config, const char* key) {
   const auto found = config.find(key);
   return found != config.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-/// The reference describes its decoder by an object; flat configurations say the same beside the rest.
-Json decoder_of(const Json& config) {
-  const auto found = config.find("decoder");
-  return found != config.end() && found->is_object() ? *found : config;
+/// The same of a key of which only some values are known: another is no other name of the default, "".
+std::string one_of(const Json& config, const char* key, const std::vector<std::string>& known) {
+  const auto text = text_of(config, key);
+  const auto value = config.value(key, Json());
+  check(value.is_null() || std::find(known.begin(), known.end(), text) != known.end(), "config: ", key, " is ",
+        value.dump(), "; expected one of ", join(known));
+  return text;
 }
 
+/// The reference describes its decoder by an object; flat configurations say the same beside the rest. This one has
+/// what is in the object as "decoder.KEY".
+Json flat(Json config) {
+  const auto decoder = config.value("decoder", Json());
+  if (!decoder.is_object()) return config;
+  config.erase("decoder");
+  for (const auto& [key, value] : decoder.items()) config["decoder." + key] = value;
+  return config;
+}
+
+/// Of a flat configuration.
 std::string pool_of(const Json& config) {
-  const auto decoder = decoder_of(config);
-  for (const auto* key : {"pool", "pooling", "decoder", "mode"})
-    if (const auto kind = pool_named(text_of(decoder, key)); !kind.empty()) return kind;
-  return "mean";
+  const std::vector<std::string> decoders = {"sequence", "retrieval"};
+  auto names = kPools;
+  names.insert(names.end(), decoders.begin(), decoders.end());
+  one_of(config, "decoder._name_", decoders);
+  std::vector<std::string> said;
+  for (const auto* key : {"decoder.pool", "decoder.pooling", "decoder.mode", "pool", "pooling"})
+    said.push_back(one_of(config, key, kPools));
+  said.push_back(one_of(config, "decoder", names));
+  said.push_back(text_of(config, "mode"));  // mostly that of the blocks
+  const auto kind = std::find_if(said.begin(), said.end(), is_pool);
+  return kind == said.end() || *kind == "pool" ? "mean" : *kind;
 }
 
 /// Number of a linear map of the decoder for pairs ("decoder.retrieval.classifier.2.weight"); -1 for other weights.
@@ -54,17 +75,24 @@ std::string pair_head_of(const TensorMap& param, const Json& config, std::int64_
   const bool two_hidden = last_map_of_pairs(param) == 4;
   for (const auto& [name, tensor] : param)
     if (two_hidden && map_of_pairs(name) == 0 && tensor.dim() == 2) return tensor.size(1) == 2 * d ? "concat" : "nli";
-  for (const auto* key : {"decoder_activation", "head_activation"})
-    if (text_of(config, key) == "relu") return "s4_relu";
-  const bool described = config.contains("decoder") && config["decoder"].is_object();
-  return described && text_of(config["decoder"], "activation") == "relu" ? "s4_relu" : "s4";
+  for (const auto* key : {"decoder_activation", "head_activation", "decoder.activation"})
+    if (one_of(config, key, {"gelu", "relu"}) == "relu") return "s4_relu";
+  return "s4";
 }
 
-/// What the configuration means to the blocks, which are those of the mixer s4_block.
-void configure_blocks(Json config, BackboneConfig& stack) {
+constexpr auto kBlocks = "s4_block";
+
+/// As the mixer of the blocks reads it.
+Json of_blocks(Json config) {
+  config["H"] = config.at("d_model");
+  if (is_pool(text_of(config, "mode"))) config.erase("mode");  // that of the decoder
+  return config;
+}
+
+/// What the configuration means to the blocks.
+void configure_blocks(const Json& any, BackboneConfig& stack) {
   const auto& info = find_mixer(stack.mixer);
-  config["H"] = stack.d_model;
-  if (!pool_named(text_of(config, "mode")).empty()) config.erase("mode");  // that of the decoder
+  const auto config = of_blocks(any);
   MixerSizes sizes;
   Json settings;
   info.reference.configure(config, sizes, settings);
@@ -76,7 +104,8 @@ void configure_blocks(Json config, BackboneConfig& stack) {
   }
 }
 
-ClassifierConfig config_of(const TensorMap& in, const TensorMap& param, Json config) {
+ClassifierConfig config_of(const TensorMap& in, const TensorMap& param, const Json& given) {
+  auto config = flat(given);
   const auto& encoder = param.at("encoder.weight");
   ClassifierConfig out;
   if (in.at("x").is_floating_point())
@@ -85,7 +114,7 @@ ClassifierConfig config_of(const TensorMap& in, const TensorMap& param, Json con
     out.tokens = encoder.size(0);
   out.classes = config.value("n_classes", 2);
   auto& stack = out.backbone;
-  stack.mixer = "s4_block";
+  stack.mixer = kBlocks;
   stack.d_model = config.at("d_model");
   stack.layers = config.value("n_layers", 1);
   stack.prenorm = config.value("prenorm", false);
@@ -93,6 +122,7 @@ ClassifierConfig config_of(const TensorMap& in, const TensorMap& param, Json con
   if (param.count("layers.0.norm.norm.m")) stack.norm = "scalar";  // there, a kind of layer norm
   config.emplace("L", in.at("x").size(1));
   configure_blocks(config, stack);
+  one_of(config, "residual", {"R", "residual"});  // x + block(x)
   out.pool = pool_of(config);
   if (last_map_of_pairs(param) >= 0) {
     out.head = "pair";
@@ -187,7 +217,23 @@ FixtureRun run(const TensorMap& in, const TensorMap& param, const Json& config) 
   return result;
 }
 
-const RegisterComputedFixture registered({"s4_classifier"}, run);
+/// What becomes of the keys: some are our own, the others are for the blocks.
+Json meaning_of(const Json& config) {
+  auto meaning = mixer_meaning(find_mixer(kBlocks), of_blocks(config));
+  for (const auto* key : {"d_model", "n_layers", "n_classes", "prenorm", "norm", "residual", "pool", "pooling",
+                          "decoder", "mode", "decoder_activation", "head_activation", "decoder._name_", "decoder.pool",
+                          "decoder.pooling", "decoder.mode", "decoder.activation"})
+    if (config.contains(key)) meaning["own"][key] = config[key];
+  return meaning;
+}
+
+const RegisterFixtureCheck registered({
+    [](const Fixture& fixture) { return fixture.system_id == "s4_classifier"; },
+    [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
+      report.hint = about_unread_keys(flat(fixture.config), meaning_of);
+      check_with_gradients(fixture, report, run);
+    },
+});
 
 }  // namespace
 }  // namespace longwave

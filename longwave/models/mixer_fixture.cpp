@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "longwave/base/check.h"
-#include "longwave/base/suggest.h"
 #include "longwave/mixers/mixer.h"
+#include "longwave/models/config_keys.h"
 #include "longwave/models/gradient_fixture.h"
 
 namespace longwave {
@@ -32,16 +32,10 @@ std::string layout_of(const MixerReference& reference, const Json& config) {
   return reference.layout_of ? reference.layout_of(config) : reference.layout;
 }
 
-/// What the configuration means for this mixer.
-std::pair<MixerSizes, Json> meaning(const MixerInfo& info, const Json& config) {
+std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) {
   MixerSizes sizes;
   Json settings = config;
   info.reference.configure(config, sizes, settings);
-  return {sizes, settings};
-}
-
-std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) {
-  auto [sizes, settings] = meaning(info, config);
   for (const auto& field : info.fields)
     if (field.name.ends_with("dropout")) settings[field.name] = 0.0;  // the reference's fixtures were made without
   const auto is_text = [&](const std::string& key) {
@@ -52,30 +46,6 @@ std::shared_ptr<SequenceMixer> build(const MixerInfo& info, const Json& config) 
   for (const auto& [key, value] : settings.items())
     if (!value.is_null() || is_text(key)) given[key] = value;  // null: "none", of a number the default
   return info.make(sizes, info.resolve(settings_from_json(given, "fixture"), "config", true), 0);
-}
-
-/// The keys that nothing here reads: remarks, or options that are not known. A key is read if it is a field of the
-/// mixer, or if its absence changes what the configuration means.
-std::vector<std::string> unread_keys(const MixerInfo& info, const Json& config) {
-  const auto [sizes, settings] = meaning(info, config);
-  const auto is_read = [&](const std::string& key) {
-    if (std::any_of(info.fields.begin(), info.fields.end(), [&](const auto& f) { return f.name == key; })) return true;
-    auto without = config;
-    without.erase(key);
-    try {
-      auto [other_sizes, other] = meaning(info, without);
-      auto with = settings;
-      with.erase(key), other.erase(key);  // of either, since the order of keys counts
-      return other != with || other_sizes.d != sizes.d || other_sizes.l_max != sizes.l_max ||
-             layout_of(info.reference, without) != layout_of(info.reference, config);
-    } catch (const Json::exception&) {
-      return true;  // it must be there
-    }
-  };
-  std::vector<std::string> unread;
-  for (const auto& item : config.items())
-    if (!is_read(item.key())) unread.push_back(item.key());
-  return unread;
 }
 
 /// All weights: buffers of the reference's modules, which some weights of ours are, lie beside its inputs, some without
@@ -144,8 +114,11 @@ const RegisterFixtureCheck registered({
     },
     [](const Fixture& fixture, const FixtureOptions&, FixtureReport& report) {
       const auto& info = *implementation(fixture.system_id);
-      if (const auto unread = unread_keys(info, fixture.config); !unread.empty())
-        report.hint = "keys of its config that are not read here: " + join(unread);
+      report.hint = about_unread_keys(fixture.config, [&](const Json& config) {
+        auto meaning = mixer_meaning(info, config);
+        meaning["layout"] = layout_of(info.reference, config);
+        return meaning;
+      });
       check_with_gradients(fixture, report, [&](const TensorMap& in, const TensorMap& param, Json config) {
         config.emplace("case", fixture.name);  // some say what they are by their name alone
         return run(info, fixture.path, in, param, config);

@@ -67,6 +67,31 @@ TEST_F(ChangedFixture, KeysThatNothingReadsExplainAFailure) {
   EXPECT_EQ(run().hint.find("d_model"), std::string::npos);
 }
 
+TEST_F(ChangedFixture, KeysThatNothingReadsOfAClassifier) {
+  load("state_space/s4_lra_prenorm_bn");
+  configure("warmup", 3);
+  configure("decoder", {{"_name_", "sequence"}, {"mode", "pool"}, {"l_output", 0}});
+  const auto report = run();
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.hint, "keys of its config that are not read here: B, d_input, seed, warmup, decoder.l_output");
+}
+
+TEST_F(ChangedFixture, OptionsOfAClassifierThatAreNotKnownFail) {
+  const std::string pools = "expected one of mean, max, sum, last, first, pool";
+  for (const auto& [key, value, message] : std::vector<std::tuple<std::string, Json, std::string>>{
+           {"pool", "cls", "config: pool is \"cls\"; " + pools},
+           {"pooling", 3, "config: pooling is 3; " + pools},
+           {"decoder", {{"mode", "ragged"}}, "config: decoder.mode is \"ragged\"; " + pools},
+           {"decoder", "state", "config: decoder is \"state\"; " + pools + ", sequence, retrieval"},
+           {"residual", "highway", "config: residual is \"highway\"; expected one of R, residual"},
+           {"mode", "ragged", "s4_block: mixer.mode is \"ragged\""}}) {
+    load("state_space/s4_lra_prenorm_bn");
+    configure(key, value);
+    const auto failed = run().failed;
+    EXPECT_NE(failed.find(message), std::string::npos) << failed;
+  }
+}
+
 TEST(FixtureReport, AnInfinityIsEqualToItselfAlone) {
   const auto infinity = std::numeric_limits<float>::infinity();
   const auto expected = at::tensor({-infinity, 2.0f});
