@@ -97,7 +97,7 @@ class Sgconv final : public SequenceMixer, public HasStateParameters {
     output_ = torch::nn::Linear(width, config_.postact == "glu" ? 2 * d_ : d_);
     register_module("output_linear", std::make_shared<Module>())->register_module("0", output_);
     const at::NoGradGuard no_grad;
-    norm_ = register_buffer("kernel_norm", whole_kernel().norm(2, at::IntArrayRef{-1}, true));
+    norm_ = register_buffer("kernel_norm", kernel(all_taps()).norm(2, at::IntArrayRef{-1}, true));
   }
 
   /// The kernels have the learning rate that a state-space system has elsewhere (Li et al. 2022).
@@ -121,8 +121,7 @@ class Sgconv final : public SequenceMixer, public HasStateParameters {
     check_input("sgconv", x, d_, lengths, state);
     const auto valid = valid_steps(lengths, x);
     const auto t = x.size(1);
-    auto k = whole_kernel();
-    k = (k.size(-1) > t ? k.narrow(-1, 0, t) : k) / norm_;
+    auto k = kernel(std::min(t, all_taps())) / norm_;
     ops::ConvolutionParts parts{.skip = skip_};
     k = ops::causal_kernels(k, config_.bidirectional, parts);
     if (trace) note_kernel(k, parts.reverse, t);
@@ -140,29 +139,48 @@ class Sgconv final : public SequenceMixer, public HasStateParameters {
  private:
   bool has(const char* word) const { return config_.mode.find(word) != std::string::npos; }
 
-  at::Tensor interpolate(const at::Tensor& piece, std::int64_t factor) const {
-    const auto length = piece.size(-1) * factor;
-    return has("nearest") ? at::upsample_nearest1d(piece, {length}) : at::upsample_linear1d(piece, {length}, false);
+  /// The first `count` numbers between those of a piece, `factor` for each; of a piece that is not reached none, so
+  /// that its gradient is zero, as in the reference, and the optimizer goes on with it.
+  at::Tensor interpolate(const at::Tensor& piece, std::int64_t factor, std::int64_t count) const {
+    if (count == 0 || factor == 1) return piece.narrow(-1, 0, count);
+    if (has("nearest")) {
+      const auto read = (count + factor - 1) / factor;
+      return piece.narrow(-1, 0, read)
+          .unsqueeze(-1)
+          .expand({-1, -1, -1, std::min(factor, count)})
+          .flatten(2)
+          .narrow(-1, 0, count);
+    }
+    const auto made = std::max(count, piece.size(-1) + 1);  // as many as there are libtorch copies, whatever the scale
+    return at::upsample_linear1d(piece, at::IntArrayRef(made), false, c10::optional<double>(factor))
+        .narrow(-1, 0, count);
   }
 
-  /// All taps, not normalised: [c, h, kernel_dim 2^(n_scales - 1 + init_scale)].
-  at::Tensor whole_kernel() const {
-    const auto scales = config_.n_scales, dim = config_.kernel_dim;
+  /// Numbers between which piece i is interpolated, for each of its own.
+  std::int64_t factor_of(std::int64_t i) const {
+    return std::int64_t{1} << ((has("sum") ? i : std::max<std::int64_t>(0, i - 1)) + config_.init_scale);
+  }
+
+  std::int64_t all_taps() const {
+    return config_.kernel_dim * (std::int64_t{1} << (config_.n_scales - 1 + config_.init_scale));
+  }
+
+  /// The first `count` of all taps, not normalised: [c, h, count]. The others, which may be many, are not made.
+  at::Tensor kernel(std::int64_t count) const {
+    const auto scales = config_.n_scales;
     const bool sum = has("sum");
-    const auto factor_of = [&](std::int64_t i) {
-      return std::int64_t{1} << ((sum ? i : std::max<std::int64_t>(0, i - 1)) + config_.init_scale);
-    };
-    const auto whole = dim * (std::int64_t{1} << (scales - 1 + config_.init_scale));
     const auto multiplier = multiplier_.view({1, -1, 1});
     std::vector<at::Tensor> pieces;
-    for (std::int64_t i = 0; i < scales; ++i) {
-      auto piece = interpolate(pieces_[static_cast<std::size_t>(i)], factor_of(i));
-      if (sum) piece = at::constant_pad_nd(piece, {0, whole - piece.size(-1)});
+    for (std::int64_t i = 0, begin = 0; i < scales; ++i) {
+      const auto end = std::min(count, begin + config_.kernel_dim * factor_of(i));
+      auto piece = interpolate(pieces_[static_cast<std::size_t>(i)], factor_of(i), end - begin);
+      if (sum) piece = at::constant_pad_nd(piece, {0, count - end});
       pieces.push_back(piece * multiplier.pow(scales - 1 - i));
+      if (!sum) begin = end;
     }
     auto k = sum ? at::stack(pieces).sum(0) : at::cat(pieces, -1);
     if (!has("learnable")) return k;
-    const auto position = at::log(at::arange(1, k.size(-1) + 1, k.options().requires_grad(false)));
+    const auto position = at::log(at::arange(1, count + 1, k.options().requires_grad(false)));
     return k * at::exp(-decay_.view({1, -1, 1}) * position);
   }
 
