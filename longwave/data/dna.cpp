@@ -1,6 +1,7 @@
 // Classification of DNA, one base a step: Genomic Benchmarks, or FASTA files, one a class.
 
 #include <algorithm>
+#include <map>
 
 #include "longwave/data/dna_files.h"
 #include "longwave/data/labelled_set.h"
@@ -17,11 +18,20 @@ constexpr double kValidation = 0.1, kTest = 0.2;
 constexpr std::int32_t kWord = 4, kWords = 1 << 2 * kWord;  // of the baseline
 const std::string kBases = "ACGTN";                         // tokens 1 .. 5
 
+/// The Genomic Benchmarks with their sequences, those that train and those that test.
+const std::map<std::string, std::int64_t> kBenchmarks{{"demo_coding_vs_intergenomic_seqs", 75000 + 25000},
+                                                      {"demo_human_or_worm", 75000 + 25000},
+                                                      {"drosophila_enhancers_stark", 5184 + 1730},
+                                                      {"dummy_mouse_enhancers_ensembl", 968 + 242},
+                                                      {"human_enhancers_cohn", 20843 + 6948},
+                                                      {"human_enhancers_ensembl", 123872 + 30970},
+                                                      {"human_ensembl_regulatory", 231348 + 57713},
+                                                      {"human_nontata_promoters", 27097 + 9034},
+                                                      {"human_ocr_ensembl", 139804 + 34952}};
+
 std::vector<FileLayout> dna_layouts() {
   std::vector<FileLayout> layouts;
-  for (const std::string name : {"demo_coding_vs_intergenomic_seqs", "demo_human_or_worm", "drosophila_enhancers_stark",
-                                 "dummy_mouse_enhancers_ensembl", "human_enhancers_cohn", "human_enhancers_ensembl",
-                                 "human_ensembl_regulatory", "human_nontata_promoters", "human_ocr_ensembl"})
+  for (const auto& [name, sequences] : kBenchmarks)
     layouts.push_back({{"genomic_benchmarks", ".genomic_benchmarks", "genomic_benchmarks/datasets", "datasets"},
                        {name + "/train", name + "/test"},
                        {{"name", name}}});
@@ -45,6 +55,7 @@ class Dna final : public LabelledSet {
 
   Dna(const Config& config, const SequenceSource& source) {
     const auto files = find(config, source);
+    for (const auto& file : files) facts_.found.push_back(file.string());
     if (fs::is_directory(files[0]))
       take_parts(files, genomes(config));
     else
@@ -54,7 +65,6 @@ class Dna final : public LabelledSet {
     facts_.mask = 6;
     facts_.token_names = {"PAD", "A", "C", "G", "T", "N", "MASK"};
     if (config.reverse_complement) facts_.complement = {0, 4, 3, 2, 1, 5, 6};
-    for (const auto& file : files) facts_.found.push_back(file.string());
     limit(config);
     describe(hash());
   }
@@ -112,6 +122,9 @@ class Dna final : public LabelledSet {
           ": other classes than in the training part (", join(facts_.class_names), ")");
     take(read_benchmark_part(folders[0], genomes), Split::train);
     take(read_benchmark_part(folders[1], genomes), Split::test);
+    const auto name = fs::absolute(folders[0]).lexically_normal().parent_path().filename().string();
+    if (const auto known = kBenchmarks.find(name); known != kBenchmarks.end())
+      compare_with_published(std::ssize(labels_), known->second, name);
   }
   /// No published split: a random fifth of every class tests.
   void take_classes(const std::vector<fs::path>& files, std::uint64_t seed) {

@@ -35,9 +35,12 @@ std::vector<fs::path> files_by_number(const fs::path& folder) {
   return paths;
 }
 
-bool is_csv(fs::path name) {
+/// By the name, or where the header has commas and no tab: files of the arena's own reader are called .tsv, too.
+bool has_commas(std::string_view text, fs::path name) {
   if (name.extension() == ".gz" || name.extension() == ".xz") name.replace_extension();
-  return name.extension() == ".csv";
+  const auto header = text.substr(0, text.find('\n'));
+  const auto has = [&](char byte) { return header.find(byte) != std::string_view::npos; };
+  return name.extension() == ".csv" || (has(',') && !has('\t'));
 }
 
 /// Numbers of the columns that are read.
@@ -74,7 +77,7 @@ Documents parse_documents(std::string_view text, const std::string& name) {
   Documents documents;
   std::optional<TableColumns> columns;
   std::size_t width = 0;
-  const Delimiters delimiters = is_csv(name) ? Delimiters{',', true} : Delimiters{'\t', false};
+  const Delimiters delimiters = has_commas(text, name) ? Delimiters{',', true} : Delimiters{'\t', false};
   for_each_record(text, name, delimiters, [&](const std::vector<std::string>& cells, std::int64_t line) {
     const auto where = name + ":" + std::to_string(line);
     if (!columns) {

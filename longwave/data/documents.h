@@ -29,7 +29,8 @@ struct Documents {
 
 /// A table with a header that names a column of texts (text, Source, review or sentence) and one of labels (label,
 /// Target or sentiment: 0, 1, neg, pos, negative, positive). Parquet and Arrow files by their content; names ending in
-/// .csv (before .gz or .xz): commas and quoted cells; else tabs without quoting. UserError with `name` and line or row.
+/// .csv (before .gz or .xz), or a header with commas and without a tab: commas and quoted cells; else tabs without
+/// quoting. UserError with `name` and line or row.
 Documents parse_documents(std::string_view text, const std::string& name);
 
 /// The files neg/*.txt and pos/*.txt of a folder by number ("12_3.txt"), one text each; their bytes are added to

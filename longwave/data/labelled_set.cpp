@@ -32,6 +32,11 @@ std::vector<Baseline> LabelledSet::baselines() const {
       {"majority class", static_cast<double>(right) / static_cast<double>(test.size()), "measured on the test split"}};
 }
 
+std::string caution_of_part(std::int64_t count, std::int64_t published, const std::string& of) {
+  return "a part of " + of + " (" + std::to_string(count) + " of " + std::to_string(published) +
+         "): scores are not comparable with published ones";
+}
+
 std::vector<std::int32_t> LabelledSet::labels_of(const std::vector<std::int64_t>& items) const {
   std::vector<std::int32_t> labels;
   for (const auto item : items) labels.push_back(labels_[item]);
@@ -41,6 +46,8 @@ std::vector<std::int32_t> LabelledSet::labels_of(const std::vector<std::int64_t>
 void LabelledSet::hold_out_validation(double share, std::uint64_t seed) {
   const auto all = items(Split::train);
   const auto parts = hold_out(labels_of(all), share, seed);
+  check(share == 0 || all.empty() || !parts.held_out.empty(), join(facts_.found, "; "), ": none of the ", all.size(),
+        " training samples can validate, as each is the only one of its class; expected at least two of a class");
   items(Split::train).clear();
   for (const auto i : parts.kept) items(Split::train).push_back(all[i]);
   for (const auto i : parts.held_out) items(Split::val).push_back(all[i]);
@@ -64,8 +71,7 @@ void LabelledSet::require_samples() const {
 
 void LabelledSet::compare_with_published(std::int64_t count, std::int64_t published, const std::string& of) {
   if (count >= published) return;
-  facts_.caution = "a part of " + of + " (" + std::to_string(count) + " of " + std::to_string(published) +
-                   "): scores are not comparable with published ones";
+  facts_.caution = caution_of_part(count, published, of);
   facts_.found.push_back(facts_.caution);
 }
 

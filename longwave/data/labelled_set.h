@@ -70,6 +70,9 @@ class LabelledSet : public SequenceData {
   std::array<std::vector<std::int64_t>, 3> items_;
 };
 
+/// What a reader of scores on `count` of the `published` samples of a set must know.
+std::string caution_of_part(std::int64_t count, std::int64_t published, const std::string& of);
+
 /// Accuracy on `test` of the class whose mean over `train` is nearest; `feature` gives the vector of an item, always of
 /// the same length.
 double nearest_class_mean(const std::vector<std::int64_t>& train, const std::vector<std::int64_t>& test,

@@ -11,6 +11,7 @@
 #include "longwave/base/atomic_file.h"
 #include "longwave/base/check.h"
 #include "longwave/base/random.h"
+#include "longwave/data/labelled_set.h"
 #include "longwave/data/sequence_data.h"
 #include "longwave/data/sequence_split.h"
 #include "longwave/data/text_lines.h"
@@ -23,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kTrain = 96000, kVal = 2000, kTest = 2000;
+constexpr const char* kHeader = "Source\tTarget";
 const std::vector<std::string> kParts{"train", "val", "test"};
 
 const std::vector<FileLayout>& layouts() {
@@ -79,12 +81,17 @@ class FileReader {
   void read(const fs::path& path, bool spinn, std::vector<std::int64_t>& part) {
     const auto text = read_text(path);
     hash_.update(text);
+    bool header = false;
     for_each_line(text, [&](std::string_view line, std::int64_t number) {
-      if (!spinn && number == 1 && line == "Source\tTarget") return;
+      header = header || (!spinn && number == 1 && line == kHeader);
+      if (header && number == 1) return;
       add(line, path.string() + ":" + std::to_string(number), spinn);
       part.push_back(splits_.trees.count() - 1);
     });
     facts_.found.push_back(fmt::format("{}: {} expressions, all labels recomputed", path.string(), part.size()));
+    if (!spinn && !header)
+      facts_.found.push_back(path.string() + ": no header Source<TAB>Target, as published files have it; the first " +
+                             "line is read as an expression");
     check(!part.empty(), path.string(), ": no expressions in it; the file may be cut short");
   }
   std::string hash() { return hash_.hex(); }
@@ -115,6 +122,17 @@ void limit(std::vector<std::int64_t>& part, std::int64_t count, std::uint64_t se
   part = std::move(kept);
 }
 
+/// The published files have as many expressions as are generated.
+void caution_of_parts(const ListOpsSplits& splits, SequenceFacts& facts) {
+  for (const auto& [part, published, name] :
+       {std::tuple{&splits.train, kTrain, "train"}, {&splits.val, kVal, "validate"}, {&splits.test, kTest, "test"}}) {
+    if (std::ssize(*part) >= published || !facts.caution.empty()) continue;
+    facts.caution =
+        caution_of_part(std::ssize(*part), published, std::string("the expressions of ListOps that ") + name);
+    facts.found.push_back(facts.caution);
+  }
+}
+
 ListOpsSplits read_listops(const ListOpsConfig& config, const SequenceSource& source, SequenceFacts& facts) {
   const bool spinn = config.source == "spinn";
   const auto found = locate_files("ListOps", layouts(), source.roots, {{"source", config.source}});
@@ -125,12 +143,15 @@ ListOpsSplits read_listops(const ListOpsConfig& config, const SequenceSource& so
   if (found.files.size() > 2) reader.read(found.files[1], spinn, splits.val);
   reader.read(found.files.back(), spinn, splits.test);
   facts.content_hash = reader.hash();
+  if (!spinn) caution_of_parts(splits, facts);
   if (found.files.size() == 2) {
     std::vector<std::int32_t> labels;
     for (const auto i : splits.train) labels.push_back(splits.trees.values[i]);
     auto parts = hold_out(labels, 0.1, seed);  // the numbers of train begin with 0
     splits.train = std::move(parts.kept);
     splits.val = std::move(parts.held_out);
+    check(!splits.val.empty(), found.files[0].string(), ": ", splits.train.size(),
+          " expressions, none of which can validate; expected at least two of a value");
     facts.found.push_back(fmt::format("validation: {} of the training expressions, stratified", splits.val.size()));
   }
   limit(splits.train, config.train_samples, seed);
@@ -265,7 +286,7 @@ std::vector<fs::path> write_listops(const ListOpsSplits& splits, const fs::path&
   const std::vector<std::int64_t>* parts[] = {&splits.train, &splits.val, &splits.test};
   for (std::size_t p = 0; p < 3; ++p) {
     AtomicFile file(paths.emplace_back(folder / ("basic_" + kParts[p] + ".tsv")));
-    file.write("Source\tTarget\n");
+    file.write(std::string(kHeader) + "\n");
     for (const auto i : *parts[p])
       file.write(listops_text(splits.trees.at(i)) + "\t" + std::to_string(splits.trees.values[i]) + "\n");
     file.commit();

@@ -87,13 +87,19 @@ std::optional<int> listops_value(ListOpsView expression, int levels) {
 
 std::vector<std::uint8_t> parse_listops(std::string_view text, const std::string& where) {
   std::vector<std::uint8_t> symbols;
+  std::int64_t opened = 0, closed = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto begin = text.find_first_not_of(" \r", at);
     if (begin == std::string_view::npos) break;
     at = std::min(text.find_first_of(" \r", begin), text.size());
     const auto word = text.substr(begin, at - begin);
+    opened += word == "(";
+    closed += word == ")";
+    check(closed <= opened, where, ": ')' without a '(' in front of it; the line may be damaged");
     if (word != "(" && word != ")") symbols.push_back(symbol_of(word, where));
   }
+  check(opened == closed, where, ": ", opened, " '(' and ", closed,
+        " ')'; expected as many of both; the line may be cut short");
   check_form(symbols, where);
   return symbols;
 }

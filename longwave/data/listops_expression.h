@@ -24,8 +24,8 @@ using ListOpsView = std::span<const std::uint8_t>;
 /// those that have no argument then; none if nothing is left.
 std::optional<int> listops_value(ListOpsView expression, int levels = std::numeric_limits<int>::max());
 
-/// The symbols of a text such as "( ( ( [MAX 3 ) 7 ) ] )"; "(" and ")" are left out. UserError with `where` for
-/// anything that is not one whole expression.
+/// The symbols of a text such as "( ( ( [MAX 3 ) 7 ) ] )"; "(" and ")" are left out, but must be
+/// balanced. UserError with `where` for anything that is not one whole expression.
 std::vector<std::uint8_t> parse_listops(std::string_view text, const std::string& where);
 
 /// The text that the reference generator writes: every operator applied to one argument after the other.

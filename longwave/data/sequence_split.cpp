@@ -56,7 +56,9 @@ std::vector<std::int64_t> numpy_permutation(std::int64_t n, std::uint32_t seed) 
 Parts hold_out(const std::vector<std::int32_t>& labels, double share, std::uint64_t seed) {
   std::vector<char> out(labels.size(), 0);
   for (const auto& [label, positions] : by_class(labels, seed)) {
-    const auto count = std::llround(share * static_cast<double>(positions.size()));
+    const auto all = std::ssize(positions);
+    auto count = std::llround(share * static_cast<double>(all));
+    if (share > 0 && share < 1 && all > 1) count = std::clamp<long long>(count, 1, all - 1);
     for (std::int64_t i = 0; i < count; ++i) out[positions[i]] = 1;
   }
   Parts parts;

@@ -19,8 +19,9 @@ struct Parts {
   std::vector<std::int64_t> kept, held_out;
 };
 
-/// Holds out the share `share` (in [0, 1]) of every class, rounded to the nearest whole number class by class; which
-/// ones, the seed decides. Labels are >= 0.
+/// Holds out the share `share` (in [0, 1]) of every class, rounded to the nearest whole number class by class; of a
+/// class of several samples at least one is held out and one kept, unless the share is 0 or 1. Which ones, the seed
+/// decides. Labels are >= 0.
 Parts hold_out(const std::vector<std::int32_t>& labels, double share, std::uint64_t seed);
 
 /// `count` positions, ascending, with equally many of every class that occurs (the first classes get one more where

@@ -9,6 +9,7 @@ namespace longwave {
 namespace {
 
 constexpr std::int64_t kRate = 8000, kTestRecordings = 5;  // of every digit and speaker, the first ones
+constexpr std::int64_t kPublished = 3000;                  // 10 digits, 6 speakers, 50 recordings
 constexpr double kValidation = 0.1;
 
 std::vector<FileLayout> digit_layouts() { return {{{"fsdd", "free-spoken-digit-dataset"}, {"recordings"}}}; }
@@ -30,6 +31,7 @@ class SpokenDigits final : public Recordings {
     for (int digit = 0; digit < 10; ++digit) facts_.class_names.push_back(std::to_string(digit));
     for (const auto& path : wav_files(folder)) take(path);
     facts_.found.push_back(folder.string() + ", " + std::to_string(labels_.size()) + " recordings");
+    compare_with_published(std::ssize(labels_), kPublished, "the Free Spoken Digit Dataset");
     hold_out_validation(kValidation, static_cast<std::uint64_t>(config.seed));
     facts_.protocol = "fsdd-official";
     limit(config);

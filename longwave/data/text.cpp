@@ -157,6 +157,8 @@ void Text::split(const Config& config) {
   test_ = take(test_documents_, tests, config.test_samples);
   val_ = test_validates() ? take(test_documents_, tests, config.val_samples)
                           : take(train_documents_, parts.held_out, config.val_samples);
+  check(test_validates() || config.validation == 0 || !parts.held_out.empty(), join(facts_.found, "; "),
+        ": none of the training texts can validate; expected at least two of a class, or data.validation=0");
   facts_.found.push_back(test_validates() ? "validation: the test set, as this protocol has it"
                                           : fmt::format("validation: {} of the training texts", val_.size()));
 }

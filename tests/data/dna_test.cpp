@@ -39,7 +39,10 @@ TEST(Dna, SequencesOfTheBenchmarksAreReadByFolder) {
   ASSERT_EQ(baselines.size(), 2u);
   EXPECT_DOUBLE_EQ(baselines[0].score, 2. / 3);
   EXPECT_DOUBLE_EQ(baselines[1].score, 1);
+  EXPECT_EQ(data->facts().caution,
+            "a part of human_nontata_promoters (60 of 36131): scores are not comparable with published ones");
   const auto path = make_set("dna", {{"name", (folder.path() / kSet).string()}}, {});
+  EXPECT_EQ(path->facts().caution, data->facts().caution);
   EXPECT_EQ(path->facts().content_hash, data->facts().content_hash);
 }
 

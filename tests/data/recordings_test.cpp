@@ -169,6 +169,8 @@ TEST(SpokenDigits, FirstFiveOfEachSpeakerTestAndLengthsAreTrue) {
   EXPECT_EQ(class_counts(*data, Split::train), std::vector<std::int64_t>(10, 18));
   EXPECT_EQ(data->facts().max_length, 100 + 90 + 24);
   EXPECT_EQ(data->facts().protocol, "fsdd-official");
+  EXPECT_EQ(data->facts().caution,
+            "a part of the Free Spoken Digit Dataset (250 of 3000): scores are not comparable with published ones");
   for (std::int64_t i = 0; i < data->samples(Split::test); ++i) {
     const auto sample = example_of(*data, Split::test, i);
     EXPECT_EQ(static_cast<std::int64_t>(sample.first.values.size()), data->length(Split::test, i));

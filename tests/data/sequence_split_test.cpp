@@ -55,6 +55,20 @@ TEST(SequenceSplit, HoldOutTakesTheShareOfEveryClass) {
   EXPECT_TRUE(hold_out(labels, 0, 5).held_out.empty());
 }
 
+TEST(SequenceSplit, HoldOutLeavesNoPartOfAClassEmpty) {
+  const std::vector<std::int32_t> labels{0, 0, 1, 1, 2};
+  for (const double share : {0.01, 0.1, 0.99}) {
+    const auto parts = hold_out(labels, share, 1);
+    std::set<std::int32_t> held, kept;
+    for (const auto i : parts.held_out) held.insert(labels[i]);
+    for (const auto i : parts.kept) kept.insert(labels[i]);
+    EXPECT_TRUE(held.contains(0) && held.contains(1)) << share;
+    EXPECT_TRUE(kept.contains(0) && kept.contains(1)) << share;
+  }
+  EXPECT_EQ(hold_out(labels, 1, 1).held_out.size(), labels.size());
+  EXPECT_TRUE(hold_out({0, 1, 2}, 0.1, 1).held_out.empty()) << "the only one of its class trains";
+}
+
 TEST(SequenceSplit, BalancedSubsetHasEquallyManyOfEachClass) {
   std::vector<std::int32_t> labels(90, 0);
   labels.insert(labels.end(), 8, 4);

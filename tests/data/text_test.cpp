@@ -78,6 +78,12 @@ TEST(Documents, TablesOfEitherKind) {
   EXPECT_EQ(commas.labels, (std::vector<std::int32_t>{1, 0}));
 }
 
+TEST(Documents, AHeaderWithoutATabTellsCommas) {  // as the arena's own reader has them, whatever the file is called
+  const auto commas = parse_documents("Source,Target\r\n\"a,\tb\",1\r\nc,0\r\n", "train.tsv");
+  EXPECT_EQ(commas.texts, (std::vector<std::string>{"a,\tb", "c"}));
+  EXPECT_EQ(commas.labels, (std::vector<std::int32_t>{1, 0}));
+}
+
 TEST(Documents, MistakesAreToldWithTheirLine) {
   const auto error = [](const std::string& text) -> std::string {
     try {
@@ -152,6 +158,17 @@ TEST_F(TextSet, StrictHoldsOutPartOfTrain) {
   EXPECT_EQ(texts.size(), 40u);
   EXPECT_EQ(positive, 4);
   EXPECT_TRUE(texts.begin()->starts_with("train"));
+}
+
+TEST_F(TextSet, FewTextsStillValidate) {
+  folder_.put("imdb/train.tsv", "label\ttext\n0\ta\n1\tb\n0\tc\n1\td\n");
+  const auto data = make_set("text", {}, {folder_.path()});
+  EXPECT_EQ(class_counts(*data, Split::val), (std::vector<std::int64_t>{1, 1}));
+  EXPECT_EQ(class_counts(*data, Split::train), (std::vector<std::int64_t>{1, 1}));
+  EXPECT_EQ(make_set("text", {{"validation", 0}}, {folder_.path()})->samples(Split::val), 0);
+  folder_.put("imdb/train.tsv", "label\ttext\n0\ta\n1\tb\n");
+  EXPECT_NE(error_of_set("text", {}, {folder_.path()}).find("none of the training texts can validate; expected"),
+            std::string::npos);
 }
 
 TEST_F(TextSet, OldProtocolsValidateOnTheTestSet) {
