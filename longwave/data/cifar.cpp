@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "longwave/data/pixel_form.h"
 #include "longwave/data/pixel_set.h"
 #include "longwave/data/sequence_split.h"
 #include "longwave/io/checksum.h"
@@ -105,16 +106,14 @@ std::vector<std::int64_t> in_order(std::int64_t n) {
 
 class LraImage final : public Cifar {
  public:
-  struct Config : Options {
-    std::string protocol = "lra-strict", encoding = "protocol";
+  struct Config : Options, PixelForm {
     static const FieldTable<Config>& fields() {
-      static const auto table =
-          cifar_fields<Config>()
-              .add("protocol", &Config::protocol,
-                   "lra-strict and lra-s4: numbers, a random tenth validates; lra-2020: tokens, the last tenth does",
-                   one_of({"lra-strict", "lra-s4", "lra-2020"}))
-              .add("encoding", &Config::encoding, "real: standardised grey; tokens: one of 256 grey levels",
-                   one_of({"protocol", "real", "tokens"}));
+      static const auto table = [] {
+        auto fields = cifar_fields<Config>();
+        return add_pixel_form_fields(
+            fields, "lra-strict and lra-s4: numbers, a random tenth validates; lra-2020: tokens, the last tenth does",
+            "standardised grey");
+      }();
       return table;
     }
   };
@@ -125,11 +124,11 @@ class LraImage final : public Cifar {
     pixels_ = grey_of(files.images.pixels, original ? Grey::tensorflow : Grey::pillow);
     take(files,
          original ? in_order(files.train) : torch_permutation(files.train, static_cast<std::uint32_t>(config.seed)));
-    if (config.encoding == "tokens" || (config.encoding == "protocol" && original))
+    if (config.is_tokens())
       use_tokens(kSide, config.pool);
     else
       use_values(kSide, config.pool, {kMean}, {kDeviation});
-    facts_.protocol = config.protocol;
+    facts_.protocol = config.protocol_name();
     facts_.masking.ratio = 0.5;
     limit(config);
     describe(files.hash);

@@ -60,7 +60,7 @@ class Pathfinder final : public GeneratedData {
   using Config = PathfinderConfig;
 
   Pathfinder(const Config& config, const SequenceSource&)
-      : GeneratedData(config), drawing_(config.rule()), tokens_(config.encoding == "tokens") {
+      : GeneratedData(config), drawing_(config.rule()), tokens_(config.is_tokens()) {
     facts_.goal = SequenceGoal::classify;
     facts_.classes = 2;
     facts_.class_names = {"two contours", "one contour"};
@@ -68,7 +68,7 @@ class Pathfinder final : public GeneratedData {
     facts_.vocabulary = tokens_ ? kGreyLevels + 1 : 0;
     facts_.mask = tokens_ ? static_cast<std::int32_t>(kGreyLevels) : -1;
     facts_.masking = {.ratio = 0.5, .levels = true, .hidden = 0.5f};
-    if (config.published()) facts_.protocol = "lra-strict";
+    if (config.published()) facts_.protocol = config.protocol_name();
     if (tokens_) {
       facts_.token_names = numerals(kGreyLevels);
       facts_.token_names.push_back("<mask>");
@@ -139,9 +139,8 @@ const FieldTable<PathfinderConfig>& PathfinderConfig::fields() {
     const auto count = at_least<std::int64_t>(-1);
     t.add("resolution", &C::resolution, "pixels a side, as text; 128 is Path-X", one_of({"32", "64", "128", "256"}))
         .add("difficulty", &C::difficulty, "length of the contours: 6, 9 or 14 strokes",
-             one_of({"easy", "intermediate", "hard"}))
-        .add("encoding", &C::encoding, "real: grey in [0, 1]; tokens: one of 256 grey levels",
-             one_of({"real", "tokens"}))
+             one_of({"easy", "intermediate", "hard"}));
+    add_pixel_form_fields(t, "lra-strict and lra-s4: numbers; lra-2020: tokens", "grey in [0, 1]")
         .add("contour_length", &C::contour_length, "strokes of a contour; -1: by difficulty", count)
         .add("distractors", &C::distractors, "short contours allowed; -1: as published", count)
         .add("distractor_length", &C::distractor_length, "strokes of one; -1: a third of contour_length", count)

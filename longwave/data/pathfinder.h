@@ -4,12 +4,13 @@
 
 #include "longwave/data/generated.h"
 #include "longwave/data/pathfinder_drawing.h"
+#include "longwave/data/pixel_form.h"
 
 namespace longwave {
 
 /// Configuration of the set `pathfinder`.
-struct PathfinderConfig : GeneratedConfig {
-  std::string resolution = "32", difficulty = "hard", encoding = "real";
+struct PathfinderConfig : GeneratedConfig, PixelForm {
+  std::string resolution = "32", difficulty = "hard";
   std::int64_t contour_length = -1, distractors = -1, distractor_length = -1, seed_distance = -1;
   double continuity = -1;
 

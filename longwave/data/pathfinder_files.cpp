@@ -9,6 +9,7 @@
 #include "longwave/data/pathfinder_archive.h"
 #include "longwave/data/pathfinder_metadata.h"
 #include "longwave/data/pathfinder_statistics.h"
+#include "longwave/data/pixel_form.h"
 #include "longwave/data/sequence_split.h"
 #include "longwave/io/checksum.h"
 #include "longwave/io/png.h"
@@ -20,7 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string kUsualSide = "32";  // of the archive, where none is asked for
-constexpr double kHeldOut = 0.1;      // validates, and as much tests
+constexpr std::int64_t kImages = 200000;
+constexpr double kHeldOut = 0.1;  // validates, and as much tests
 
 std::vector<FileLayout> pathfinder_layouts() {
   const std::vector<std::string> folders{"pathfinder{resolution}", "lra_release/pathfinder{resolution}",
@@ -62,13 +64,12 @@ std::int64_t side_by_name(const fs::path& folder) {
 
 class PathfinderFiles final : public LabelledSet {
  public:
-  struct Config : LabelledOptions {
-    std::string resolution = "auto", difficulty = "hard", protocol = "lra-strict", encoding = "protocol";
+  struct Config : LabelledOptions, PixelForm {
+    std::string resolution = "auto", difficulty = "hard";
     static const FieldTable<Config>& fields();
   };
 
-  PathfinderFiles(const Config& config, const SequenceSource& source)
-      : tokens_(config.encoding == "tokens" || (config.encoding == "protocol" && config.protocol == "lra-2020")) {
+  PathfinderFiles(const Config& config, const SequenceSource& source) : tokens_(config.is_tokens()) {
     const bool any = config.resolution == "auto";
     const auto resolution = any ? kUsualSide : config.resolution;
     const auto found = locate_files("Pathfinder " + resolution + " (" + config.difficulty + ")", pathfinder_layouts(),
@@ -81,12 +82,12 @@ class PathfinderFiles final : public LabelledSet {
     if (side_ == 0) side_ = read_png(paths_.front()).height;
     facts_.found.push_back(folder + ": images of " + std::to_string(side_) + " x " + std::to_string(side_) +
                            " pixels, " + std::to_string(skipped_) + " empty ones left out");
-    constexpr std::int64_t kPublished = 199999;  // 200,000, of which one of 32 x 32 pixels is empty
-    compare_with_published(std::ssize(paths_), kPublished, "Pathfinder " + std::to_string(side_));
+    const std::int64_t published = side_ == 32 && is_easy(folder) ? kImages - 1 : kImages;  // one of these is empty
+    compare_with_published(std::ssize(paths_), published, "Pathfinder " + std::to_string(side_));
     if (!strokes_.empty())  // a folder given by itself does not say how difficult it is
       facts_.found.push_back("strokes of a contour: " + join({strokes_.begin(), strokes_.end()}));
     facts_.class_names = {"two contours", "one contour"};
-    facts_.protocol = is_published(folder) ? config.protocol : "generated";
+    facts_.protocol = is_published(folder) ? config.protocol_name() : "generated";
     if (is_published(folder) && is_hard(folder))
       for (auto& line : compare_with_rule(paths_, side_)) facts_.found.push_back(std::move(line));
     facts_.channels = tokens_ ? 0 : 1;
@@ -107,9 +108,12 @@ class PathfinderFiles final : public LabelledSet {
            std::includes(lengths.begin(), lengths.end(), strokes_.begin(), strokes_.end());
   }
 
-  bool is_hard(const fs::path& folder) const {
-    return strokes_.empty() ? folder.filename() == "curv_contour_length_14" : strokes_ == std::set<std::string>{"14"};
+  /// Contours of that many strokes alone, or without a word about them the folder's name for these.
+  bool has_strokes(const fs::path& folder, const std::string& strokes, const std::string& name) const {
+    return strokes_.empty() ? folder.filename() == name : strokes_ == std::set<std::string>{strokes};
   }
+  bool is_easy(const fs::path& folder) const { return has_strokes(folder, "6", "curv_baseline"); }
+  bool is_hard(const fs::path& folder) const { return has_strokes(folder, "14", "curv_contour_length_14"); }
 
   std::int64_t steps(std::int64_t) const override { return side_ * side_; }
 
@@ -169,12 +173,11 @@ const FieldTable<PathfinderFiles::Config>& PathfinderFiles::Config::fields() {
              one_of({"auto", "32", "64", "128", "256"}))
         .add("difficulty", &Config::difficulty,
              "length of the contours; own: strokes of your own, made by `longwave data make pathfinder`",
-             one_of({"easy", "intermediate", "hard", "own"}))
-        .add("protocol", &Config::protocol,
-             "lra-strict and lra-s4: numbers, split 80/10/10 % at random; lra-2020: tokens, split by the stored order",
-             one_of({"lra-strict", "lra-s4", "lra-2020"}))
-        .add("encoding", &Config::encoding, "real: grey in [0, 1]; tokens: one of 256 grey levels",
-             one_of({"protocol", "real", "tokens"}));
+             one_of({"easy", "intermediate", "hard", "own"}));
+    add_pixel_form_fields(
+        fields,
+        "lra-strict and lra-s4: numbers, split 80/10/10 % at random; lra-2020: tokens, split by the stored order",
+        "grey in [0, 1]");
     return add_labelled_fields(fields);
   }();
   return table;

@@ -120,7 +120,7 @@ Table overview(const Comparison& comparison, const std::vector<TaskScores>& task
   // Errors and perplexities of different sets have no common scale: their average would be the largest of them.
   if (metric.percent) add_averages(table, tasks, metric, alike && protocols.size() <= 1);
   if (protocols.size() > 1)
-    table.notes.push_back("Averages over several protocols (" + join({protocols.begin(), protocols.end()}) +
+    table.notes.push_back("Averages over several protocols (" + join({protocols.begin(), protocols.end()}, "; ") +
                           ") are not ranked.");
   if (!all_asked) table.notes.emplace_back("Empty: the recipe does not ask for that model there.");
   if (auto note = tuning_note(comparison); !note.empty()) table.notes.push_back(std::move(note));

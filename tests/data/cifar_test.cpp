@@ -52,6 +52,8 @@ TEST_F(CifarSets, TheOriginalProtocolHasTokensAndTheLastTenthValidates) {
 
 TEST_F(CifarSets, TheRandomTenthIsTorchs) {
   const auto data = open("image", {{"encoding", "tokens"}});
+  EXPECT_EQ(data->facts().protocol, "lra-strict, tokens") << "not the numbers that this protocol has";
+  EXPECT_EQ(open("image", {{"encoding", "real"}, {"protocol", "lra-2020"}})->facts().protocol, "lra-2020, real");
   const auto order = torch_permutation(40, 42);
   std::multiset<std::int32_t> expected, got;
   for (std::size_t i = 36; i < 40; ++i) expected.insert(static_cast<std::int32_t>(order[i] % 10));

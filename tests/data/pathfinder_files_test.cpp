@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <png.h>
 
+#include <regex>
+
 #include "longwave/data/sequence_split.h"
 #include "tests/data/sequence_set_testing.h"
 
@@ -142,6 +144,42 @@ TEST(PathfinderFiles, NumpyMetadataIsReadAndEmptyImagesAreLeftOut) {
   EXPECT_TRUE(found_says(*data, "1 empty ones left out"));
   EXPECT_EQ(data->samples(Split::train) + data->samples(Split::val) + data->samples(Split::test), 11);
   EXPECT_EQ(example_of(*data, Split::train, 3).first.tokens[0], 4);
+}
+
+TEST(PathfinderFiles, OnlyTheEasySetOf32PixelsLacksAnImage) {
+  const auto caution = [](const std::string& set, unsigned side) {
+    ScratchFolder folder;
+    put_archive(folder, "pathfinder" + std::to_string(side) + "/" + set + "/", side);
+    const auto root = folder.path() / ("pathfinder" + std::to_string(side)) / set;
+    return make_set("pathfinder-files", Json::object(), {root})->facts().caution;
+  };
+  EXPECT_TRUE(caution("curv_contour_length_14", 32).starts_with("a part of Pathfinder 32 (20 of 200000)"));
+  EXPECT_TRUE(caution("curv_contour_length_14", 64).starts_with("a part of Pathfinder 64 (20 of 200000)"));
+  ScratchFolder folder;
+  put_archive(folder, "pathfinder32/curv_baseline/");
+  for (const int batch : {2, 10}) {
+    const auto path = folder.path() / ("pathfinder32/curv_baseline/metadata/" + std::to_string(batch) + ".npy");
+    std::string lines;
+    for (int i = 0; i < 10; ++i)
+      lines += std::regex_replace(row(batch, i, i % 2), std::regex(" 14 4 "), " 6 2 ") + "\n";
+    folder.put(std::filesystem::relative(path, folder.path()).string(), lines);
+  }
+  EXPECT_TRUE(make_set("pathfinder-files", {{"difficulty", "easy"}}, {folder.path()})
+                  ->facts()
+                  .caution.starts_with("a part of Pathfinder 32 (20 of 199999)"));
+}
+
+TEST(PathfinderFiles, AnEncodingThatIsNotTheProtocolsIsInItsName) {
+  ScratchFolder folder;
+  put_archive(folder, kHard);
+  const auto name = [&](const Json& settings) {
+    return make_set("pathfinder-files", settings, {folder.path()})->facts().protocol;
+  };
+  EXPECT_EQ(name(Json::object()), "lra-strict");
+  EXPECT_EQ(name({{"encoding", "real"}}), "lra-strict");
+  EXPECT_EQ(name({{"encoding", "tokens"}, {"protocol", "lra-s4"}}), "lra-s4, tokens");
+  EXPECT_EQ(name({{"protocol", "lra-2020"}}), "lra-2020");
+  EXPECT_EQ(name({{"encoding", "real"}, {"protocol", "lra-2020"}}), "lra-2020, real");
 }
 
 TEST(PathfinderFiles, MistakesAreOneClearLine) {

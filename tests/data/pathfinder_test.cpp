@@ -188,6 +188,11 @@ TEST(Pathfinder, EncodingsShowTheSameImage) {
   EXPECT_EQ(real->samples(Split::train), 160000);
   EXPECT_EQ(tokens->facts().vocabulary, 257);
   EXPECT_EQ(real->facts().protocol, "lra-strict");
+  EXPECT_EQ(tokens->facts().protocol, "lra-strict, tokens");
+  const auto old = make({{"protocol", "lra-2020"}});
+  EXPECT_EQ(old->facts().protocol, "lra-2020");
+  EXPECT_EQ(old->facts().vocabulary, 257);
+  EXPECT_EQ(make({{"protocol", "lra-s4"}})->facts().channels, 1);
   SequenceExample a, b;
   real->example(Split::val, 7, a);
   tokens->example(Split::val, 7, b);

@@ -258,8 +258,7 @@ TEST(SequenceReport, NamesTheVariantOfASet) {
   text.erase(text.find("[compare.mqar]"), text.find("[model]") - text.find("[compare.mqar]"));
   const auto c = plan(text);
   const Records r(c);
-  EXPECT_TRUE(has(r.text("pathfinder"), "data: pathfinder, resolution 32, difficulty hard, encoding real."))
-      << r.text("pathfinder");
+  EXPECT_TRUE(has(r.text("pathfinder"), "data: pathfinder, resolution 32, difficulty hard.")) << r.text("pathfinder");
   EXPECT_TRUE(has(r.text("dna"), "data: dna, name human_nontata_promoters"));
 }
 
