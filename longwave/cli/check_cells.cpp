@@ -23,7 +23,8 @@ std::shared_ptr<const SequenceData> open_set(const ComparisonCell& cell, const s
   try {
     return find_sequence_data(set).make(cell.recipe.data, {data_roots(folder)});
   } catch (const UserError& error) {
-    fail(error.what(), cell.id.data == set ? "" : " ([data." + cell.id.data + "])");
+    const auto& name = cell.id.data;
+    fail(error.what(), name == set ? " (data set " + name + ")" : " ([data." + name + "])");
   }
 }
 

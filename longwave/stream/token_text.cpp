@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "longwave/base/check.h"
+#include "longwave/io/utf8.h"
 
 namespace longwave {
 namespace {
@@ -36,6 +37,12 @@ std::string escaped(std::string_view text) {
 }
 
 bool is_special(const std::string& name) { return name.size() > 2 && name.front() == '<' && name.back() == '>'; }
+
+void check_text(std::string_view prompt) {
+  const std::string text(prompt);
+  check(as_utf8(text) == text, "prompt: it is no UTF-8, which the model reads; expected a text in UTF-8 (iconv -f ",
+        "latin1 -t utf8 converts an older one)");
+}
 
 /// Bytes of the UTF-8 character at the front.
 std::size_t character_size(std::string_view text) {
@@ -77,12 +84,17 @@ std::vector<std::int32_t> TokenText::encode_words(std::string_view text) const {
 }
 
 std::vector<std::int32_t> TokenText::encode(std::string_view text) const {
-  if (words_) return encode_words(text);
+  if (words_) {
+    check_text(text);
+    return encode_words(text);
+  }
   std::vector<std::int32_t> tokens;
+  const auto whole = text;
   while (!text.empty()) {
     auto size = character_size(text);
     auto known = numbers_.find(std::string(text.substr(0, size)));
     if (known == numbers_.end()) known = numbers_.find(std::string(text.substr(0, 1))), size = 1;  // tokens are bytes
+    if (known == numbers_.end()) check_text(whole);
     check(known != numbers_.end(), "prompt: the model does not know the character '",
           escaped(text.substr(0, character_size(text))), "'");
     tokens.push_back(known->second);

@@ -278,6 +278,19 @@ TEST_F(SequenceTrainTest, ComparisonsRefuseWhatNoneOfTheirSetsTakes) {
   EXPECT_EQ(compare("model.pool=max", "'compare.data=[\"copying\"]'").code, 0) << "a part of that recipe";
 }
 
+TEST_F(SequenceTrainTest, ComparisonsNameTheSetThatCannotBeMade) {
+  write_file(folder_ / "compare.toml",
+             "[compare]\nmodels = [\"mingru\"]\ndata = [\"copying\", \"mqar\", \"small\"]\nseeds = [1]\n[data.small]\n"
+             "set = \"mqar\"\nvocabulary = 64\n[model]\nd_model = 8\nlayers = 1\n");
+  const auto refusal = [&](const std::string& more) {
+    return run({"compare", path("compare.toml"), "--store", path("store.sqlite"), more}).out;
+  };
+  const std::string what = "data.vocabulary is 64; expected more than steps, 64 (";
+  EXPECT_NE(refusal("").find(what + "[data.small])"), std::string::npos) << refusal("");
+  EXPECT_NE(refusal("data.mqar.vocabulary=64").find(what + "data set mqar)"), std::string::npos)
+      << refusal("data.mqar.vocabulary=64");
+}
+
 TEST_F(SequenceTrainTest, ACellOfOtherFilesIsAnotherCell) {
   write_file(folder_ / "compare.toml",
              "[compare]\nmodels = [\"mingru\"]\ndata = [\"characters\"]\nseeds = [1]\n[data]\nname = \"own\"\n[task]\n"

@@ -120,6 +120,10 @@ TEST(TokenText, NamesWhatItDoesNotKnow) {
   EXPECT_NE(message(TokenText({"a", "b"}), "a\nb").find("the character '\\n'"), std::string::npos);
   EXPECT_NE(message(TokenText({"a", "b"}), "a\x1b").find("the character '\\x1b'"), std::string::npos);
   EXPECT_NE(message(TokenText({"the", "<eos>"}), "\x07ring").find("the word '\\x07ring'"), std::string::npos);
+  for (const auto& names : {std::vector<std::string>{"a", "b"}, {"the", "<unk>", "<eos>"}})
+    EXPECT_TRUE(message(TokenText(names), "a\xe9").starts_with("prompt: it is no UTF-8, which the model reads"))
+        << names[0];
+  EXPECT_EQ(message(TokenText({"a", "\\xe9"}), "a\xe9"), "") << "a byte that the model reads";
   EXPECT_THROW(TokenText({}), UserError);
 }
 
