@@ -14,10 +14,12 @@
 #include "longwave/cli/field_words.h"
 #include "longwave/cli/sequence_sets.h"
 #include "longwave/cli/validators.h"
+#include "longwave/data/archives.h"
 #include "longwave/data/catalog.h"
 #include "longwave/data/find_data.h"
 #include "longwave/data/forecast_data.h"
 #include "longwave/data/listops.h"
+#include "longwave/data/other_names.h"
 #include "longwave/data/pathfinder_archive.h"
 #include "longwave/data/sequence_data.h"
 #include "longwave/data/summary.h"
@@ -104,7 +106,7 @@ void check_unknown(const fs::path& root) {
         "looked in {} and in these folders below it for these files, each also packed as .gz or .xz:\n"
         "forecasting (also below all_datasets, all_six_datasets, dataset, datasets, forecasting)\n{}{}",
         root.string(), expected_tree(), sequence_tree());
-    fail(root.string(), ": none of the known data sets is there, nor any CSV file");
+    fail(root.string(), ": none of the known data sets is there, nor any CSV file", archives_text(root));
   }
   fmt::print("{} CSV files of your own found, {} bad; none of the known data sets is there\n", own.found, own.bad);
   check(own.bad == 0, root.string(), ": ", own.bad, " of ", own.found, " CSV files cannot be used");
@@ -112,6 +114,7 @@ void check_unknown(const fs::path& root) {
 
 /// A table; of a file of a sequence set, which is none, says how to check that.
 void check_file(const std::string& path) {
+  if (is_archive(path)) refuse_archive(path);
   try {
     show(summarize(find_data(path, {})));
   } catch (const UserError& error) {
@@ -234,7 +237,7 @@ const DataSet& downloadable(const std::string& name, const fs::path& root) {
   std::vector<std::string> names;
   for (const auto& known : catalog()) names.push_back(known.name);
   for (const auto& [known, info] : sequence_data_sets()) names.push_back(known);
-  fail("no data set is called '", name, "'", suggestion(name, names));
+  fail("no data set is called '", name, "'", suggestion_of_set(name, names));
 }
 
 void get(const Arguments& arguments) {

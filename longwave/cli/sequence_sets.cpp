@@ -10,6 +10,7 @@
 #include "longwave/base/check.h"
 #include "longwave/base/suggest.h"
 #include "longwave/cli/field_words.h"
+#include "longwave/data/archives.h"
 #include "longwave/data/sequence_data.h"
 #include "longwave/data/sequence_summary.h"
 
@@ -188,6 +189,14 @@ std::vector<std::string> sets_with(const fs::path& file, const fs::path& folder)
   return whole.empty() ? partly : whole;
 }
 
+/// The folders in which the files of a set are looked for.
+std::vector<std::string> customary_folders(const SequenceDataInfo& info) {
+  std::vector<std::string> folders;
+  for (const auto& layout : readable(info.layouts))
+    folders.insert(folders.end(), layout.folders.begin(), layout.folders.end());
+  return folders;
+}
+
 /// Whether files called so are never tables.
 bool has_other_form(const fs::path& file) {
   auto name = file.filename().string();
@@ -198,6 +207,17 @@ bool has_other_form(const fs::path& file) {
 }
 
 }  // namespace
+
+void refuse_archive(const fs::path& file) {
+  std::vector<std::string> sets;
+  for (const auto& [name, info] : sequence_data_sets())
+    for (const auto& archive : archives_of(customary_folders(info)))
+      if (archive.name == file.filename()) sets.push_back(name);
+  const auto folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  fail(file.string(), ": an archive", sets.empty() ? "" : " with the files of " + join(sets),
+       "; expected its files unpacked: `", unpack_command(file, folder), "`, then `longwave data check ",
+       folder.string(), "`");
+}
 
 void list_sequence_sets(const std::vector<fs::path>& roots) {
   std::map<std::string, std::vector<const SequenceDataInfo*>> families;
@@ -265,8 +285,12 @@ void refuse_download(const SequenceDataInfo& info, const fs::path& root) {
   std::vector<std::string> places;
   for (const auto& layout : readable(info.layouts))
     places.push_back(join(layout.files, " + ") + (layout.folders.empty() ? "" : " in " + join(layout.folders, " or ")));
-  fail("no public address of a file of ", info.name, " is known; source: ", info.source, "; expected below ",
-       root.string(), ": ", join(places, "; or "));
+  const auto archives = archives_of(customary_folders(info));
+  fail(info.name,
+       archives.empty() ? " is not downloaded from here"
+                        : " comes in an archive, which is not downloaded from here; run `" +
+                              download_command(archives.front(), root) + "`",
+       "; source: ", info.source, "; expected below ", root.string(), ": ", join(places, "; or "));
 }
 
 void show_sequence_set(const ShowOptions& options, const std::vector<fs::path>& roots) {

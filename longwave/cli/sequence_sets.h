@@ -25,6 +25,9 @@ CheckCounts check_sequence_sets(const std::filesystem::path& root);
 /// check DIR`"; of a form that only sequence sets have, the same without a name; else "".
 std::string sequence_set_of(const std::filesystem::path& file);
 
+/// UserError of one line: an archive is not read as it is; how to unpack it, and which sets are in it.
+[[noreturn]] void refuse_archive(const std::filesystem::path& file);
+
 /// Files of all sequence sets, where they are looked for and where they are to be had, for a folder that has none.
 std::string sequence_tree();
 

@@ -1,5 +1,7 @@
 #include "longwave/data/sequence_data.h"
 
+#include "longwave/data/other_names.h"
+
 namespace longwave {
 
 namespace detail {
@@ -38,7 +40,7 @@ const SequenceDataInfo& find_sequence_data(const std::string& name) {
   if (found != all.end()) return found->second;
   std::vector<std::string> names;
   for (const auto& [known, info] : all) names.push_back(known);
-  fail("unknown data set '", name, "'", suggestion(name, names));
+  fail("unknown data set '", name, "'", suggestion_of_set(name, names));
 }
 
 }  // namespace longwave

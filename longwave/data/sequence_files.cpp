@@ -6,6 +6,7 @@
 #include <set>
 
 #include "longwave/base/suggest.h"
+#include "longwave/data/archives.h"
 
 namespace longwave {
 namespace {
@@ -199,7 +200,7 @@ std::vector<IncompleteFiles> incomplete_files(const std::vector<FileLayout>& lay
 
 FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>& layouts,
                         const std::vector<fs::path>& roots, const LayoutKeys& keys) {
-  std::vector<std::string> tried, expected;
+  std::vector<std::string> tried, expected, customary;
   std::string refusal;
   for (const auto& root : roots)
     for (std::size_t i = 0; i < layouts.size(); ++i) {
@@ -214,11 +215,15 @@ FoundFiles locate_files(const std::string& title, const std::vector<FileLayout>&
         if (std::find(tried.begin(), tried.end(), place.string()) == tried.end()) tried.push_back(place.string());
       }
     }
-  for (const auto& layout : readable(layouts))
-    if (is_for(layout, keys)) expected.push_back(fill(join(layout.files, " + "), keys));
+  for (const auto& layout : readable(layouts)) {
+    if (!is_for(layout, keys)) continue;
+    expected.push_back(fill(join(layout.files, " + "), keys));
+    for (const auto& folder : layout.folders) customary.push_back(fill(folder, keys));
+  }
   if (!refusal.empty()) throw DataNotReady(refusal + "; expected there: " + join(expected, ", or "));
   std::string incomplete;
   for (const auto& parts : incomplete_files(layouts, roots, keys)) incomplete += "; " + text_of(parts);
+  incomplete += archives_text(roots, customary);
   throw DataNotFound(title + " not found; tried the folders " + join(tried) + incomplete +
                      "; expected together in one of them: " + join(expected, ", or ") +
                      "; put the files there or say where they are with --data DIR or "

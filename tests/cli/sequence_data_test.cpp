@@ -166,6 +166,16 @@ TEST_F(SequenceDataProgram, ShowPrintsTokensByName) {
 
 TEST_F(SequenceDataProgram, ShowRefusesWhatItCannotShow) {
   expect_words(data("show listop"), 2, {"unknown data set 'listop'; did you mean 'listops'?"});
+  expect_words(data("show path-x"), 2, {"did you mean 'pathfinder' with data.resolution=128?"});
+  expect_words(data("show Pathfinder32/hard"), 2, {"did you mean 'pathfinder' with data.difficulty=hard?"});
+  expect_words(data("show pathfinder128/curv_baseline"), 2,
+               {"did you mean 'pathfinder' with data.resolution=128 and data.difficulty=easy?"});
+  expect_words(data("show imdb"), 2, {"did you mean 'text'?"});
+  expect_words(data("show cifar10"), 2, {"did you mean 'image' (grey) or 'scifar' (colour)?"});
+  expect_words(data("show lra"), 2, {"did you mean one of its tasks: 'listops', "});
+  expect_words(data("show lra_image"), 2, {"did you mean 'image'?"});
+  expect_words(data("show mnist"), 2, {"did you mean 'smnist' (row by row) or 'pmnist' (permuted)?"});
+  expect_words(data("get human_enhancers_cohn"), 2, {"did you mean 'dna' with data.name=human_enhancers_cohn?"});
   expect_words(data("show listops max_dept=4"), 2, {"unknown key data.max_dept; did you mean 'max_depth'?"});
   expect_words(data("show text-synthetic --split dev"), 2, {"no split is called 'dev'; expected train, val or test"});
   expect_words(data("show text-synthetic words"), 2, {"'words'; expected field=value"});
@@ -174,6 +184,38 @@ TEST_F(SequenceDataProgram, ShowRefusesWhatItCannotShow) {
                 "; source: Maas et al. 2011"});
   expect_words(data("show listops source=lra --data " + folder_.path().string()), 2,
                {"ListOps not found; ", "`longwave data make listops --out DIR`; source=generated needs none"});
+}
+
+TEST_F(SequenceDataProgram, ArchivesAreToldWithTheCommandThatUnpacksThem) {
+  const auto root = folder_.path().string();
+  folder_.put("cifar-10-binary.tar.gz", "x"), folder_.put("imdb/mine.zip", "x"), folder_.put("of_others.tar", "x");
+  const auto image = data("show image --data " + root);
+  expect_words(image, 2,
+               {"CIFAR-10 not found", "; " + at("cifar-10-binary.tar.gz") + " is an archive, to be unpacked: `tar xf " +
+                                          at("cifar-10-binary.tar.gz") + " -C " + root + "`; expected together"});
+  EXPECT_EQ(image.out.find("of_others"), std::string::npos) << image.out;
+  expect_words(data("show text --data " + root), 2, {"`unzip " + at("imdb/mine.zip") + " -d " + at("imdb") + "`"});
+  expect_words(data("check " + at("cifar-10-binary.tar.gz")), 2,
+               {": an archive with the files of image, scifar; expected its files unpacked: `tar xf ",
+                " -C " + root + "`, then `longwave data check " + root + "`"});
+  expect_words(data("check " + at("of_others.tar")), 2,
+               {"of_others.tar: an archive; expected its files unpacked: `tar"});
+  folder_.put("speech_commands_v0.02.tar.gz", "x");
+  expect_words(data("show sc35 --data " + root), 2,
+               {"`mkdir -p " + at("speech_commands_v0.02") + " && tar xf " + at("speech_commands_v0.02.tar.gz") +
+                " -C " + at("speech_commands_v0.02") + "`"});
+  expect_words(data("check " + root), 2, {"nor any CSV file; " + at("cifar-10-binary.tar.gz") + " is an archive"});
+}
+
+TEST_F(SequenceDataProgram, GetOfASetInAnArchiveSaysTheCommands) {
+  expect_words(
+      data("get sc35 --out 'new data'"), 2,
+      {"sc35 comes in an archive, which is not downloaded from here; run `curl -L --create-dirs -o "
+       "'new data/speech_commands_v0.02.tar.gz' http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz "
+       "&& mkdir -p 'new data/speech_commands_v0.02' && tar xf 'new data/speech_commands_v0.02.tar.gz' -C "
+       "'new data/speech_commands_v0.02'`; source: Warden 2018"});
+  expect_words(data("get text --out d"), 2, {"&& tar xf d/aclImdb_v1.tar.gz -C d`; source: "});
+  expect_words(data("get uea --out d"), 2, {"uea is not downloaded from here; source: ", "; expected below d: "});
 }
 
 TEST_F(SequenceDataProgram, MakeListOpsWritesTheFilesOfTheArchive) {
