@@ -28,7 +28,7 @@ namespace {
 enum ExitCode { kFailure = 1, kUserError = 2, kInterrupted = 130 };
 
 int report(const std::string& text, int code) {
-  std::fflush(stdout);  // both may go to one file
+  std::fflush(stdout);                                                          // both may go to one file
   fmt::print(stderr, "error: {}\n", as_utf8(text.substr(0, text.find('\n'))));  // names of files may be Latin-1
   return code;
 }
