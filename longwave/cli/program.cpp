@@ -28,8 +28,9 @@ namespace {
 enum ExitCode { kFailure = 1, kUserError = 2, kInterrupted = 130 };
 
 int report(const std::string& text, int code) {
-  std::fflush(stdout);                                                          // both may go to one file
-  fmt::print(stderr, "error: {}\n", as_utf8(text.substr(0, text.find('\n'))));  // names of files may be Latin-1
+  std::fflush(stdout);                                         // both may go to one file
+  const auto line = as_utf8(text.substr(0, text.find('\n')));  // names of files may be in Latin-1
+  fmt::print(stderr, "error: {}\n", line);
   return code;
 }
 
