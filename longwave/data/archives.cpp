@@ -15,12 +15,15 @@ constexpr const char* kEndings[] = {".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz"
 
 const std::vector<Archive>& public_archives() {
   static const std::vector<Archive> all{
-      {"aclImdb_v1.tar.gz", "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz", "aclImdb"},
-      {"cifar-10-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "cifar-10-batches-bin"},
-      {"cifar-10-python.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "cifar-10-batches-py"},
-      {"lra_release.gz", "https://storage.googleapis.com/long-range-arena/lra_release.gz", "lra_release"},
+      {"aclImdb_v1.tar.gz", "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz", "aclImdb",
+       "md5 7c2ac02c03563afcf9b574c7e56c153a"},
+      {"cifar-10-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "cifar-10-batches-bin",
+       "md5 c32a1d4ab5d03f1284b67883e8d87530"},
+      {"cifar-10-python.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "cifar-10-batches-py",
+       "md5 c58f30108f718f92721af3b95e74349a"},
+      {"lra_release.gz", "https://storage.googleapis.com/long-range-arena/lra_release.gz", "lra_release", ""},
       {"speech_commands_v0.02.tar.gz", "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
-       "speech_commands_v0.02", true}};
+       "speech_commands_v0.02", "sha256 af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58", true}};
   return all;
 }
 
@@ -113,7 +116,13 @@ std::string unpack_command(const fs::path& archive, const fs::path& root) {
 
 std::string download_command(const Archive& archive, const fs::path& root) {
   const auto file = root / archive.name;
-  return "curl -L --create-dirs -o " + quoted(file) + " " + archive.address + " && " + unpack_command(file, root);
+  const auto space = archive.checksum.find(' ');
+  const auto held_against = space == std::string::npos
+                                ? ""
+                                : "echo " + archive.checksum.substr(space + 1) + " " + quoted(file) + " | " +
+                                      archive.checksum.substr(0, space) + "sum -c && ";
+  return "curl -L --create-dirs -o " + quoted(file) + " " + archive.address + " && " + held_against +
+         unpack_command(file, root);
 }
 
 std::string archives_text(const std::vector<fs::path>& roots, const std::vector<std::string>& folders) {

@@ -212,9 +212,13 @@ TEST_F(SequenceDataProgram, GetOfASetInAnArchiveSaysTheCommands) {
       data("get sc35 --out 'new data'"), 2,
       {"sc35 comes in an archive, which is not downloaded from here; run `curl -L --create-dirs -o "
        "'new data/speech_commands_v0.02.tar.gz' http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz "
-       "&& mkdir -p 'new data/speech_commands_v0.02' && tar xf 'new data/speech_commands_v0.02.tar.gz' -C "
+       "&& echo af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58 'new "
+       "data/speech_commands_v0.02.tar.gz' "
+       "| sha256sum -c && mkdir -p 'new data/speech_commands_v0.02' && tar xf 'new data/speech_commands_v0.02.tar.gz' "
+       "-C "
        "'new data/speech_commands_v0.02'`; source: Warden 2018"});
-  expect_words(data("get text --out d"), 2, {"&& tar xf d/aclImdb_v1.tar.gz -C d`; source: "});
+  expect_words(data("get text --out d"), 2,
+               {"d/aclImdb_v1.tar.gz | md5sum -c && tar xf d/aclImdb_v1.tar.gz -C d`; source: "});
   expect_words(data("get uea --out d"), 2, {"uea is not downloaded from here; source: ", "; expected below d: "});
 }
 
